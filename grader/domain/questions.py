@@ -1,0 +1,96 @@
+"""Questions: what a check asks of the submission and of the reference.
+
+A check is a generator. It yields `Ask` to have probes answered by the submission and by the
+reference, or `NextLook` to be asked again at a later point of the run, and returns a `Verdict`:
+no check does any input or output, and a test drives one with made-up evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+
+from grader.domain.evidence import Answer
+from grader.domain.outcomes import Outcome
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One question to a sandbox. Every probe runs in a fork of its own.
+
+    `kind` names a module of `workers/inside/probes`; `payload` is plain data and numpy arrays
+    (which arrive as tensors); docs/protocol.md lists both. `limit_s` is wall time.
+    """
+
+    kind: str
+    payload: Mapping[str, object]
+    limit_s: float = 10.0
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """Run the training cells again from the state before them, under another seed, then probe.
+
+    The cells are those from the kept snapshot to the place named by `until` (a code cell's
+    index; inclusive). Everything happens in a fork: the submission's own state stays.
+    """
+
+    seed: int
+    until: int
+    probe: Probe
+    limit_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class Ask:
+    """Probes for the submission and for the reference; both are answered in order."""
+
+    student: tuple[Probe | Rerun, ...] = ()
+    reference: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True)
+class NextLook:
+    """Wait for the next place where the rubric lets this check look."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where the run stands: after code cell `cell`; `end` once all cells have run.
+
+    `last` says that no further look follows. `alive` is False when the run was cut short.
+    """
+
+    cell: int
+    end: bool = False
+    last: bool = False
+    alive: bool = True
+
+
+@dataclass(frozen=True)
+class Replies:
+    """The answers to an `Ask`, in its order."""
+
+    student: tuple[Answer, ...] = ()
+    reference: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found: the fraction of its points earned, and the words for it.
+
+    `message` is for the student; `hint` names the likely cause where there is a known one
+    (`cause` is its short name, by which staff group answers); `detail` is JSON-able and bounded.
+    """
+
+    outcome: Outcome
+    fraction: float
+    message: str
+    hint: str | None = None
+    cause: str | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+Step = Ask | NextLook
+# What is sent back: Replies for an Ask; for a NextLook the Look, or None when there is none left.
+Judging = Generator[Step, "Replies | Look | None", Verdict]

@@ -1,0 +1,109 @@
+"""What grading a submission leaves: the run's report, and results with points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from grader.domain.outcomes import Outcome, RunStatus, combined
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunReport:
+    """How execution ended and what it used. CPU and memory cover the whole sandbox."""
+
+    status: RunStatus
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_memory_bytes: int = 0
+    cells_run: int = 0
+    cells_failed: int = 0
+    layers: tuple[str, ...] = ()
+    message: str = ""  # one plain sentence where the run did not complete
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """A check's outcome with its points, a message for the student and detail for staff."""
+
+    id: str
+    kind: str
+    outcome: Outcome
+    score: float
+    max_score: float
+    message: str
+    hint: str | None = None
+    detail: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExerciseResult:
+    """An exercise's checks; its score is their sum."""
+
+    id: str
+    title: str
+    checks: tuple[CheckResult, ...]
+
+    @property
+    def score(self) -> float:
+        return round(sum(check.score for check in self.checks), 6)
+
+    @property
+    def max_score(self) -> float:
+        return round(sum(check.max_score for check in self.checks), 6)
+
+    @property
+    def outcome(self) -> Outcome:
+        return combined((check.outcome for check in self.checks), self.score, self.max_score)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellOutput:
+    """What one code cell wrote, in nbformat's v4 output dicts, bounded; and how it ended."""
+
+    index: int  # among the code cells
+    outputs: tuple[Mapping[str, object], ...] = ()
+    error: str | None = None  # the exception's type and message
+    wall_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubmissionInfo:
+    """The file as handed in."""
+
+    name: str
+    sha256: str
+    format: str  # "ipynb" or "py"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """One judging of one submission against one version."""
+
+    assignment: str
+    version: str
+    submission: SubmissionInfo
+    run: RunReport
+    exercises: tuple[ExerciseResult, ...]
+    seed: int  # inputs were drawn from it; staff only
+    outputs: tuple[CellOutput, ...] = ()
+
+    @property
+    def score(self) -> float:
+        """Points judged so far."""
+        return round(sum(exercise.score for exercise in self.exercises), 6)
+
+    @property
+    def max_score(self) -> float:
+        return round(sum(exercise.max_score for exercise in self.exercises), 6)
+
+    @property
+    def pending(self) -> float:
+        """Points that wait for a person."""
+        waiting = (
+            check.max_score
+            for exercise in self.exercises
+            for check in exercise.checks
+            if check.outcome is Outcome.PENDING
+        )
+        return round(sum(waiting), 6)

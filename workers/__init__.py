@@ -1,0 +1,1 @@
+"""What runs submissions: the pipeline, the zygote and the sandbox."""
