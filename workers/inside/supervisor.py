@@ -1,0 +1,359 @@
+"""The supervisor: outside the student's reach, one for each sandbox.
+
+Forked from the zygote for a connection, it makes the sandbox, relays frames between the worker
+and the runner, enforces the limits, and in the end kills the whole pid namespace and says how the
+run ended. It never runs student code and believes nothing of what the runner sends: it checks
+length and kind of a frame and leaves its body alone. When it dies itself, the kernel kills the
+sandbox (parent-death signal of init).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from . import wire
+from .frames import Closed, FrameError, Framer, Kind, pack, receive
+from .sandbox import Sandbox, SandboxMaker, SandboxError, Usage
+
+_GRACE_S = 2.0  # beyond a probe's own limit, which the runner enforces
+_POLL_S = 0.1  # how often limits are looked at while the kernel does not enforce them for us
+_OPEN_S = 20.0
+_CHUNK = 1 << 16
+_BACKLOG = 32 << 20  # bytes that may wait for a slow worker before the runner is not read
+
+_TO_RUNNER = {Kind.RUN, Kind.RESUME, Kind.ASK, Kind.RERUN}
+_REPLIES = {Kind.STOPPED, Kind.ANSWERS}
+_FROM_RUNNER = _REPLIES | {Kind.CELL_STARTED, Kind.CELL_FINISHED}
+
+
+@dataclass
+class _End:
+    """Why the run ended; the first reason counts."""
+
+    status: str
+    message: str
+
+
+@dataclass
+class _Clock:
+    """Wall time of cells, and the time by which the runner owes a reply."""
+
+    budget_s: float
+    used_s: float = 0.0
+    started: float | None = None
+    deadline: float | None = None
+    in_cells: bool = False
+
+    def start(self, kind: Kind, allowance_s: float) -> None:
+        now = time.monotonic()
+        self.in_cells = kind in (Kind.RUN, Kind.RESUME)
+        left = self.budget_s - self.used_s if self.in_cells else allowance_s + _GRACE_S
+        self.started, self.deadline = now, now + left
+
+    def stop(self) -> None:
+        if self.started is not None and self.in_cells:
+            self.used_s += time.monotonic() - self.started
+        self.started = self.deadline = None
+
+
+@dataclass
+class _Streams:
+    """What arrives on descriptors 1 and 2: kept up to a bound, counted beyond it."""
+
+    limit: int
+    keep: int
+    total: int = 0
+    kept: int = 0
+    cell: int = 0
+
+    def frame(self, name: str, data: bytes) -> bytes | None:
+        self.total += len(data)
+        room = min(len(data), self.keep - self.kept)
+        if room <= 0:
+            return None
+        self.kept += room
+        text = data[:room].decode("utf-8", "replace")
+        return pack(Kind.STREAM, {"cell": self.cell, "name": name, "text": text})
+
+
+@dataclass
+class Supervisor:
+    """Serves one connection; `serve` returns when nothing of the sandbox is left."""
+
+    conn: socket.socket
+    make_sandbox: SandboxMaker
+    _sandbox: Sandbox | None = None
+    _end: _End | None = None
+    _at_end: bool = False  # the runner said that all cells have run
+    _closing: bool = False
+    _event_bytes: int = 0  # what the runner sent without having been asked
+    _to_worker: bytearray = field(default_factory=bytearray)
+    _to_runner: bytearray = field(default_factory=bytearray)
+
+    def serve(self) -> None:
+        """Make the sandbox, relay until an end, clear up, report."""
+        started = time.monotonic()
+        try:
+            opened = self._open()
+        except (Closed, FrameError, wire.WireError, TimeoutError, OSError):
+            return  # the worker is gone or talks something else: nobody to tell
+        if opened is None:
+            return
+        limits = opened["limits"]
+        assert isinstance(limits, dict)
+        self._limits: Mapping[str, float] = limits
+        self._event_limit = 4 * int(limits["kept_output_bytes"]) + (8 << 20)
+        self._clock = _Clock(budget_s=float(limits["wall_s"]))
+        self._streams = _Streams(int(limits["output_bytes"]), int(limits["kept_output_bytes"]))
+        assert self._sandbox is not None
+        try:
+            self._relay(self._sandbox)
+        finally:
+            self._sandbox.kill()
+        self._report(self._sandbox, started)
+
+    def _open(self) -> dict[str, object] | None:
+        self.conn.settimeout(_OPEN_S)
+        kind, body = receive(self.conn)
+        request = wire.loads(body)
+        if kind is not Kind.OPEN or not isinstance(request, dict):
+            raise FrameError("the first frame is not OPEN")
+        try:
+            self._sandbox = self.make_sandbox(request)
+        except SandboxError as error:
+            self.conn.sendall(pack(Kind.OPENED, {"missing": [[error.layer, str(error)]]}))
+            return None
+        self.conn.sendall(pack(Kind.OPENED, {"layers": list(self._sandbox.layers)}))
+        return request  # type: ignore[return-value]
+
+    def _relay(self, sandbox: Sandbox) -> None:
+        self.conn.setblocking(False)
+        sandbox.sock.setblocking(False)
+        from_worker = Framer()
+        from_runner = Framer(int(self._limits["evidence_bytes"]) * 4 + (8 << 20))
+        poll = select.poll()
+        conn, runner = self.conn.fileno(), sandbox.sock.fileno()
+        streams = {sandbox.stdout: "stdout", sandbox.stderr: "stderr"}
+        for fd in (*streams, sandbox.exited):
+            os.set_blocking(fd, False)
+            poll.register(fd, select.POLLIN)
+        next_look = 0.0
+        while self._end is None and not self._closing:
+            room = len(self._to_worker) < _BACKLOG
+            poll.register(conn, select.POLLIN | (select.POLLOUT if self._to_worker else 0))
+            poll.register(
+                runner,
+                (select.POLLIN if room else 0) | (select.POLLOUT if self._to_runner else 0),
+            )
+            for fd, event in poll.poll(self._timeout_ms()):
+                if fd == conn:
+                    self._worker_ready(event, from_worker)
+                elif fd == runner:
+                    self._runner_ready(event, sandbox, from_runner)
+                elif fd in streams:
+                    self._stream_ready(fd, streams[fd], poll)
+                else:
+                    self._runner_exited(sandbox, from_runner)
+            now = time.monotonic()
+            if self._clock.deadline is not None and now > self._clock.deadline:
+                self._ended("time_limit", self._time_words())
+            if now >= next_look:
+                next_look = now + _POLL_S
+                self._look_at(sandbox.usage())
+
+    def _timeout_ms(self) -> float:
+        if self._clock.deadline is None:
+            return _POLL_S * 1000
+        left = self._clock.deadline - time.monotonic()
+        return max(0.0, min(_POLL_S, left)) * 1000 + 1
+
+    def _worker_ready(self, event: int, framer: Framer) -> None:
+        if event & select.POLLOUT and self._to_worker:
+            try:
+                del self._to_worker[: self.conn.send(self._to_worker)]
+            except OSError:
+                self._closing = True
+                return
+        if event & (select.POLLIN | select.POLLHUP | select.POLLERR):
+            data = _recv(self.conn)
+            if data is None:
+                return
+            if not data:
+                self._closing = True  # the worker went away: its sandbox goes with it
+                return
+            for kind, body in framer.feed(data):
+                self._from_worker(kind, body)
+
+    def _from_worker(self, kind: Kind, body: bytes) -> None:
+        if kind is Kind.CLOSE:
+            self._closing = True
+            return
+        if kind not in _TO_RUNNER:
+            raise FrameError(f"the worker sent {kind.name}")
+        self._clock.start(kind, _allowance_s(kind, body))
+        self._to_runner += _reframed(kind, body)
+
+    def _runner_ready(self, event: int, sandbox: Sandbox, framer: Framer) -> None:
+        if event & select.POLLOUT and self._to_runner:
+            try:
+                del self._to_runner[: sandbox.sock.send(self._to_runner)]
+            except OSError:
+                self._to_runner.clear()  # its end is closed; its exit tells why
+        if event & (select.POLLIN | select.POLLHUP):
+            data = _recv(sandbox.sock)
+            if data is None:
+                return
+            if not data:
+                self._runner_exited(sandbox, framer)
+                return
+            self._from_runner(data, framer)
+
+    def _from_runner(self, data: bytes, framer: Framer) -> None:
+        try:
+            for kind, body in framer.feed(data):
+                if kind not in _FROM_RUNNER:
+                    raise FrameError(f"a frame of kind {kind.name}")
+                self._take(kind, body)
+        except (FrameError, wire.WireError) as error:
+            self._ended(
+                "policy_violation",
+                f"the process wrote to the grader's own channel ({error})",
+            )
+
+    def _take(self, kind: Kind, body: bytes) -> None:
+        if kind in _REPLIES:
+            if self._clock.started is None:
+                return  # nobody asked: not ours, drop it
+            self._clock.stop()
+        else:
+            self._event_bytes += len(body)
+            if self._event_bytes > self._event_limit:
+                raise FrameError("more output than the runner keeps")
+        if kind in (Kind.CELL_STARTED, Kind.STOPPED):
+            said = wire.loads(body)
+            cell = said.get("cell") if isinstance(said, dict) else None
+            if isinstance(said, dict) and said.get("why") == "end":
+                self._at_end = True
+            if isinstance(cell, int) and 0 <= cell < 100_000:
+                self._streams.cell = cell
+        self._to_worker += _reframed(kind, body)
+
+    def _stream_ready(self, fd: int, name: str, poll: select.poll) -> None:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            poll.unregister(fd)
+            return
+        frame = self._streams.frame(name, data)
+        if frame is not None:
+            self._to_worker += frame
+        if self._streams.total > self._streams.limit:
+            self._ended("output_limit", f"it wrote more than {_bytes(self._streams.limit)}")
+
+    def _look_at(self, usage: Usage) -> None:
+        if usage.out_of_memory or usage.memory_bytes > self._limits["memory_bytes"]:
+            # With a cgroup the kernel has killed the largest process; the runner may have survived.
+            if not usage.enforced:
+                self._ended("memory_limit", self._memory_words())
+        if usage.cpu_s > self._limits["cpu_s"]:
+            self._ended("time_limit", f"it used more than {self._limits['cpu_s']:g} s of CPU time")
+        if not usage.enforced and usage.processes > self._limits["processes"]:
+            self._ended(
+                "policy_violation",
+                f"it had more than {int(self._limits['processes'])} processes and threads",
+            )
+
+    def _runner_exited(self, sandbox: Sandbox, framer: Framer) -> None:
+        """The runner is gone: take what it sent before, then say how it went."""
+        while data := _recv(sandbox.sock):
+            self._from_runner(data, framer)
+        status = sandbox.exit_status()
+        if self._at_end:
+            self._ended("completed", "")
+        elif status is None:
+            self._ended("student_error", "the process closed the grader's own channel")
+        elif os.WIFSIGNALED(status):
+            self._ended(*self._killed_words(os.WTERMSIG(status), sandbox))
+        else:
+            self._ended(
+                "student_error",
+                f"the process ended itself with exit status {os.WEXITSTATUS(status)}",
+            )
+
+    def _killed_words(self, number: int, sandbox: Sandbox) -> tuple[str, str]:
+        if number == signal.SIGSYS:
+            return "policy_violation", "it made a system call that no coursework needs"
+        if number == signal.SIGKILL and sandbox.usage().out_of_memory:
+            return "memory_limit", self._memory_words()
+        if number == signal.SIGXCPU:
+            return "time_limit", f"it used more than {self._limits['cpu_s']:g} s of CPU time"
+        return "student_error", f"the process was ended by {signal.Signals(number).name}"
+
+    def _time_words(self) -> str:
+        if self._clock.in_cells:
+            return f"its cells ran for more than {self._limits['wall_s']:g} s"
+        return "it did not answer in time"
+
+    def _memory_words(self) -> str:
+        return f"it needed more than {_bytes(int(self._limits['memory_bytes']))} of memory"
+
+    def _ended(self, status: str, message: str) -> None:
+        if self._end is None:
+            self._end = _End(status, message)
+
+    def _report(self, sandbox: Sandbox, started: float) -> None:
+        self._clock.stop()
+        end = self._end or _End("completed", "")
+        usage = sandbox.final_usage()
+        ended = pack(
+            Kind.ENDED,
+            {
+                "status": end.status,
+                "wall_s": self._clock.used_s,
+                "cpu_s": usage.cpu_s,
+                "peak_memory_bytes": usage.peak_memory_bytes,
+                "message": end.message,
+            },
+        )
+        self.conn.settimeout(_OPEN_S)
+        try:
+            self.conn.sendall(bytes(self._to_worker) + ended)
+        except OSError:
+            pass  # the worker went away: nobody to tell
+
+
+def _recv(sock: socket.socket) -> bytes | None:
+    """What there is to read, b"" at the end of the stream, None when there is nothing yet."""
+    try:
+        return sock.recv(_CHUNK * 4)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
+def _reframed(kind: Kind, body: bytes) -> bytes:
+    return (len(body) + 1).to_bytes(4, "little") + bytes([kind]) + body
+
+
+def _allowance_s(kind: Kind, body: bytes) -> float:
+    """The sum of the limits that an ASK or RERUN names; the worker's word is trusted."""
+    if kind not in (Kind.ASK, Kind.RERUN):
+        return 0.0
+    request = wire.loads(body)
+    assert isinstance(request, dict)
+    if kind is Kind.ASK:
+        return sum(float(probe["limit_s"]) for probe in request["probes"])  # type: ignore
+    return float(request["limit_s"]) + float(request["probe"]["limit_s"])  # type: ignore
+
+
+def _bytes(count: int) -> str:
+    return f"{count / (1 << 20):g} MiB"

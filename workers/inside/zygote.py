@@ -1,0 +1,120 @@
+"""The zygote: a warm process that every sandbox is forked from.
+
+Started by `workers.zygote` under the interpreter that the assignment names, with one argument, a
+JSON object: `listener` (the descriptor of a listening unix socket), `preload` (module names) and
+`folder` (its private scratch folder). It says one JSON line on stdout when it is warm, or why it
+can't be; then every accepted connection is handed to a supervisor. It ends when its standard
+input does. It never starts a thread, runs autograd or touches CUDA.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Warm up, say so, serve until standard input ends."""
+    sys.path.remove(sys.argv[1])
+    config = json.loads(sys.argv[2])
+    try:
+        zygote = _warmed(config)
+    except Exception as error:
+        traceback.print_exc()
+        _say({"error": f"{type(error).__name__}: {error}"})
+        os._exit(1)
+    _say({"ready": True})
+    zygote.serve()
+    os._exit(0)
+
+
+def _warmed(config: dict[str, object]) -> _Zygote:
+    import torch
+
+    from . import namespaces, runner, shell, warm  # noqa: F401 - the runner is for the forks
+    from .sandbox import Workshop
+
+    torch.set_num_threads(1)
+    warm.load(config["preload"])  # type: ignore[arg-type]
+    warm.load_lazy_parts()
+    prepared = shell.prepare()
+    namespaces.enter_user_namespace_if_needed()
+    workshop = Workshop.prepare(prepared)
+    warm.settle()
+    return _Zygote(socket.socket(fileno=int(str(config["listener"]))), workshop)
+
+
+class _Zygote:
+    def __init__(self, listener: socket.socket, workshop: Workshop) -> None:  # noqa: F821
+        self._listener = listener
+        self._workshop = workshop
+        self._supervisors: set[int] = set()
+
+    def serve(self) -> None:
+        """Accept and fork until standard input ends; then end every supervisor."""
+        wake, woken = os.pipe()
+        for fd in (wake, woken):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        poll = select.poll()
+        for fd in (self._listener.fileno(), sys.stdin.fileno(), wake):
+            poll.register(fd, select.POLLIN)
+        while True:
+            ready = {fd for fd, _ in poll.poll()}
+            if wake in ready:
+                os.read(wake, 4096)
+                self._reap()
+            if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 4096):
+                break
+            if self._listener.fileno() in ready:
+                conn, _ = self._listener.accept()
+                self._supervise(conn, (wake, woken))
+                conn.close()
+        for pid in self._supervisors:
+            os.kill(pid, signal.SIGKILL)
+        while self._supervisors:
+            self._reap(block=True)
+
+    def _supervise(self, conn: socket.socket, close: tuple[int, int]) -> None:
+        from .supervisor import Supervisor
+
+        zygote = os.getpid()
+        pid = os.fork()
+        if pid:
+            self._supervisors.add(pid)
+            return
+        status = 1
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            for fd in close:
+                os.close(fd)
+            self._listener.close()
+            os.close(sys.stdin.fileno())
+            self._workshop.bind_life_to(zygote)
+            Supervisor(conn, self._workshop.make).serve()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+
+    def _reap(self, block: bool = False) -> None:
+        while self._supervisors:
+            pid, status = os.waitpid(-1, 0 if block else os.WNOHANG)
+            if pid == 0:
+                return
+            self._supervisors.discard(pid)
+            if status != 0:
+                self._workshop.clear_after(pid)
+
+
+def _say(message: dict[str, object]) -> None:
+    os.write(1, json.dumps(message).encode() + b"\n")

@@ -1,0 +1,341 @@
+"""From a submission to a result: run it, let every check look and ask, keep what they say.
+
+Two sandboxes are open at a time, the submission's and the reference's. Checks are generators
+(grader.domain.questions): this module answers what they ask, in the order of the run, and turns
+verdicts into points. Judging happens here, in the worker, outside both sandboxes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from grader.checks import KINDS
+from grader.checks.base import Context
+from grader.domain.evidence import Answer, AnswerStatus
+from grader.domain.outcomes import Outcome
+from grader.domain.questions import Ask, Judging, Look, NextLook, Probe, Replies, Verdict
+from grader.domain.results import CheckResult, ExerciseResult, Result, RunReport
+from grader.domain.rubric import Bundle, CheckSpec, Exercise, Limits, Place
+from grader.errors import InternalError
+from grader.notebooks.names import definitions, place_of, python_source
+from grader.notebooks.read import Submission
+from workers.sandbox.session import CellStarted, Program, Session, Stopped
+from workers.zygote import Zygote
+
+log = logging.getLogger(__name__)
+
+_REFERENCE_LIMITS = Limits(wall_s=60, cell_s=60, cpu_s=600)
+
+
+def grade(
+    zygote: Zygote,
+    bundle: Bundle,
+    submission: Submission,
+    seed: int | None = None,
+    on_cell: CellStarted | None = None,
+) -> Result:
+    """Judge one submission against one version of an assignment.
+
+    `seed` is the attempt's secret, from which every input is drawn; the same one gives the same
+    result. `on_cell` hears of each code cell as it starts. Raises InternalError where we failed.
+    """
+    seed = secrets.randbits(63) if seed is None else seed
+    with ExitStack() as stack:
+        student = stack.enter_context(
+            zygote.open(
+                bundle.rubric.limits,
+                files=bundle.files,
+                seed=_derived(seed, "sandbox"),
+                on_cell=on_cell,
+            )
+        )
+        reference = _Reference(zygote, bundle, _derived(seed, "reference"), stack)
+        attempt = _Attempt(bundle, submission, seed, student, reference)
+        attempt.run()
+        ending = student.close()
+        outputs = student.cell_outputs()
+    report = RunReport(
+        status=ending.status,
+        wall_s=ending.wall_s,
+        cpu_s=ending.cpu_s,
+        peak_memory_bytes=ending.peak_memory_bytes,
+        cells_run=student.cells_run,
+        cells_failed=sum(out.error is not None for out in outputs),
+        layers=student.layers,
+        message=ending.message,
+    )
+    return Result(
+        assignment=bundle.rubric.slug,
+        version=bundle.version,
+        submission=submission.info,
+        run=report,
+        exercises=attempt.results(),
+        seed=seed,
+        outputs=outputs,
+    )
+
+
+def _derived(seed: int, purpose: str) -> int:
+    """A seed that tells nothing about `seed`: the student's process may know this one."""
+    digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
+    return int.from_bytes(digest[:7], "little")
+
+
+@dataclass
+class _Reference:
+    """The reference's sandbox, opened when the first check asks it something."""
+
+    zygote: Zygote
+    bundle: Bundle
+    seed: int
+    stack: ExitStack
+    _session: Session | None = None
+
+    def ask(self, probes: tuple[Probe, ...]) -> tuple[Answer, ...]:
+        if not probes:
+            return ()
+        if self._session is None:
+            self._session = self._opened()
+        answers = self._session.ask(probes)
+        for probe, answer in zip(probes, answers, strict=True):
+            if answer.status is not AnswerStatus.ANSWERED:
+                raise InternalError(
+                    f"the reference did not answer a {probe.kind} probe: "
+                    f"{answer.status} {answer.detail}"
+                )
+        return answers
+
+    def _opened(self) -> Session:
+        session = self.stack.enter_context(
+            self.zygote.open(
+                _REFERENCE_LIMITS, files=self.bundle.files, seed=self.seed, trusted=True
+            )
+        )
+        stopped = session.run(Program((self.bundle.reference,), ("solution.py",)))
+        failed = [out.error for out in session.outputs.values() if out.error]
+        if stopped is None or failed:
+            raise InternalError(f"the reference solution does not run: {failed or session.ending}")
+        return session
+
+
+@dataclass
+class _Judgement:
+    """One check on its way to a verdict."""
+
+    exercise: str
+    spec: CheckSpec
+    looks: _Looks
+    judging: Judging | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def key(self) -> str:
+        return f"{self.exercise}/{self.spec.id}"
+
+
+@dataclass
+class _Looks:
+    """Where a check looks in this very submission."""
+
+    cells: frozenset[int]
+    trained: bool
+
+    def include(self, look: Look, trained: bool) -> bool:
+        return look.end or look.cell in self.cells or (self.trained and trained)
+
+
+class _Attempt:
+    """The submission's run and its checks, in step."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        submission: Submission,
+        seed: int,
+        student: Session,
+        reference: _Reference,
+    ) -> None:
+        self._bundle = bundle
+        self._seed = seed
+        self._student = student
+        self._reference = reference
+        self._cells = submission.cells
+        self._code = tuple(cell for cell in submission.cells if cell.kind == "code")
+        self._python = tuple(python_source(cell.source) for cell in self._code)
+        self._defined = definitions(self._python)
+        self._judgements = list(self._planned())
+        self._by_key = {judgement.key: judgement for judgement in self._judgements}
+
+    def run(self) -> None:
+        """Run all cells; at each stop, let the checks that look there judge."""
+        stopped = self._student.run(self._program())
+        while stopped is not None and not stopped.end:
+            self._look(Look(stopped.cell), stopped.trained)
+            stopped = self._student.resume()
+        self._finish(stopped)
+
+    def results(self) -> tuple[ExerciseResult, ...]:
+        return tuple(self._exercise_result(one) for one in self._bundle.rubric.exercises)
+
+    def _planned(self) -> Iterator[_Judgement]:
+        for exercise in self._bundle.rubric.exercises:
+            for spec in exercise.checks:
+                places = spec.look or KINDS[kind_of(spec)].places(spec)
+                yield _Judgement(exercise.id, spec, self._looks(places))
+
+    def _looks(self, places: tuple[Place, ...]) -> _Looks:
+        found = (self._place(place) for place in places if not place.trained)
+        return _Looks(
+            frozenset(cell for cell in found if cell is not None),
+            any(place.trained for place in places),
+        )
+
+    def _place(self, place: Place) -> int | None:
+        return place_of(place, self._code, self._defined)
+
+    def _program(self) -> Program:
+        training = self._bundle.rubric.training
+        keep: int | None = None
+        if training is not None:
+            start = self._place(training.start)
+            keep = -1 if start is None else start
+        stops = frozenset().union(*(one.looks.cells for one in self._judgements))
+        return Program(
+            sources=tuple(cell.source for cell in self._code),
+            names=tuple(cell.name for cell in self._code),
+            stops=stops,
+            trained_steps=training.steps if training else 0,
+            keep=keep,
+            cell_limit_s=self._bundle.rubric.limits.cell_s,
+        )
+
+    def _look(self, look: Look, trained: bool) -> None:
+        for judgement in self._judgements:
+            if judgement.verdict is None and judgement.looks.include(look, trained):
+                self._advance(judgement, look)
+
+    def _finish(self, stopped: Stopped | None) -> None:
+        """The last look: whatever has no verdict yet comes to one."""
+        last = Look(len(self._code) - 1, end=True, last=True, alive=stopped is not None)
+        waiting = [one for one in self._judgements if one.verdict is None]
+        while waiting:
+            ready = [one for one in waiting if self._dependencies_decided(one)]
+            for judgement in ready:
+                self._advance(judgement, last)
+                while judgement.verdict is None:  # it asked for a look beyond the last
+                    self._step(judgement, None)
+            waiting = [one for one in waiting if one.verdict is None]
+
+    def _dependencies(self, judgement: _Judgement) -> Iterator[_Judgement]:
+        for name in judgement.spec.depends_on:
+            yield self._by_key[name if "/" in name else f"{judgement.exercise}/{name}"]
+
+    def _dependencies_decided(self, judgement: _Judgement) -> bool:
+        return all(one.verdict is not None for one in self._dependencies(judgement))
+
+    def _advance(self, judgement: _Judgement, look: Look) -> None:
+        if not self._dependencies_decided(judgement):
+            return  # it gets its turn at a later look, at the end at the latest
+        for needed in self._dependencies(judgement):
+            assert needed.verdict is not None
+            if needed.verdict.outcome is not Outcome.PASSED:
+                judgement.verdict = _skipped(needed)
+                return
+        if judgement.judging is None:
+            spec = judgement.spec
+            context = Context(
+                look=look,
+                rng=np.random.default_rng(_derived(self._seed, judgement.key)),
+                cells=self._cells,
+                code=self._python,
+            )
+            judgement.judging = KINDS[kind_of(spec)].judge(spec, context)
+            self._step(judgement, None)
+        else:
+            self._step(judgement, look)
+
+    def _step(self, judgement: _Judgement, sent: Look | None) -> None:
+        """Drive a check until it waits for another look or has its verdict."""
+        assert judgement.judging is not None
+        reply: Replies | Look | None = sent
+        try:
+            while True:
+                step = judgement.judging.send(reply)
+                if isinstance(step, NextLook):
+                    return
+                reply = self._replies(step)
+        except StopIteration as done:
+            judgement.verdict = done.value
+        except InternalError:
+            raise
+        except Exception:
+            # A check that fails is our failure, whatever the student's evidence was.
+            log.exception("the check %s failed", judgement.key)
+            judgement.verdict = _not_judged()
+
+    def _replies(self, ask: Ask) -> Replies:
+        # The reference goes first: where it fails, the submission need not be asked.
+        reference = self._reference.ask(ask.reference)
+        student: list[Answer] = []
+        pending: list[Probe] = []
+        for question in ask.student:
+            if isinstance(question, Probe):
+                pending.append(question)
+                continue
+            student += self._student.ask(tuple(pending)) if pending else ()
+            pending = []
+            student.append(self._student.rerun(question))
+        student += self._student.ask(tuple(pending)) if pending else ()
+        return Replies(tuple(student), reference)
+
+    def _exercise_result(self, exercise: Exercise) -> ExerciseResult:
+        checks = (self._by_key[f"{exercise.id}/{spec.id}"] for spec in exercise.checks)
+        return ExerciseResult(
+            id=exercise.id,
+            title=exercise.title,
+            checks=tuple(_check_result(judgement) for judgement in checks),
+        )
+
+
+def kind_of(spec: CheckSpec) -> str:
+    """The `kind` of a check, which each kind's own spec class declares."""
+    kind: str = spec.kind  # type: ignore[attr-defined]
+    return kind
+
+
+def _check_result(judgement: _Judgement) -> CheckResult:
+    verdict, spec = judgement.verdict, judgement.spec
+    assert verdict is not None
+    detail = dict(verdict.detail)
+    if verdict.cause is not None:
+        detail["cause"] = verdict.cause
+    return CheckResult(
+        id=spec.id,
+        kind=kind_of(spec),
+        outcome=verdict.outcome,
+        score=round(spec.points * min(1.0, max(0.0, verdict.fraction)), 6),
+        max_score=spec.points,
+        message=verdict.message,
+        hint=verdict.hint,
+        detail=detail,
+    )
+
+
+def _skipped(needed: _Judgement) -> Verdict:
+    title = needed.spec.title or needed.spec.id
+    return Verdict(Outcome.SKIPPED, 0.0, f"Not looked at, because “{title}” did not pass.")
+
+
+def _not_judged() -> Verdict:
+    return Verdict(
+        Outcome.NOT_JUDGED, 0.0, "This could not be judged through a fault of ours, not yours."
+    )
+
+
