@@ -1,0 +1,27 @@
+"""Fixtures that more than one kind of test uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grader.domain.rubric import Bundle
+from grader.rubricfile import load_bundle
+from workers.zygote import Zygote
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def bundle() -> Bundle:
+    """The first assignment."""
+    return load_bundle("uw-cse447-a0", ROOT)
+
+
+@pytest.fixture(scope="session")
+def zygote(bundle: Bundle) -> Iterator[Zygote]:
+    """One warm zygote for each test process."""
+    with Zygote(bundle.rubric.runtime) as running:
+        yield running

@@ -1,0 +1,64 @@
+"""What the host holds that a sandbox could have left behind."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+
+def descendants(pid: int) -> set[int]:
+    """All processes below `pid`, those of inner pid namespaces too."""
+    found = [pid]
+    for parent in found:
+        try:
+            tasks = os.listdir(f"/proc/{parent}/task")
+        except FileNotFoundError:
+            continue
+        for task in tasks:
+            try:
+                children = Path(f"/proc/{parent}/task/{task}/children").read_text()
+            except FileNotFoundError:
+                continue
+            found += map(int, children.split())
+    return set(found[1:])
+
+
+def alive(pids: set[int]) -> set[int]:
+    """Those of `pids` that run; a zombie that waits to be reaped does not."""
+    return {pid for pid in pids if _state(pid) not in ("", "Z", "X")}
+
+
+def groups() -> set[str]:
+    """Control groups that Chainrule made, in every hierarchy."""
+    return {str(path) for path in Path("/sys/fs/cgroup").rglob("chainrule-*")}
+
+
+def mounts() -> int:
+    """Mounts of this process's namespace."""
+    return len(Path("/proc/self/mountinfo").read_text().splitlines())
+
+
+def scratch() -> set[str]:
+    """Chainrule's entries in the temporary folders."""
+    return {
+        str(path) for folder in ("/tmp", "/dev/shm") for path in Path(folder).glob("chainrule-*")
+    }
+
+
+def eventually(holds: Callable[[], bool], within_s: float = 10.0) -> bool:
+    """Whether `holds` becomes true: for what another process does in its own time."""
+    deadline = time.monotonic() + within_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _state(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

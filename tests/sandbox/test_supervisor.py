@@ -1,0 +1,229 @@
+"""The supervisor enforces the limits, and leaves nothing behind however the run ends."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+
+from grader.domain.evidence import AnswerStatus
+from grader.domain.outcomes import RunStatus
+from grader.domain.questions import Probe
+from grader.domain.rubric import Limits, Runtime
+from grader.errors import InternalError
+from workers.sandbox.session import Ending, Program, Session
+from workers.zygote import Zygote
+
+from .host import alive, descendants, eventually, groups, mounts, scratch
+
+LIMITS = Limits(
+    wall_s=5, cpu_s=20, cell_s=30, memory_bytes=256 << 20, processes=24, output_bytes=1 << 20
+)
+NEVER = "while True: pass"
+VALUES = Probe("values", {"names": ["x"]}, 5)
+
+OpenSession = Callable[..., Session]
+
+
+@pytest.fixture
+def opened(zygote: Zygote) -> Iterator[OpenSession]:
+    """Open sessions; afterwards the host is as it was before."""
+    before = (descendants(zygote.pid), groups(), mounts(), scratch())
+    sessions: list[Session] = []
+
+    def make(limits: Limits = LIMITS, **more: object) -> Session:
+        session = zygote.open(limits, files={}, seed=1, **more)  # type: ignore[arg-type]
+        sessions.append(session)
+        return session
+
+    yield make
+    for session in sessions:
+        session.sock.close()
+    assert eventually(lambda: alive(descendants(zygote.pid)) <= before[0])
+    assert eventually(lambda: groups() <= before[1])
+    assert (mounts(), scratch()) == before[2:]
+
+
+def ending_of(session: Session, *sources: str) -> Ending:
+    """How a run of these cells, without a stop, ends."""
+    stopped = session.run(Program(sources, tuple(f"cell {n}" for n in range(len(sources)))))
+    if stopped is not None:
+        assert stopped.end
+    return session.close()
+
+
+def test_a_run_to_the_last_cell_completes_and_is_measured(opened: OpenSession) -> None:
+    ending = ending_of(opened(), "x = sum(i for i in range(3_000_000))")
+    assert ending.status is RunStatus.COMPLETED
+    assert ending.cpu_s > 0.01
+    assert ending.wall_s > 0.01
+    assert ending.peak_memory_bytes > 1 << 20
+
+
+def test_wall_time_is_limited_whatever_the_code_ignores(opened: OpenSession) -> None:
+    stubborn = (
+        "import signal\n"
+        "for n in range(1, 65):\n"
+        "    try: signal.signal(n, signal.SIG_IGN)\n"
+        "    except (OSError, ValueError): pass\n"
+        f"{NEVER}"
+    )
+    ending = ending_of(opened(replace(LIMITS, wall_s=1)), stubborn)
+    assert ending.status is RunStatus.TIME_LIMIT
+    assert "1 s" in ending.message
+
+
+def test_cpu_time_of_all_processes_together_is_limited(opened: OpenSession) -> None:
+    many = f"import os\nfor _ in range(3):\n    if os.fork() == 0:\n        {NEVER}\n{NEVER}"
+    ending = ending_of(opened(replace(LIMITS, wall_s=30, cpu_s=1)), many)
+    assert ending.status is RunStatus.TIME_LIMIT
+    assert "CPU" in ending.message
+
+
+def test_a_memory_bomb_meets_a_memory_error_in_its_own_cell(opened: OpenSession) -> None:
+    session = opened()
+    stopped = session.run(Program(("x = bytearray(1 << 34)", "x = 1"), ("cell 1", "cell 2")))
+    assert stopped is not None
+    assert stopped.end
+    assert "MemoryError" in (session.outputs[0].error or "")
+    assert session.close().status is RunStatus.COMPLETED
+
+
+def test_memory_of_many_processes_together_is_limited(opened: OpenSession) -> None:
+    hoard = (
+        "import os, time\n"
+        "for _ in range(6):\n"
+        "    if os.fork() == 0:\n"
+        "        keep = bytearray(b'x' * (120 << 20))\n"
+        "        time.sleep(30)\n"
+        "keep = bytearray(b'x' * (120 << 20))\n"
+        "time.sleep(30)\n"
+    )
+    ending = ending_of(opened(), hoard)
+    # Either a process too many was killed and the rest slept on, or the run was ended for it.
+    assert ending.status in (RunStatus.MEMORY_LIMIT, RunStatus.TIME_LIMIT)
+    assert ending.peak_memory_bytes < 2 * LIMITS.memory_bytes
+
+
+def test_output_below_the_python_streams_is_limited(opened: OpenSession) -> None:
+    ending = ending_of(opened(), "import os\nwhile True: os.write(1, b'x' * 65536)")
+    assert ending.status is RunStatus.OUTPUT_LIMIT
+
+
+def test_some_low_level_output_is_kept_with_its_cell(opened: OpenSession) -> None:
+    session = opened()
+    session.run(Program(("x = 1", "import os\n_ = os.write(2, b'low\\n')"), ("cell 1", "cell 2")))
+    session.close()
+    kept = {out.index: [one["text"] for one in out.outputs] for out in session.cell_outputs()}
+    assert kept == {0: [], 1: ["low\n"]}
+
+
+def test_a_process_that_ends_itself_is_named(opened: OpenSession) -> None:
+    ending = ending_of(opened(), "import os; os._exit(3)")
+    assert ending.status is RunStatus.STUDENT_ERROR
+    assert "exit status 3" in ending.message
+
+
+def test_a_crash_is_named_by_its_signal(opened: OpenSession) -> None:
+    ending = ending_of(opened(), "import ctypes; ctypes.string_at(0)")
+    assert ending.status is RunStatus.STUDENT_ERROR
+    assert "SIGSEGV" in ending.message
+
+
+def test_garbage_on_inherited_descriptors_ends_the_run(opened: OpenSession) -> None:
+    spray = (
+        "import os\n"
+        "for fd in range(3, 256):\n"
+        "    try: os.write(fd, b'\\xff' * 4096)\n"
+        "    except OSError: pass\n"
+        f"{NEVER}"
+    )
+    ending = ending_of(opened(replace(LIMITS, wall_s=20)), spray)
+    assert ending.status is RunStatus.POLICY_VIOLATION
+
+
+def test_closing_every_descriptor_ends_only_that_run(opened: OpenSession, zygote: Zygote) -> None:
+    session = opened()
+    stopped = session.run(
+        Program(("x = 5", "import os; os.closerange(0, 4096)"), ("a", "b"), stops=frozenset({0}))
+    )
+    assert stopped is not None
+    (answer,) = session.ask((VALUES,))
+    assert answer.evidence["values"] == {"x": 5}
+    assert session.resume() is None
+    assert session.close().status is not RunStatus.COMPLETED
+    assert ending_of(opened(), "x = 1").status is RunStatus.COMPLETED
+
+
+def test_what_was_answered_before_the_end_stays_and_later_questions_are_not_run(
+    opened: OpenSession,
+) -> None:
+    session = opened()
+    cells = ("x = 41", "import os; os._exit(0)", "x = 42")
+    stopped = session.run(Program(cells, ("a", "b", "c"), stops=frozenset({0})))
+    assert stopped is not None
+    assert session.ask((VALUES,))[0].evidence["values"] == {"x": 41}
+    assert session.resume() is None
+    assert session.ask((VALUES,))[0].status is AnswerStatus.NOT_RUN
+
+
+def test_a_probe_that_never_answers_costs_itself_alone(opened: OpenSession) -> None:
+    session = opened()
+    session.run(Program((f"def f():\n    {NEVER}", "x = 1"), ("a", "b")))
+    endless = Probe("call", {"function": "f", "cases": [{"bind": {}, "args": []}]}, 0.5)
+    first, second = session.ask((endless, VALUES))
+    assert first.status is AnswerStatus.TIME_LIMIT
+    assert second.evidence["values"] == {"x": 1}
+    assert session.close().status is RunStatus.COMPLETED
+
+
+def test_a_closed_connection_kills_its_sandbox(opened: OpenSession, zygote: Zygote) -> None:
+    idle = alive(descendants(zygote.pid))
+    session = opened()
+    daemon = (
+        "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+        "        time.sleep(600)\n    os._exit(0)\n"
+    )
+    session.run(Program((daemon,), ("a",)))
+    assert len(alive(descendants(zygote.pid)) - idle) >= 4  # supervisor, init, runner, daemon
+    session.sock.close()
+    assert eventually(lambda: alive(descendants(zygote.pid)) <= idle)
+
+
+@pytest.mark.parametrize("victim", ["supervisor", "init", "zygote"])
+def test_nothing_survives_the_death_of(victim: str) -> None:
+    held = groups()
+    with Zygote(Runtime()) as mortal:
+        session = mortal.open(LIMITS, files={}, seed=1)
+        session.run(Program(("import time\nif __import__('os').fork() == 0: time.sleep(600)",), ("a",)))
+        below = descendants(mortal.pid)
+        (supervisor,) = (pid for pid in below if _parent(pid) == mortal.pid)
+        (init,) = (pid for pid in below if _parent(pid) == supervisor)
+        os.kill({"supervisor": supervisor, "init": init, "zygote": mortal.pid}[victim], signal.SIGKILL)
+        assert eventually(lambda: not alive(below - {supervisor} if victim == "init" else below))
+        if victim == "init":
+            assert session.close().status is RunStatus.STUDENT_ERROR
+        else:
+            with pytest.raises(InternalError):
+                session.close()
+        if victim != "zygote":
+            assert ending_of(mortal.open(LIMITS, files={}, seed=1), "x = 1")
+    assert eventually(lambda: groups() <= held)
+
+
+def test_two_sandboxes_share_nothing(opened: OpenSession) -> None:
+    one, other = opened(), opened()
+    write = "open('here', 'w').write('1'); open('/tmp/here', 'w').write('1'); x = 1"
+    look = "import os; x = [os.listdir('.'), os.listdir('/tmp'), os.listdir('/dev/shm')]"
+    one.run(Program((write,), ("a",)))
+    other.run(Program((look,), ("a",)))
+    found = other.ask((VALUES,))[0].evidence["values"]["x"]  # type: ignore[index]
+    assert [list(part.items) for part in found.items] == [[], [], []]
+
+
+def _parent(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as stat:
+        return int(stat.read().rpartition(")")[2].split()[1])
