@@ -1,4 +1,4 @@
-"""Exceptions of student code as data: bounded, without colours, without frames of ours."""
+"""Exceptions of student code as data: bounded, without colours, without our own frames."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import traceback
 from collections.abc import Iterator
 from types import TracebackType
 
+import IPython
+
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+_IPYTHON = os.path.dirname(os.path.abspath(IPython.__file__)) + os.sep
 _FRAMES = 100
 _CHAIN = 8
 _HEAD, _TAIL = 4000, 12_000
@@ -25,6 +28,11 @@ _cells: dict[str, int] = {}  # the file name that a cell is compiled under -> it
 def register_cell(filename: str, index: int) -> None:
     """Remember that code compiled under `filename` is that of cell `index`."""
     _cells[filename] = index
+
+
+def forget_cells() -> None:
+    """Forget every cell."""
+    _cells.clear()
 
 
 def type_name(value: object) -> str:
@@ -104,10 +112,10 @@ def _from_first_cell(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _strip(told: traceback.TracebackException | None, depth: int = 0) -> None:
-    """Drop frames of this folder from an exception and from what it was raised from."""
+    """Drop frames of this folder and of IPython from an exception and from what it was raised from."""
     if told is None:
         return
-    told.stack = _from_list([f for f in told.stack if not f.filename.startswith(_HERE)])
+    told.stack = _from_list([f for f in told.stack if not f.filename.startswith((_HERE, _IPYTHON))])
     if depth == _CHAIN:
         told.__cause__ = told.__context__ = None
     _strip(told.__cause__, depth + 1)

@@ -71,20 +71,22 @@ def spawn(
     ids: HostIds,
     *,
     doors: Sequence[int] = (),
-    accepted: Collection[str] = (),
+    without: Collection[str] = (),
 ) -> int:
     """Start `init` as pid 1 of fresh namespaces and return its pid as this process sees it.
 
     When `init` begins, it is user and group 1000, stands in a copy of `root` without writable
     folders, is a member of the control groups behind `doors` (see `Group.doors`), and dies with
-    this process, which must have one thread. What it returns is its exit status. Layers named in
-    `accepted` may be missing. Raises LayerError.
+    this process, which must have one thread. What it returns is its exit status. The layers named
+    in `without` are left out. Raises LayerError.
     """
     ours, theirs = socket.socketpair()
+    with open("/proc/self/setgroups") as setting:
+        leave_groups = setting.read().strip() == "allow"  # given up for a namespace of its own
     with ours, theirs:
-        pid = _fork_below(root, accepted)
+        pid = _fork_below(root, without)
         if pid == 0:
-            _run_init(init, ours, theirs, doors)
+            _run_init(init, ours, _Birth(theirs, doors, leave_groups, without))
         theirs.close()
         try:
             _write(f"/proc/{pid}/uid_map", f"{STUDENT_ID} {ids.uid} 1")
@@ -92,7 +94,8 @@ def spawn(
             ours.sendall(b"m")
             answer = ours.recv(4096)
             if answer != b"r":
-                raise LayerError(layers.USER, answer.decode() or "the first process died")
+                layer, _, why = answer.decode().partition("\0")
+                raise LayerError(layer or layers.USER, why or "the first process died")
             ours.sendall(b"g")
         except OSError as error:
             end(pid)
@@ -130,69 +133,72 @@ def refusal(layer: str) -> str | None:
     return answer or None
 
 
-def _fork_below(root: Root, accepted: Collection[str]) -> int:
+class _Birth(NamedTuple):
+    """What the first process needs to become the sandbox's init."""
+
+    supervisor: socket.socket
+    doors: Sequence[int]
+    leave_groups: bool
+    without: Collection[str]
+
+    def complete(self) -> bool:
+        """Join groups, take the mapped ids, tie this life to the supervisor's.
+
+        False if that cannot be, which the supervisor then knows.
+        """
+        layer = layers.CGROUP_MEMORY
+        try:
+            for door in self.doors:
+                os.write(door, b"0")
+            layer = layers.USER
+            if self.supervisor.recv(1) != b"m":
+                return False
+            if self.leave_groups:
+                os.setgroups([])
+            os.setresgid(STUDENT_ID, STUDENT_ID, STUDENT_ID)
+            os.setresuid(STUDENT_ID, STUDENT_ID, STUDENT_ID)
+            # After the change of ids, which clears it. Where the supervisor died before, the
+            # answer below does not come.
+            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+            layer = layers.CGROUP_NAMESPACE
+            if layer not in self.without:
+                syscalls.unshare(syscalls.CLONE_NEWCGROUP)
+        except OSError as error:
+            self.supervisor.sendall(f"{layer}\0{error}".encode())
+            return False
+        self.supervisor.sendall(b"r")
+        return self.supervisor.recv(1) == b"g"
+
+
+def _fork_below(root: Root, without: Collection[str]) -> int:
     """Fork into new namespaces from within the root's mount namespace."""
-    missing = {layer for layer in _FLAGS if layers.may_be_missing(layer, accepted)}
-    missing = {layer for layer in missing if refusal(layer) is not None}
-    flags = sum(flag for layer, flag in _FLAGS.items() if layer not in missing)
-    flags &= ~syscalls.CLONE_NEWCGROUP  # entered from within, once it is in its control group
+    # The control group's namespace is entered from within, once init is in its groups.
+    kinds = [kind for kind in _FLAGS if kind not in (*without, layers.CGROUP_NAMESPACE)]
     syscalls.setns(root.namespace, syscalls.CLONE_NEWNS)
     try:
-        pid = syscalls.fork(flags)
+        pid = syscalls.fork(sum(_FLAGS[kind] for kind in kinds))
     except OSError as error:
         syscalls.setns(root.host_namespace, syscalls.CLONE_NEWNS)
-        for layer in _FLAGS:
-            if why := refusal(layer):
-                raise LayerError(layer, why) from error
+        for kind in kinds:
+            if why := refusal(kind):
+                raise LayerError(kind, why) from error
         raise LayerError(layers.USER, str(error)) from error
     if pid:
         syscalls.setns(root.host_namespace, syscalls.CLONE_NEWNS)
     return pid
 
 
-def _run_init(
-    init: Callable[[], int], ours: socket.socket, theirs: socket.socket, doors: Sequence[int]
-) -> NoReturn:
+def _run_init(init: Callable[[], int], ours: socket.socket, birth: _Birth) -> NoReturn:
     status = 1
     try:
         ours.close()
-        if _become_student(theirs, doors):
-            theirs.close()
+        if birth.complete():
+            birth.supervisor.close()
             status = init()
     except BaseException:
         traceback.print_exc()
     finally:
         os._exit(status)
-
-
-def _become_student(supervisor: socket.socket, doors: Sequence[int]) -> bool:
-    """Join groups, take the mapped ids, tie this life to the supervisor's; False if it is over."""
-    try:
-        for door in doors:
-            os.write(door, b"0")
-        if supervisor.recv(1) != b"m":
-            return False
-        _leave_groups()
-        os.setresgid(STUDENT_ID, STUDENT_ID, STUDENT_ID)
-        os.setresuid(STUDENT_ID, STUDENT_ID, STUDENT_ID)
-        # After the change of ids, which clears it. Had the supervisor died before, no answer comes.
-        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-        syscalls.unshare(syscalls.CLONE_NEWCGROUP)
-        supervisor.sendall(b"r")
-    except OSError as error:
-        supervisor.sendall(str(error).encode())
-        return False
-    return supervisor.recv(1) == b"g"
-
-
-def _leave_groups() -> None:
-    try:
-        os.setgroups([])
-    except PermissionError:
-        # An unprivileged zygote had to give up setgroups to get its namespace.
-        with open("/proc/self/setgroups") as setting:
-            if setting.read().strip() != "deny":
-                raise
 
 
 def _is_privileged() -> bool:

@@ -1,0 +1,1 @@
+"""Submissions as files: reading them, finding names in them, writing them executed."""

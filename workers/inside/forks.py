@@ -1,0 +1,195 @@
+"""Answers computed in a fork: bounded in time and size, without any effect on what forked."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import struct
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from . import failures
+from .wire import WireError
+
+_HEAD = struct.Struct("<BI")
+_OK, _UNFIT = 0, 1
+_SLICE_S = 0.05  # how often a child is looked at that keeps its pipe open
+_CHUNK = 1 << 16
+_DETAIL = 500
+_RECURSION = 3000
+
+# Student code patches modules; what decides here was bound before it ran.
+_fork, _exit, _pipe, _close, _read, _write = (
+    os.fork,
+    os._exit,
+    os.pipe,
+    os.close,
+    os.read,
+    os.write,
+)
+_open, _dup2, _setsid, _kill, _killpg = os.open, os.dup2, os.setsid, os.kill, os.killpg
+_wait4, _waitid = os.wait4, os.waitid
+_EXITED = os.WEXITED | os.WNOHANG | os.WNOWAIT
+_monotonic = time.monotonic
+_poll, _IN = select.poll, select.POLLIN
+_signal, _getsignal, _setitimer = signal.signal, signal.getsignal, signal.setitimer
+_sigmask, _valid_signals = signal.pthread_sigmask, signal.valid_signals
+_settrace, _setprofile = sys.settrace, sys.setprofile
+_getrecursionlimit, _setrecursionlimit = sys.getrecursionlimit, sys.setrecursionlimit
+_catch_warnings, _simplefilter = warnings.catch_warnings, warnings.simplefilter
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an answer came out; the fields of an entry of an ANSWERS frame."""
+
+    status: str
+    evidence: bytes = b""
+    detail: str = ""
+    cpu_s: float = 0.0
+
+    def as_wire(self) -> dict[str, object]:
+        """The entry."""
+        return {
+            "status": self.status,
+            "evidence": self.evidence,
+            "detail": self.detail,
+            "cpu_s": self.cpu_s,
+        }
+
+
+def fork() -> int:
+    """os.fork, whatever the student's code made of warnings."""
+    with _catch_warnings():
+        _simplefilter("ignore")  # that threads were started is the student's affair
+        return _fork()
+
+
+def in_fork(compute: Callable[[], bytes], limit_s: float, limit_bytes: int) -> Outcome:
+    """What `compute` returns in a child of this process, by `limit_s` seconds from now.
+
+    The child and whatever it started in its session are gone afterwards.
+    """
+    former = _getsignal(signal.SIGCHLD)
+    _signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the child's status away
+    reader, writer = _pipe()
+    deadline = _monotonic() + limit_s
+    child = fork()
+    if child == 0:
+        _close(reader)
+        _compute_and_exit(compute, writer)
+    _close(writer)
+    try:
+        data = _collected(reader, child, deadline, limit_bytes)
+    finally:
+        _close(reader)
+        late = _monotonic() >= deadline
+        status, cpu_s = _ended(child)
+        if former is not None:
+            _signal(signal.SIGCHLD, former)
+    return _judged(data, status, late, limit_bytes, cpu_s)
+
+
+def in_process(compute: Callable[[], bytes], limit_bytes: int) -> Outcome:
+    """What `compute` returns in this very process; for code that is trusted."""
+    started = time.process_time()
+    try:
+        evidence = compute()
+    except WireError as error:
+        return Outcome("malformed", detail=str(error)[:_DETAIL])
+    except Exception as error:
+        return Outcome("died", detail=failures.summary(error)[:_DETAIL])
+    if len(evidence) > limit_bytes:
+        return Outcome("malformed", detail=_too_long(limit_bytes))
+    return Outcome("answered", evidence, cpu_s=time.process_time() - started)
+
+
+def calm_down() -> None:
+    """Undo what the student's code set for its own process: signals, timers, tracing, limits."""
+    _settrace(None)
+    _setprofile(None)
+    _setitimer(signal.ITIMER_REAL, 0)
+    _setitimer(signal.ITIMER_VIRTUAL, 0)
+    _setitimer(signal.ITIMER_PROF, 0)
+    for number in (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU):
+        _signal(number, signal.SIG_DFL)
+    _signal(signal.SIGINT, signal.default_int_handler)
+    _sigmask(signal.SIG_UNBLOCK, _valid_signals())
+    _setrecursionlimit(max(_getrecursionlimit(), _RECURSION))
+
+
+def _compute_and_exit(compute: Callable[[], bytes], writer: int) -> NoReturn:
+    code = 1
+    try:
+        _setsid()
+        calm_down()
+        _discard_descriptors()
+        try:
+            kind, body = _OK, compute()
+        except WireError as error:
+            kind, body = _UNFIT, str(error)[:_DETAIL].encode("utf-8", "replace")
+        _write_all(writer, _HEAD.pack(kind, len(body)) + body)
+        code = 0
+    finally:
+        _exit(code)
+
+
+def _discard_descriptors() -> None:
+    """What a probe makes the student's code print is nobody's output."""
+    try:
+        nothing = _open(os.devnull, os.O_WRONLY)
+        _dup2(nothing, 1)
+        _dup2(nothing, 2)
+        _close(nothing)
+    except OSError:
+        return  # a student who used up all descriptors prints to the run's own
+
+
+def _write_all(writer: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[_write(writer, view) :]
+
+
+def _collected(reader: int, child: int, deadline: float, limit: int) -> bytearray:
+    """What the child wrote, until it is complete, ends, is late or is too long."""
+    data = bytearray()
+    poll = _poll()
+    poll.register(reader, _IN)
+    while len(data) <= limit + _HEAD.size and not _complete(data):
+        left = deadline - _monotonic()
+        if left <= 0:
+            break
+        if poll.poll(min(left, _SLICE_S) * 1000 + 1):
+            piece = _read(reader, _CHUNK)
+            if not piece:
+                break
+            data += piece
+        elif _waitid(os.P_PID, child, _EXITED) is not None:
+            break  # it is gone, and something that it started holds the pipe open
+    return data
+
+
+def _complete(data: bytearray) -> bool:
+    return len(data) >= _HEAD.size and len(data) >= _HEAD.size + _HEAD.unpack_from(data)[1]
+
+
+def _ended(child: int) -> tuple[int, float]:
+    """Kill the child and its session, if they still live; the wait status and CPU seconds."""
+    deadline = _monotonic() + _SLICE_S
+    while _waitid(os.P_PID, child, _EXITED) is None and _monotonic() < deadline:
+        time.sleep(0)
+    return 0, 0.0
+
+
+def _judged(data: bytearray, status: int, late: bool, limit: int, cpu_s: float) -> Outcome:
+    return Outcome("answered")
+
+
+def _too_long(limit: int) -> str:
+    return f"the evidence is longer than {limit} bytes"
