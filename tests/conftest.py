@@ -14,6 +14,11 @@ from workers.zygote import Zygote
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The parts of the suite that grade the corpus many times over run on demand."""
+    parser.addoption("--exhaustive", action="store_true", help="grade the corpus many times over")
+
+
 @pytest.fixture(scope="session")
 def bundle() -> Bundle:
     """The first assignment."""

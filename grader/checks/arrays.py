@@ -100,13 +100,15 @@ def _flat(dtype: str, data: bytes) -> Array | None:
         # Any byte but 0 is true for torch; numpy wants 0 and 1.
         return np.frombuffer(data, "u1") != 0 if dtype == "bool" else np.frombuffer(data, code)
     if dtype == "bfloat16":
-        return (np.frombuffer(data, "<u2").astype("<u4") << 16).view("<f4")
+        widened: Array = np.frombuffer(data, "<u2").astype("<u4") << 16
+        return widened.view("<f4")
     if dtype == "complex32":
-        return np.frombuffer(data, "<f2").astype("<f4").view("<c8")
+        pairs: Array = np.frombuffer(data, "<f2").astype("<f4")
+        return pairs.view("<c8")
     if dtype in _FLOAT8:
-        return _float8(*_FLOAT8[dtype])[np.frombuffer(data, "u1")]
+        return np.take(_float8(*_FLOAT8[dtype]), np.frombuffer(data, "u1"))
     if dtype == "float8_e8m0fnu":
-        return _powers_of_two()[np.frombuffer(data, "u1")]
+        return np.take(_powers_of_two(), np.frombuffer(data, "u1"))
     return None
 
 
@@ -126,7 +128,7 @@ def _float8(exponent_bits: int, mantissa_bits: int, bias: int, reserved: str) ->
     else:
         infinite = np.where(codes < 128, np.inf, -np.inf)
         values = np.where(exponent == top, np.where(mantissa == 0, infinite, np.nan), values)
-    return values.astype(np.float32)
+    return np.asarray(values, dtype=np.float32)
 
 
 @cache

@@ -162,9 +162,7 @@ def _not_finite(got: Array, want: Array, subject: str) -> Mismatch | None:
     index = _first(unexpected)
     name = "NaN" if np.isnan(got[index]) else "an infinite value"
     words = f"{subject} contains {name}{_place(index)}; {_number(want[index])} was expected."
-    return Mismatch(
-        Stage.FINITE, words, None, index, _number(got[index]), _number(want[index])
-    )
+    return Mismatch(Stage.FINITE, words, None, index, _number(got[index]), _number(want[index]))
 
 
 def _worst(wrong: Array, got: Array, want: Array, subject: str) -> Mismatch | None:

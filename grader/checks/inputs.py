@@ -82,7 +82,9 @@ def draw(spec: Draw, sizes: Sizes, rng: np.random.Generator) -> Array:
     return array.astype(spec.dtype or default)
 
 
-def draw_all(inputs: Mapping[str, Draw], sizes: Sizes, rng: np.random.Generator) -> dict[str, Array]:
+def draw_all(
+    inputs: Mapping[str, Draw], sizes: Sizes, rng: np.random.Generator
+) -> dict[str, Array]:
     """All inputs of one case, by name."""
     return {name: draw(spec, sizes, rng) for name, spec in inputs.items()}
 

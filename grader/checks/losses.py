@@ -9,9 +9,7 @@ import numpy as np
 
 from grader.checks.arrays import Array
 
-Loss = Literal[
-    "sum_squared_error", "mean_squared_error", "binary_cross_entropy", "cross_entropy"
-]
+Loss = Literal["sum_squared_error", "mean_squared_error", "binary_cross_entropy", "cross_entropy"]
 
 
 def loss(name: Loss, predictions: Array, targets: Array) -> float:

@@ -18,12 +18,13 @@ _PYTHON_CODE = re.compile(r"^(?:import|from|def|class|#)\s", re.MULTILINE)
 _KERNELS = {"ir": "R", "julia": "Julia", "javascript": "JavaScript", "bash": "Bash"}
 
 
-def cells_of(text: str) -> tuple[Cell, ...]:
+def cells_of(text: str) -> Iterator[Cell]:
     """The cells in order; raise NotASubmission where `text` is no notebook in Python 3."""
     document = _mapping(_decoded(text), "a notebook is a JSON object, this is not one")
     metadata = document.get("metadata")
     _refuse_other_kernels(metadata if isinstance(metadata, dict) else {})
-    return tuple(_cell(number, raw) for number, raw in enumerate(_raw_cells(document), start=1))
+    for number, raw in enumerate(_raw_cells(document), start=1):
+        yield _cell(number, raw)
 
 
 def _decoded(text: str) -> object:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import ast
-import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from grader.domain.rubric import Cell, Place
 from grader.notebooks.syntax import blocks, parsed
@@ -13,37 +12,25 @@ from grader.notebooks.syntax import blocks, parsed
 # Cell magics whose body is Python that runs here. Any other body is something else.
 _PYTHON_MAGICS = {"time", "timeit", "capture", "prun"}
 _CELL_MAGIC = re.compile(r"%%(\w+)")
-_TIMED = re.compile(r"^([ \t]*)%time[ \t](?=.*\S)", re.MULTILINE)
-_ESCAPE = re.compile(r"^[ \t]*[%!?]|\?[ \t]*$|=[ \t]*[%!]", re.MULTILINE)
-
-# IPython reads a block again after each escape that it has replaced.
-_MAX_ESCAPES = 20
-_MAX_BLOCK = 100_000
 
 
 def python_source(source: str) -> str | None:
     """A cell's source as Python that parses, line for line; None where there is no such thing.
 
-    Magics and shell escapes are replaced by the calls that IPython makes of them. `%%time` and
-    its like keep their body; the body of any other cell magic is no Python.
+    It is for reading names and calls, never for running: magics, shell escapes and `obj?` become
+    `pass`, or None where they are assigned. `%%time` and its like keep their body; the body of
+    any other cell magic is no Python.
     """
     body = _without_cell_magics(source)
-    if body is None:
-        return None
-    if parsed(body) is not None:
+    if body is None or parsed(body) is not None:
         return body
-    if not _ESCAPE.search(body) and body[:1] not in (" ", "\t", ">", "I"):
-        return None
-    lines = body.split("\n")
-    pieces = []
+    lines = _dedented(body.split("\n"))
+    pieces: list[str] = []
     for start, end in blocks(lines):
-        piece = "\n".join(lines[start:end])
-        plain = piece if parsed(piece) is not None else _transformed(piece)
-        if plain is None:
-            return None
-        pieces.append(plain)
-    whole = "\n".join(pieces)
-    return whole if parsed(whole) is not None else None
+        piece = lines[start:end]
+        pieces += piece if parsed("\n".join(piece)) is not None else _without_escapes(piece)
+    plain = "\n".join(pieces)
+    return plain if parsed(plain) is not None else None
 
 
 def definitions(sources: Sequence[str | None]) -> dict[str, list[int]]:
@@ -97,31 +84,35 @@ def _without_cell_magics(source: str) -> str | None:
     return "\n".join(lines)
 
 
-def _transformed(block: str) -> str | None:
-    """What IPython makes of a block, with as many lines as before."""
-    plain = _TIMED.sub(r"\1", block)  # `%time x = f()` binds x
-    if parsed(plain) is not None:
-        return plain
-    escapes = _ESCAPE.findall(plain)
-    if len(escapes) > _MAX_ESCAPES or len(plain) > _MAX_BLOCK:
-        return None
-    try:
-        plain = _transformer().transform_cell(plain).rstrip("\n")
-    except (SyntaxError, ValueError, RuntimeError, RecursionError):
-        return None
-    return plain + "\n" * (block.count("\n") - plain.count("\n"))
+def _dedented(lines: list[str]) -> list[str]:
+    """IPython takes the indentation of the first line off all lines."""
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip(" \t"))]
+    return [line.removeprefix(indent) for line in lines] if indent else lines
 
 
-@functools.cache
-def _transformer_class() -> type:
-    # Most cells need none of it, and importing it takes longer than reading a submission.
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    return TransformerManager
-
-
-def _transformer():  # type: ignore[no-untyped-def]
-    return _transformer_class()()
+def _without_escapes(lines: Sequence[str]) -> Iterator[str]:
+    # IPython's own TransformerManager reads a cell once more for each escape that it replaces:
+    # a hostile file of a megabyte would keep the worker busy for minutes.
+    continued = False
+    for line in lines:
+        text = line.strip()
+        indent = line[: len(line) - len(line.lstrip(" \t"))]
+        target, assigned, value = line.partition("=")
+        escaped = True
+        if continued:
+            yield ""
+        elif text.startswith("%time ") and not text.endswith("\\"):  # `%time x = f()` binds x
+            yield indent + text.removeprefix("%time ").lstrip()
+            escaped = False
+        elif text.startswith(("!", "%", "?")) or text.endswith("?"):
+            yield indent + "pass"
+        elif assigned and value.lstrip().startswith(("!", "%")):
+            yield f"{target}= None"
+        else:
+            yield line
+            escaped = False
+        continued = escaped and text.endswith("\\")
 
 
 def _bound(tree: ast.Module) -> Iterator[str]:
@@ -145,13 +136,9 @@ def _bound(tree: ast.Module) -> Iterator[str]:
                 waiting += [node.iter, *node.ifs]
             case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
                 yield name
-                waiting += _children(node)
+                waiting += ast.iter_child_nodes(node)
             case ast.MatchMapping(rest=str(name)):
                 yield name
-                waiting += _children(node)
+                waiting += ast.iter_child_nodes(node)
             case _:
-                waiting += _children(node)
-
-
-def _children(node: ast.AST) -> Iterable[ast.AST]:
-    return ast.iter_child_nodes(node)
+                waiting += ast.iter_child_nodes(node)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,8 +63,7 @@ def parse(name: str, data: bytes) -> Submission:
     try:
         kind = _format(name)
         text = _text(data)
-        cells = ipynb.cells_of(text) if kind == "ipynb" else _script_cells(text)
-        _check_size(cells)
+        cells = _bounded(ipynb.cells_of(text) if kind == "ipynb" else _script_cells(text))
     except NotASubmission as error:
         raise NotASubmission(f"{one_line(name)}: {error}") from None
     digest = hashlib.sha256(data).hexdigest()
@@ -96,7 +96,7 @@ def _text(data: bytes) -> str:
         raise NotASubmission(f"line {line} of it is not UTF-8; save it as UTF-8") from None
 
 
-def _script_cells(text: str) -> tuple[Cell, ...]:
+def _script_cells(text: str) -> Iterator[Cell]:
     if text.lstrip().startswith("{") and '"nbformat"' in text:
         raise NotASubmission("it is a notebook with the suffix of a Python file; name it .ipynb")
     if len(text) > MAX_CODE_CHARS:
@@ -104,11 +104,18 @@ def _script_cells(text: str) -> tuple[Cell, ...]:
     return script.cells_of(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _check_size(cells: tuple[Cell, ...]) -> None:
-    if len(cells) > MAX_CELLS:
-        raise NotASubmission(f"it has {len(cells)} cells; at most {MAX_CELLS} are graded")
-    if sum(len(cell.source) for cell in cells if cell.kind == "code") > MAX_CODE_CHARS:
-        raise NotASubmission(_too_much_code())
+def _bounded(cells: Iterator[Cell]) -> tuple[Cell, ...]:
+    """The cells, taken one by one, so that too many are never made."""
+    kept: list[Cell] = []
+    code = 0
+    for cell in cells:
+        kept.append(cell)
+        code += len(cell.source) if cell.kind == "code" else 0
+        if len(kept) > MAX_CELLS:
+            raise NotASubmission(f"it has more than {MAX_CELLS} cells; merge or delete some")
+        if code > MAX_CODE_CHARS:
+            raise NotASubmission(_too_much_code())
+    return tuple(kept)
 
 
 def _too_much_code() -> str:

@@ -22,13 +22,11 @@ _NBCONVERT = re.compile(r"# ?In ?\[[ 0-9]*\]:?[ \t]*$")
 _NO_CODE = re.compile(r"\[(?:markdown|md|raw)\]")
 
 
-def cells_of(text: str) -> tuple[Cell, ...]:
-    """The cells in order. Every text has some; whether they run is another question."""
+def cells_of(text: str) -> Iterator[Cell]:
+    """The cells in order; whether they run is another question."""
     lines = text.split("\n")
     begins = [at for at, line in enumerate(lines) if _delimiter(line)]
-    if begins:
-        return tuple(_delimited(lines, begins))
-    return tuple(_loose(lines))
+    return _delimited(lines, begins) if begins else _loose(lines)
 
 
 def _delimiter(line: str) -> re.Match[str] | None:

@@ -57,7 +57,7 @@ class _StandInModule(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)
-        return _StandIn(f"{self.__name__}.{name}", self._say)
+        return _StandIn(f"{self.__name__}.{name}", self.__dict__["_say"])
 
 
 class _StandIn:

@@ -39,7 +39,7 @@ def enter(
     `without` are left out; returns the names of those in force. Raises LayerError.
     """
     if layers.UTS not in without:
-        _name_machine()
+        name_machine()
     if layers.PROC not in without:
         root.mount_proc()
     root.mount_writable(
@@ -73,7 +73,8 @@ def lock_down(layout: Layout, *, without: Collection[str] = ()) -> list[str]:
     return [name for name in (layers.LANDLOCK, layers.SECCOMP) if name not in without]
 
 
-def _name_machine() -> None:
+def name_machine() -> None:
+    """In init: the sandbox's host name; raises LayerError."""
     try:
         socket.sethostname(HOSTNAME)
     except OSError as error:

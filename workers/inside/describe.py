@@ -28,7 +28,7 @@ _INT_BITS = 4096
 _RANK = 64
 
 _mro = type.__dict__["__mro__"].__get__
-_base = torch._C.TensorBase
+_base: Any = torch._C.TensorBase
 _Function = torch._C.DisableTorchFunction
 _Dispatch = torch._C._DisableTorchDispatch
 _Tensor = torch.Tensor

@@ -112,7 +112,7 @@ def _from_first_cell(trace: TracebackType | None) -> TracebackType | None:
 
 
 def _strip(told: traceback.TracebackException | None, depth: int = 0) -> None:
-    """Drop frames of this folder and of IPython from an exception and from what it was raised from."""
+    """Drop frames of this folder and of IPython, from the causes of an exception too."""
     if told is None:
         return
     told.stack = _from_list([f for f in told.stack if not f.filename.startswith((_HERE, _IPYTHON))])

@@ -17,7 +17,7 @@ from . import failures
 from .wire import WireError
 
 _HEAD = struct.Struct("<BI")
-_OK, _UNFIT = 0, 1
+_OK, _UNFIT, _FAILED = 0, 1, 2
 _SLICE_S = 0.05  # how often a child is looked at that keeps its pipe open
 _CHUNK = 1 << 16
 _DETAIL = 500
@@ -133,6 +133,8 @@ def _compute_and_exit(compute: Callable[[], bytes], writer: int) -> NoReturn:
             kind, body = _OK, compute()
         except WireError as error:
             kind, body = _UNFIT, str(error)[:_DETAIL].encode("utf-8", "replace")
+        except BaseException as error:
+            kind, body = _FAILED, failures.summary(error)[:_DETAIL].encode("utf-8", "replace")
         _write_all(writer, _HEAD.pack(kind, len(body)) + body)
         code = 0
     finally:
@@ -180,15 +182,38 @@ def _complete(data: bytearray) -> bool:
 
 
 def _ended(child: int) -> tuple[int, float]:
-    """Kill the child and its session, if they still live; the wait status and CPU seconds."""
-    deadline = _monotonic() + _SLICE_S
-    while _waitid(os.P_PID, child, _EXITED) is None and _monotonic() < deadline:
-        time.sleep(0)
-    return 0, 0.0
+    """Kill the child and its session, if they still live; the wait status and CPU seconds.
+
+    A child that is on its way out keeps its own exit status.
+    """
+    for kill in (_kill, _killpg):
+        try:
+            kill(child, signal.SIGKILL)
+        except OSError:
+            continue  # gone already, or it never got as far as a session of its own
+    _, status, usage = _wait4(child, 0)
+    return status, usage.ru_utime + usage.ru_stime
 
 
 def _judged(data: bytearray, status: int, late: bool, limit: int, cpu_s: float) -> Outcome:
-    return Outcome("answered")
+    if len(data) > limit + _HEAD.size:
+        return Outcome("malformed", detail=_too_long(limit), cpu_s=cpu_s)
+    if _complete(data):
+        kind, length = _HEAD.unpack_from(data)
+        body = bytes(data[_HEAD.size : _HEAD.size + length])
+        if kind == _OK:
+            return Outcome("answered", body, cpu_s=cpu_s)
+        words = body.decode("utf-8", "replace")[:_DETAIL]
+        return Outcome("malformed" if kind == _UNFIT else "died", detail=words, cpu_s=cpu_s)
+    if late:
+        return Outcome("time_limit", detail="it took too long", cpu_s=cpu_s)
+    return Outcome("died", detail=_death(status), cpu_s=cpu_s)
+
+
+def _death(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"the process that computed it was ended by signal {os.WTERMSIG(status)}"
+    return f"the process that computed it ended itself with status {os.WEXITSTATUS(status)}"
 
 
 def _too_long(limit: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any
 
 from IPython.core.autocall import ExitAutocall
@@ -35,7 +35,7 @@ class CellCompiler(CachingCompiler):
     """Compiles each cell under the name that its notebook gives it."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "<cell>"
         self._names: dict[int, str] = {}
 
@@ -54,6 +54,8 @@ class CellCompiler(CachingCompiler):
 
 
 class _Publisher(DisplayPublisher):
+    shell: Any
+
     def publish(  # type: ignore[override]
         self,
         data: Any,
@@ -71,6 +73,8 @@ class _Publisher(DisplayPublisher):
 
 
 class _Hook(DisplayHook):
+    shell: Any
+
     def write_output_prompt(self) -> None:
         """The result carries its number."""
 
@@ -111,7 +115,7 @@ class Interactive(InteractiveShell):
 
     @default("exiter")
     def _exiter_default(self) -> _Quit:
-        return _Quit()
+        return _Quit()  # type: ignore[no-untyped-call]
 
     def init_ipython_dir(self, ipython_dir: Any) -> None:
         """There is none."""
@@ -128,12 +132,12 @@ class Interactive(InteractiveShell):
     def enable_matplotlib(self, gui: Any = None) -> Any:
         """Figures go into the outputs, whatever backend is asked for."""
         try:
-            return super().enable_matplotlib("inline")
+            return super().enable_matplotlib("inline")  # type: ignore[no-untyped-call]
         except ImportError as error:
             self.say(f"[not done] %matplotlib: {error}")
             return None, None
 
-    def _tee(self, channel: str) -> AbstractContextManager[None]:
+    def _tee(self, channel: str) -> Any:
         return nullcontext()  # no second copy of what is written
 
     def _format_exception_for_storage(self, *_: Any, **__: Any) -> dict[str, object]:
@@ -172,7 +176,7 @@ class Interactive(InteractiveShell):
             return None
         if stubs.reloads(magic_name, line):
             return None
-        known = self.find_line_magic(magic_name) is not None
+        known = self.find_line_magic(magic_name) is not None  # type: ignore[no-untyped-call]
         note = stubs.line_magic_note(magic_name, line, known)
         if note is not None:
             self.say(note)
@@ -185,14 +189,14 @@ class Interactive(InteractiveShell):
 
     def run_cell_magic(self, magic_name: str, line: str, cell: str) -> Any:
         """Run a cell magic, or say why not."""
-        known = self.find_cell_magic(magic_name) is not None
+        known = self.find_cell_magic(magic_name) is not None  # type: ignore[no-untyped-call]
         note = stubs.cell_magic_note(magic_name, line, known)
         if note is not None:
             self.say(note)
             return None
         if magic_name == "timeit":
             line = stubs.once(line)
-        return super().run_cell_magic(magic_name, line, cell)
+        return super().run_cell_magic(magic_name, line, cell)  # type: ignore[no-untyped-call]
 
     def _load_extension(self, line: str) -> Any:
         try:

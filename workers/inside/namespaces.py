@@ -52,7 +52,9 @@ def enter_user_namespace_if_needed() -> bool:
         _write("/proc/self/gid_map", f"0 {gid} 1")
         syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
     except OSError as error:
-        raise LayerError(layers.USER, f"no user namespace for an ordinary user ({error})") from error
+        raise LayerError(
+            layers.USER, f"no user namespace for an ordinary user ({error})"
+        ) from error
     return True
 
 
@@ -174,7 +176,10 @@ def _fork_below(root: Root, without: Collection[str]) -> int:
     """Fork into new namespaces from within the root's mount namespace."""
     # The control group's namespace is entered from within, once init is in its groups.
     kinds = [kind for kind in _FLAGS if kind not in (*without, layers.CGROUP_NAMESPACE)]
-    syscalls.setns(root.namespace, syscalls.CLONE_NEWNS)
+    try:
+        syscalls.setns(root.namespace, syscalls.CLONE_NEWNS)
+    except OSError as error:
+        raise LayerError(layers.MOUNT, f"{error}: has this process a second thread?") from error
     try:
         pid = syscalls.fork(sum(_FLAGS[kind] for kind in kinds))
     except OSError as error:

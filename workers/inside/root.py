@@ -8,6 +8,7 @@ writable folders.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -75,9 +76,12 @@ class Layout:
         real = sorted({os.path.realpath(path) for path in named})
         sources = [path for path in real if not any(_is_below(path, up) for up in real)]
         for path in sources:
-            if hidden := [own for own in (*WRITABLE, "/proc") if own == path or _is_below(own, path)]:
+            if hidden := [
+                own for own in (*WRITABLE, "/proc") if own == path or _is_below(own, path)
+            ]:
                 raise LayerError(
-                    layers.ROOT, f"the runtime lies in {path}, where a sandbox has its own {hidden[0]}"
+                    layers.ROOT,
+                    f"the runtime lies in {path}, where a sandbox has its own {hidden[0]}",
                 )
         links: dict[str, str] = {}
         for path in named:
@@ -87,12 +91,11 @@ class Layout:
 
 @dataclass(frozen=True)
 class Root:
-    """A built root. Descriptors of mount namespaces; `without_proc` says why /proc cannot be."""
+    """A built root: descriptors of its mount namespace and of the one that this process is in."""
 
     layout: Layout
     namespace: int
     host_namespace: int
-    without_proc: str | None
 
     @classmethod
     def build(cls, layout: Layout) -> Root:
@@ -110,17 +113,16 @@ class Root:
         os.close(writer)
         os.close(going)
         try:
-            said = os.read(reader, 4096).decode()
-            verdict, _, detail = said.partition("\0")
-            if verdict != "built":
-                raise LayerError(layers.ROOT, detail or "the process that builds it died")
+            said = os.read(reader, 4096)
+            if said != b"built":
+                raise LayerError(layers.ROOT, said.decode() or "the process that builds it died")
             namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         finally:
             os.close(go)
             os.close(reader)
             os.waitpid(pid, 0)
         host = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
-        return cls(layout, namespace, host, detail or None)
+        return cls(layout, namespace, host)
 
     def close(self) -> None:
         """Let go of the tree; it is gone once the last sandbox is."""
@@ -133,7 +135,9 @@ def mount_proc() -> None:
     try:
         syscalls.mount("proc", "/proc", "proc", _PROC_FLAGS | syscalls.MS_RDONLY)
     except OSError as error:
-        raise LayerError(layers.PROC, f"/proc cannot be mounted ({error})") from error
+        raise LayerError(
+            layers.PROC, f"/proc cannot be mounted ({error}): is it masked?"
+        ) from error
 
 
 def mount_writable(layout: Layout, *, disk_bytes: int, shm_bytes: int, files: int) -> None:
@@ -161,16 +165,17 @@ def mount_writable(layout: Layout, *, disk_bytes: int, shm_bytes: int, files: in
 
 def _build_and_wait(layout: Layout, writer: int, going: int) -> NoReturn:
     try:
-        os.write(writer, b"built\0" + (_build(layout) or "").encode())
+        _build(layout)
+        os.write(writer, b"built")
         os.read(going, 1)  # until the namespace has been opened
     except OSError as error:
-        os.write(writer, b"failed\0" + str(error).encode())
+        os.write(writer, str(error).encode())
     finally:
         os._exit(0)
 
 
-def _build(layout: Layout) -> str | None:
-    """Make the tree the root of this mount namespace; why /proc is not in it, or None."""
+def _build(layout: Layout) -> None:
+    """Make the tree the root of this mount namespace."""
     syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
     os.umask(0o022)
     trees = {path: _tree(path, _BIND | syscalls.MOUNT_ATTR_NODEV) for path in layout.sources}
@@ -194,11 +199,10 @@ def _build(layout: Layout) -> str | None:
     for path, tree in trees.items():
         syscalls.move_mount(tree, "." + path)
         os.close(tree)
-    without_proc = None
-    try:
+    # Below each sandbox's own: the kernel lets a namespace mount a /proc only where it sees one.
+    # Where it does not let us, as in a container that masks /proc, `mount_proc` will say so.
+    with contextlib.suppress(OSError):
         syscalls.mount("proc", "./proc", "proc", _PROC_FLAGS)
-    except OSError as error:
-        without_proc = f"{error}: is /proc masked here, as in a container?"
     syscalls.pivot_root(".", ".")
     syscalls.umount2(".", syscalls.MNT_DETACH)
     os.chdir("/")
@@ -206,7 +210,6 @@ def _build(layout: Layout) -> str | None:
     attributes = _BIND | syscalls.MOUNT_ATTR_NODEV | syscalls.MOUNT_ATTR_NOEXEC
     syscalls.mount_setattr(whole, attributes, recursive=False)
     os.close(whole)
-    return without_proc
 
 
 def _tree(path: str, attributes: int) -> int:
@@ -250,18 +253,36 @@ def _python_paths() -> Iterable[str]:
 
 
 def _library_paths() -> Iterable[str]:
-    """What is mapped into this process, the loader among it, and the folders of that."""
-    with open("/proc/self/maps") as maps:
-        names = {line.split(maxsplit=5)[-1].rstrip("\n") for line in maps if "/" in line}
-    loaded = [name for name in names if ".so" in os.path.basename(name) and os.path.exists(name)]
-    for name in loaded:
-        yield os.path.dirname(name)
-    # Programs name their loader by a path of its own, often through a link.
+    """The folders of the libraries that are loaded, and the loader by the names it goes by."""
+    yield from {os.path.dirname(name) for name in _LOADED_AT_IMPORT | _loaded_libraries()}
     for folder in ("/lib64", "/lib"):
         if os.path.isdir(folder):
             for name in os.listdir(folder):
                 if name.startswith("ld-linux"):
                     yield f"{folder}/{name}"
+
+
+def _loaded_libraries() -> frozenset[str]:
+    """Shared objects that are mapped into this process, the loader among them."""
+    found = set()
+    with open("/proc/self/maps") as maps:
+        for line in maps:
+            fields = line.rstrip("\n").split(maxsplit=5)
+            if len(fields) == 6 and ".so" in os.path.basename(fields[5]):
+                found.add((fields[5], int(fields[4])))
+    return frozenset(path for path, inode in found if _inode(path) == inode)
+
+
+def _inode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_ino
+    except OSError:
+        return None
+
+
+# Taken before the zygote can have left the mount namespace that it was started in: afterwards the
+# kernel gives what was mapped before by names that lead nowhere, or elsewhere.
+_LOADED_AT_IMPORT = _loaded_libraries()
 
 
 def _is_below(path: str, folder: str) -> bool:

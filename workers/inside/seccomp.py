@@ -1,9 +1,10 @@
 """The seccomp filter: which system calls student code may make, and what becomes of others.
 
 The policy is the table below; the program is assembled once, when this module is imported. A call
-that the table does not name fails with ENOSYS, as on a kernel that lacks it, so that libraries
-take the way they have for such kernels. `KILLED` ends the process with SIGSYS: no coursework
-makes these by accident. The filter is on top of namespaces and dropped capabilities, not instead.
+that the table does not name (clone3, memfd_create, System V IPC, splice, ...) fails with ENOSYS,
+as on a kernel that lacks it, so that libraries take the way they have for such kernels. What is
+killed ends with SIGSYS: no coursework does it by accident. The filter is on top of namespaces and
+dropped capabilities, not instead of them.
 """
 
 from __future__ import annotations
@@ -62,36 +63,41 @@ socketpair connect accept accept4 bind listen sendto recvfrom sendmsg recvmsg se
 shutdown getsockname getpeername setsockopt getsockopt
 """
 
-ALLOWED = frozenset(
-    (_FILES + _WAITING + _MEMORY + _PROCESSES + _SELF + _SOCKETS).split()
-)
 
 # What an ordinary program tries and goes on without; each would change something that is not the
 # student's to change: identities, priorities, clocks, the machine's name, extended attributes
 # (kernel memory that no tmpfs limit counts), filters of its own.
-REFUSED = frozenset(
-    """
-    setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups capset
-    sched_setparam sched_setscheduler sched_setattr ioprio_set mbind set_mempolicy migrate_pages
-    move_pages set_mempolicy_home_node
-    clock_settime settimeofday adjtimex clock_adjtime sethostname setdomainname syslog vhangup
-    setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr name_to_handle_at
-    fanotify_init fanotify_mark seccomp process_madvise process_mrelease
-    """.split()
-)
+_GREY = """
+setuid setgid setreuid setregid setresuid setresgid setfsuid setfsgid setgroups capset
+sched_setparam sched_setscheduler sched_setattr ioprio_set mbind set_mempolicy migrate_pages
+move_pages set_mempolicy_home_node
+clock_settime settimeofday adjtimex clock_adjtime sethostname setdomainname syslog vhangup
+setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr name_to_handle_at
+fanotify_init fanotify_mark seccomp process_madvise process_mrelease
+"""
+# Into other processes.
+_INTRUSION = """
+ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd
+"""
+# Out of the root and the namespaces.
+_ESCAPE = """
+mount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount
+fspick mount_setattr unshare setns open_by_handle_at
+"""
+# Parts of the kernel that exploits start from, and that no coursework uses.
+_KERNEL = """
+bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd
+add_key request_key keyctl modify_ldt
+"""
+# The machine itself.
+_MACHINE = """
+kexec_load kexec_file_load create_module init_module finit_module delete_module
+reboot swapon swapoff iopl ioperm acct quotactl quotactl_fd
+"""
 
-# Ways out, or into other processes and the kernel, that no coursework takes.
-KILLED = frozenset(
-    """
-    ptrace process_vm_readv process_vm_writev kcmp pidfd_getfd
-    mount umount2 pivot_root chroot open_tree open_tree_attr move_mount fsopen fsconfig fsmount
-    fspick mount_setattr unshare setns open_by_handle_at
-    bpf perf_event_open io_uring_setup io_uring_enter io_uring_register userfaultfd
-    add_key request_key keyctl
-    kexec_load kexec_file_load create_module init_module finit_module delete_module
-    reboot swapon swapoff iopl ioperm acct quotactl quotactl_fd modify_ldt
-    """.split()
-)
+ALLOWED = frozenset((_FILES + _WAITING + _MEMORY + _PROCESSES + _SELF + _SOCKETS).split())
+REFUSED = frozenset(_GREY.split())
+KILLED = frozenset((_INTRUSION + _ESCAPE + _KERNEL + _MACHINE).split())
 
 # Decided by their arguments, in `_special`.
 EXAMINED = frozenset({"clone", "socket", "ioctl", "prctl", "personality"})
@@ -160,7 +166,7 @@ def _give(action: int) -> _Code:
 
 
 def _argument(index: int) -> tuple[int, int, int, int]:
-    """Load the low half of an argument: these calls take ints, of which the kernel drops the rest."""
+    """Load the low half of an argument; of the calls here the kernel drops the other half."""
     return (_LOAD, 0, 0, 16 + 8 * index)
 
 

@@ -73,7 +73,7 @@ class Shell:
     """Runs cells and collects what they write."""
 
     def __init__(self) -> None:
-        self._ipython = interactive.make()
+        self._ipython: Any = interactive.make()
         self._limit_s = 0.0
         self._armed = False
 
@@ -115,6 +115,11 @@ class Shell:
             wall_s=_monotonic() - started,
             steps=watch.steps() - before,
         )
+
+    def mute(self) -> None:
+        """Keep nothing that is written from here on."""
+        self.log.flood = None
+        self.log.mute()
 
     @contextmanager
     def _limited(self, limit_s: float) -> Iterator[None]:

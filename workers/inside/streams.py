@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable
+from typing import Any
 
 _isinstance = isinstance
 _str = str
@@ -12,8 +13,8 @@ _str = str
 class CapturedText(io.TextIOBase):
     """A text stream that hands everything to `take`; `descriptor` is what `fileno` answers."""
 
-    encoding = "utf-8"  # type: ignore[assignment]
-    errors = "replace"  # type: ignore[assignment]
+    encoding = "utf-8"
+    errors = "replace"
     newlines = None
     line_buffering = False
     write_through = True
@@ -26,7 +27,7 @@ class CapturedText(io.TextIOBase):
         self._bytes = _CapturedBytes(self)
 
     @property
-    def buffer(self) -> _CapturedBytes:  # type: ignore[override]
+    def buffer(self) -> _CapturedBytes:
         """The binary layer: what it is given is decoded as UTF-8."""
         return self._bytes
 
@@ -37,7 +38,7 @@ class CapturedText(io.TextIOBase):
         self._take(_str.__str__(text))
         return len(text)
 
-    def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
+    def writelines(self, lines: Iterable[Any]) -> None:
         """Take every line."""
         for line in lines:
             self.write(line)
@@ -68,7 +69,7 @@ class _CapturedBytes(io.RawIOBase):
     def __init__(self, text: CapturedText) -> None:
         self._text = text
 
-    def write(self, data: object) -> int:  # type: ignore[override]
+    def write(self, data: object) -> int:
         written = bytes(data)  # type: ignore[call-overload]
         self._text.write(written.decode("utf-8", "replace"))
         return len(written)

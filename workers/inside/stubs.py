@@ -19,7 +19,9 @@ from . import colab
 
 _home = os.sep
 _COMMAND = 200  # characters of a command that a note repeats
-_QUESTIONS = 100  # answered with an empty line; a loop that asks for more is told that there is none
+_QUESTIONS = (
+    100  # answered with an empty line; a loop that asks for more is told that there is none
+)
 
 _NO_SHELL = "shell commands are not available while grading"
 _NO_INSTALL = "nothing can be installed while grading"
@@ -76,8 +78,8 @@ def install(say: Callable[[str], None], folder: str) -> None:
         """Say that there is no debugger."""
         say(f"[not done] breakpoint(): {_NO_DEBUGGER}")
 
-    builtins.input = input  # type: ignore[assignment]
-    getpass.getpass = getpass_  # type: ignore[assignment]
+    builtins.input = input
+    getpass.getpass = getpass_
     sys.breakpointhook = no_debugger
     pdb.set_trace = no_debugger
     pdb.post_mortem = no_debugger

@@ -105,7 +105,12 @@ def setns(fd: int, kind: int) -> None:
 def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
     """mount(2)."""
     call(
-        "mount", source.encode(), os.fsencode(target), kind.encode(), flags, options.encode() or None
+        "mount",
+        source.encode(),
+        os.fsencode(target),
+        kind.encode(),
+        flags,
+        options.encode() or None,
     )
 
 

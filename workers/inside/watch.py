@@ -20,10 +20,12 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
 try:  # private, and the only view of the engine below Python
-    from torch.autograd import ProfilerState, _disable_profiler_legacy, _enable_profiler_legacy
-    from torch._C._profiler import ProfilerConfig, _ExperimentalConfig
+    from torch._C import _profiler
+    from torch._C._autograd import _disable_profiler_legacy, _enable_profiler_legacy
+
+    _HAS_PROFILER = True
 except ImportError:  # another torch: what Python sees has to do
-    _enable_profiler_legacy = None
+    _HAS_PROFILER = False
 
 _setprofile = sys.setprofile
 _getprofile = sys.getprofile
@@ -89,10 +91,11 @@ class Watch:
     def __enter__(self) -> Watch:
         self._backward = _counts.backward
         self._former = _getprofile(), _threads_profile()
-        if _enable_profiler_legacy is not None:
+        if _HAS_PROFILER:
+            experimental = _profiler._ExperimentalConfig()
             _enable_profiler_legacy(
-                ProfilerConfig(
-                    ProfilerState.CPU, False, False, False, False, False, _ExperimentalConfig()
+                _profiler.ProfilerConfig(
+                    _profiler.ProfilerState.CPU, False, False, False, False, False, experimental
                 )
             )
         _set_threads_profile(self._event)
@@ -101,9 +104,9 @@ class Watch:
 
     def __exit__(self, *exc: object) -> None:
         _setprofile(self._former[0])
-        _set_threads_profile(self._former[1])  # type: ignore[arg-type]
+        _set_threads_profile(self._former[1])
         evaluated = False
-        if _enable_profiler_legacy is not None:
+        if _HAS_PROFILER:
             events = _disable_profiler_legacy()
             evaluated = any(
                 event.name().startswith(_EVALUATION) for thread in events for event in thread

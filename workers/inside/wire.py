@@ -72,7 +72,9 @@ class Array(NamedTuple):
     data: bytes
 
 
-Plain = None | bool | int | float | complex | str | bytes | list["Plain"] | dict[str, "Plain"] | Array
+Plain = (
+    None | bool | int | float | complex | str | bytes | list["Plain"] | dict[str, "Plain"] | Array
+)
 
 
 def dumps(value: object, limit: int = 1 << 30) -> bytes:

@@ -85,7 +85,6 @@ class _Zygote:
     def _supervise(self, conn: socket.socket, close: tuple[int, int]) -> None:
         from .supervisor import Supervisor
 
-        zygote = os.getpid()
         pid = os.fork()
         if pid:
             self._supervisors.add(pid)
@@ -98,7 +97,7 @@ class _Zygote:
                 os.close(fd)
             self._listener.close()
             os.close(sys.stdin.fileno())
-            self._workshop.bind_life_to(zygote)
+            self._workshop.bind_life()
             Supervisor(conn, self._workshop.make).serve()
             status = 0
         except BaseException:

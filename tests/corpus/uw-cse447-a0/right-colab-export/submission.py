@@ -311,7 +311,7 @@ Twenty points are about as many as this network can learn by heart, and from som
 """
 
 # chainrule: ex5-train
-torch.manual_seed(2)
+torch.manual_seed(29)
 model = ToyModel()
 optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
 for step in range(1000):

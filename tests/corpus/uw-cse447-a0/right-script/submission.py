@@ -55,7 +55,7 @@ class ToyModel(nn.Module):
 
 def fit(model, steps=1500):
     """Exercise 5."""
-    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05, weight_decay=1e-4)
     for _ in range(steps):
         optimizer.zero_grad()
         loss = F.mse_loss(model(X), Y)
@@ -71,6 +71,5 @@ if __name__ == "__main__":
             p -= 0.05 * g
     print("after: ", ((forward(X) - Y) ** 2).sum().item())
 
-    torch.manual_seed(1)
     model = ToyModel()
     print("fitted:", fit(model))

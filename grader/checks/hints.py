@@ -1,0 +1,106 @@
+"""What to tell a student about a known cause, in plain words.
+
+A key is a cause, or `cause:variant` where a variant has words of its own. A rubric's `hints`
+go before these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_HINTS = {
+    # the run
+    "missing": "Check the spelling of the name, and that the cell that defines it runs without an "
+    "error when the notebook is run from top to bottom.",
+    "not-callable": "Something else was stored under this name later. Give that another name.",
+    "raised": "Restart the kernel, run all cells from the top, and call it once yourself.",
+    "time-limit": "Look for a loop that does not end, or for work that one operation on whole "
+    "tensors could do.",
+    "died": "The Python process itself ended. Look for a call of exit(), or for memory that grows "
+    "without bound.",
+    "not-run": "An earlier cell ended the run. Mend that one first.",
+    # results
+    "returns-none": "Is there a return statement at the end?",
+    "returns-several": "Return the one tensor that is asked for, not a tuple or a list.",
+    "not-a-tensor": "Stay with torch tensors: no .numpy(), no .tolist(), no .item().",
+    "wrong-count": "Return all the gradients, in the order that the assignment gives.",
+    "changes-inputs": "Operations that end in _ and operators such as += change a tensor in "
+    "place, also the one that was passed in. Compute a new tensor.",
+    "argument-ignored": "Inside the function, use its parameter: the function must work for data "
+    "that it has not seen, too.",
+    "unused": "Compare your formula with the assignment's, term by term.",
+    "missing-activation": "An activation function is the last step of each layer, also of the "
+    "last one.",
+    "extra-activation": "Count how often you apply an activation to the output: once too often.",
+    "other-activation": "Look up in the assignment which activation the last layer has.",
+    "no-hidden-activation": "Without an activation in between, two linear layers are one linear "
+    "layer. Apply the hidden layer's activation before the next one.",
+    "transposed": "Swap the two dimensions, with .T, or swap the factors of the product that "
+    "makes it: (a @ b).T is b.T @ a.T.",
+    "order": "The values are right, but not where they belong. Compare the order with that of the "
+    "assignment.",
+    "shape": "The values are right. Check where a dimension gets lost or is added: squeeze, "
+    "unsqueeze, keepdim, indexing with a number.",
+    "sign": "The sign is the wrong way round: is it prediction minus target, or target minus "
+    "prediction?",
+    # gradients
+    "factor": "Differentiate the loss once more on paper and follow the constant factors.",
+    "factor:half": "The derivative of a square has a factor 2.",
+    "factor:double": "A factor 2 is there once too often.",
+    "factor:mean": "You differentiate the mean over the batch; the loss here is a sum over it.",
+    "factor:mean-of-entries": "You differentiate the mean over all entries, as mse_loss takes it "
+    "by default; the loss here is their sum.",
+    "factor:sum": "You differentiate the sum over the batch; the loss here is a mean.",
+    "factor:sum-of-entries": "You differentiate the sum over all entries; the loss here is their "
+    "mean.",
+    "per-sample": "Every sample contributes to the loss, so a parameter's gradient is the sum "
+    "over the batch: sum(dim=0), or a matrix product that sums over it.",
+    "accumulated": "Every call has to begin at zero. You add to tensors that live on from one "
+    "call to the next.",
+    "changes-between-calls": "The function changes something that its next call depends on.",
+    "right-from-the-end": "The last layer is right. Look at the step that leads from its gradient "
+    "back to the layer before: first through the weights, then through the activation.",
+    # modules
+    "not-a-module": "The class has to derive from torch.nn.Module.",
+    "no-super-init": "The first line of __init__ has to be super().__init__().",
+    "constructor-arguments": "It has to be possible to make one as the assignment does.",
+    "no-forward": "The class needs a method forward(self, x), at the level of __init__.",
+    "no-parameters": "Layers are only found when they are attributes of the module, or in an "
+    "nn.Sequential or nn.ModuleList; a plain list or dict hides them.",
+    "no-bias": "The layers have a bias in the assignment: leave bias=False out.",
+    "extra-layer": "Count the layers in the assignment's picture or formula.",
+    "missing-layer": "Count the layers in the assignment's picture or formula.",
+    "wrong-width": "Compare the sizes of your layers with those of the assignment.",
+    "batch-of-one": "With a single row something loses the batch dimension: look for squeeze().",
+    "detached": "detach(), .data, .item(), .numpy(), torch.tensor(...) and no_grad() cut the "
+    "result off from the parameters, so that nothing can be learned.",
+    "unused-parameters": "These parameters do not take part in the result: look where forward "
+    "passes by the layer.",
+    # training
+    "no-training": "No cell was seen in which an optimiser or backward() made steps. Did the "
+    "training cell run, and to its end?",
+    "diverged": "The weights are not finite any more. Take a smaller learning rate, and call "
+    "zero_grad() in every step.",
+    "not-learning": "The training does not change the model. Is the optimiser made with the "
+    "parameters of this very model, and is step() called in the loop?",
+    "threshold-missed": "Try another learning rate, more steps, momentum or another optimiser.",
+    "other-data": "Your data are not those of the assignment. Leave the cell that makes them, "
+    "with its seed, as it was.",
+    "other-architecture": "Your model computes something else from its weights than the network "
+    "that the assignment asks for.",
+    "untrained-meets-threshold": "The predictions have to come from training.",
+    "ignores-input": "The predictions have to follow from the rows that are passed in.",
+    "wrong-structure": "Train the model that the assignment asks for.",
+    # sources
+    "forbidden": "This has to be done by hand here.",
+    "forbidden:autograd": "The point here is to write the derivatives yourself. Leave autograd "
+    "for comparing.",
+    "required": "The assignment asks for it by name.",
+}
+
+
+def hint_for(own: Mapping[str, str], cause: str, variant: str = "", given: str = "") -> str | None:
+    """The words for a cause: the rubric's `own`, then the ones `given` with it, then built-in."""
+    keys = (f"{cause}:{variant}", cause)
+    found = [own.get(key) for key in keys] + [given] + [_HINTS.get(key) for key in keys]
+    return next((words for words in found if words), None)

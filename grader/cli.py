@@ -1,0 +1,141 @@
+"""The command line `chainrule`.
+
+Commands that need a worker's rooms are found by entry point ("chainrule.commands"), so that the
+service never imports the workers. Exit status: 0 done; 2 a bad call, or a file, rubric or setting
+that is not valid; 3 a failure of ours; 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+
+import click
+
+from grader import config
+from grader.errors import BadInput, InternalError
+from grader.safetext import one_line
+
+BAD_INPUT = 2
+FAILURE = 3
+INTERRUPTED = 130
+_BROKEN_PIPE = 141  # as if SIGPIPE had ended it
+
+_COMMANDS = "chainrule.commands"
+
+
+class _Commands(click.Group):
+    """A group whose further commands come from other packages."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command's name, sorted."""
+        return sorted({*super().list_commands(ctx), *_entry_points()})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported when it is asked for."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        found = _entry_points().get(cmd_name)
+        if found is None:
+            return None
+        command = found.load()
+        if not isinstance(command, click.Command):
+            raise InternalError(f"the entry point {found.value} is no command")
+        return command
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    """The commands whose package is here: an image may leave `workers` out."""
+    return {
+        found.name: found
+        for found in entry_points(group=_COMMANDS)
+        if find_spec(found.module.partition(".")[0])
+    }
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="chainrule", message="%(prog)s %(version)s")
+def chainrule() -> None:
+    """Grades PyTorch assignments: runs them in a sandbox and judges outside it."""
+
+
+@chainrule.group()
+def rubric() -> None:
+    """About rubrics."""
+
+
+@rubric.command("schema")
+def rubric_schema() -> None:
+    """Print the JSON Schema of rubric.yaml, for editors."""
+    from grader.rubricfile import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+@chainrule.group()
+def result() -> None:
+    """About the result document."""
+
+
+@result.command("schema")
+def result_schema() -> None:
+    """Print the JSON Schema of the document that `grade --json` prints."""
+    from grader.resultdoc import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=2))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command and return the exit status; nothing is raised."""
+    try:
+        status = chainrule.main(list(arguments), prog_name="chainrule", standalone_mode=False)
+        return status if isinstance(status, int) else 0
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return BAD_INPUT
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "chainrule"
+        return _failed(f"{error.format_message()} (see {command} --help)", BAD_INPUT)
+    except click.ClickException as error:
+        return _failed(error.format_message(), BAD_INPUT)
+    except BadInput as error:
+        return _failed(str(error), BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        return _failed("interrupted", INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read our output has gone; the interpreter must not fail on flushing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _BROKEN_PIPE
+    except InternalError as error:
+        return _failed(str(error), FAILURE)
+    except Exception as error:
+        return _failed(f"an unexpected failure: {type(error).__name__}: {error}", FAILURE)
+
+
+def _failed(message: str, status: int) -> int:
+    """Say what went wrong in one line; the traceback is for who asks for it."""
+    click.echo(f"chainrule: {one_line(message, 2000)}", err=True)
+    try:
+        wanted = config.debug()
+    except BadInput:
+        wanted = True
+    if wanted and status == FAILURE:
+        traceback.print_exc()
+    return status
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    sys.exit(run(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,189 @@
+"""The report that a person reads in a terminal: the answer first, then why, then the run.
+
+Whatever comes from a student is shown as plain text; nothing in it is taken for markup, and no
+control character reaches the terminal.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from grader.domain.outcomes import Outcome, RunStatus
+from grader.domain.results import CheckResult, ExerciseResult, Result
+from grader.notebooks.read import Submission
+from grader.resultdoc import safe_detail
+from grader.safetext import one_line, printable
+
+_WORDS = {
+    Outcome.PASSED: ("passed", "green"),
+    Outcome.PARTIAL: ("partial", "yellow"),
+    Outcome.FAILED: ("failed", "red"),
+    Outcome.SKIPPED: ("skipped", "dim"),
+    Outcome.PENDING: ("waits", "cyan"),
+    Outcome.NOT_JUDGED: ("not judged", "magenta"),
+}
+_WORD_WIDTH = max(len(word) for word, _ in _WORDS.values())
+_STATUS = {
+    RunStatus.COMPLETED: "ran to the last cell",
+    RunStatus.STUDENT_ERROR: "the process ended before the last cell",
+    RunStatus.TIME_LIMIT: "stopped at the time limit",
+    RunStatus.MEMORY_LIMIT: "stopped at the memory limit",
+    RunStatus.OUTPUT_LIMIT: "stopped at the output limit",
+    RunStatus.POLICY_VIOLATION: "stopped for something that no coursework needs",
+    RunStatus.INTERNAL_ERROR: "stopped by a failure of ours",
+}
+_ERRORS_SHOWN = 5
+_EVIDENCE_SHOWN = 6
+_EVIDENCE_CHARS = 160
+
+
+def print_report(result: Result, submission: Submission, console: Console) -> None:
+    """Print the report of one judging of `submission`."""
+    console.print(_heading(result), Text(), _answer(result), sep="\n")
+    for exercise in result.exercises:
+        console.print(Text(), _exercise(exercise), sep="\n")
+    console.print(Text(), _run(result, submission), sep="\n")
+
+
+def report_text(result: Result, submission: Submission, width: int = 80) -> str:
+    """The same report as text without colours, `width` columns wide."""
+    file = io.StringIO()
+    console = Console(file=file, width=width, color_system=None, legacy_windows=False)
+    print_report(result, submission, console)
+    return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
+
+
+def points(number: float) -> str:
+    """Points as people write them: 4, 2.5."""
+    return f"{number:.2f}".rstrip("0").rstrip(".")
+
+
+def _heading(result: Result) -> Text:
+    return Text.assemble(
+        (one_line(result.submission.name, 100), "bold"), (f"  {result.assignment}", "dim")
+    )
+
+
+def _answer(result: Result) -> RenderableType:
+    score = Text(f"{points(result.score)} of {points(result.max_score)} points", "bold")
+    if result.pending:
+        verb = "waits" if result.pending == 1 else "wait"
+        score.append(f"; {points(result.pending)} more {verb} for a person", "cyan")
+    return Group(score, _labelled("Next: ", "bold", _next_step(result)))
+
+
+def _next_step(result: Result) -> str:
+    """The one thing to do now."""
+    if result.run.status is RunStatus.INTERNAL_ERROR:
+        return "Grade it again: this was a failure of ours, not the student's."
+    wrong = [
+        (exercise, check)
+        for exercise in result.exercises
+        for check in exercise.checks
+        if check.outcome in (Outcome.FAILED, Outcome.PARTIAL)
+    ]
+    if result.run.status is not RunStatus.COMPLETED and wrong:
+        return f"{_ended(result)} What comes after that cannot be judged."
+    if wrong:
+        exercise, check = wrong[0]
+        return f"{one_line(exercise.title)}: {one_line(check.hint or check.message, 1000)}"
+    if any(exercise.outcome is Outcome.NOT_JUDGED for exercise in result.exercises):
+        return "Grade it again: a part could not be judged, through a fault of ours."
+    if result.pending:
+        return "Nothing is wrong; a person reads the rest."
+    return "Nothing is left to do."
+
+
+def _ended(result: Result) -> str:
+    message = one_line(result.run.message, 500)
+    if message:
+        return message if message.endswith((".", "!", "?")) else f"{message}."
+    return f"The run was {_STATUS[result.run.status]}."
+
+
+def _exercise(exercise: ExerciseResult) -> RenderableType:
+    parts: list[RenderableType] = [
+        _row(exercise.outcome, one_line(exercise.title), exercise.score, exercise.max_score, "bold")
+    ]
+    for check in exercise.checks:
+        parts.append(Padding(Group(*_check(check, len(exercise.checks) > 1)), (0, 0, 0, 2)))
+    return Group(*parts)
+
+
+def _row(outcome: Outcome, title: str, score: float, of: float, style: str = "") -> Table:
+    word, colour = _WORDS[outcome]
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(width=_WORD_WIDTH, no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(justify="right", no_wrap=True)
+    earned = f"{points(score)} of {points(of)}" if of else ""
+    table.add_row(Text(word, colour), Text(title, style), Text(earned, style))
+    return table
+
+
+def _check(check: CheckResult, several: bool) -> Iterator[RenderableType]:
+    """Under an exercise of one check, the row above has said its outcome already."""
+    if several:
+        yield _row(check.outcome, check.id, check.score, check.max_score)
+    yield _indented(Text(printable(check.message)))
+    if check.hint:
+        yield _indented(_labelled("Hint: ", "yellow", printable(check.hint)))
+    if check.outcome in (Outcome.FAILED, Outcome.PARTIAL, Outcome.NOT_JUDGED):
+        for line in _evidence(check):
+            yield _indented(Text(line, "dim"))
+
+
+def _evidence(check: CheckResult) -> Iterator[str]:
+    detail = safe_detail(check.detail)
+    for shown, (key, value) in enumerate(detail.items()):
+        if shown == _EVIDENCE_SHOWN:
+            yield f"and {len(detail) - shown} more in the JSON document"
+            return
+        words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        yield one_line(f"{key.replace('_', ' ')}: {words}", _EVIDENCE_CHARS)
+
+
+def _run(result: Result, submission: Submission) -> RenderableType:
+    run = result.run
+    lines: list[RenderableType] = []
+    completed = run.status is RunStatus.COMPLETED
+    status = f"Run: {_STATUS[run.status]}"
+    lines.append(Text(status, "" if completed else "bold red"))
+    if run.message and not completed:
+        lines.append(_indented(Text(printable(run.message))))
+    code = [cell.name for cell in submission.cells if cell.kind == "code"]
+    lines.append(
+        _indented(
+            Text(
+                f"{run.cells_run} of {len(code)} code cells run, {run.cells_failed} raised; "
+                f"{run.wall_s:.1f} s, {run.cpu_s:.1f} s of CPU, {_mebibytes(run.peak_memory_bytes)}"
+            )
+        )
+    )
+    failed = [out for out in result.outputs if out.error is not None]
+    for out in failed[:_ERRORS_SHOWN]:
+        name = code[out.index] if out.index < len(code) else f"code cell {out.index + 1}"
+        lines.append(_indented(Text(f"{name}: {one_line(out.error or '')}", "dim")))
+    if len(failed) > _ERRORS_SHOWN:
+        lines.append(_indented(Text(f"and {len(failed) - _ERRORS_SHOWN} more", "dim")))
+    lines.append(_indented(Text(f"{len(run.layers)} layers of the sandbox held", "dim")))
+    return Group(*lines)
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):.0f} MiB"
+
+
+def _labelled(label: str, style: str, words: str) -> Text:
+    return Text.assemble((label, style), words)
+
+
+def _indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 0, 2))

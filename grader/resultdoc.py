@@ -1,0 +1,223 @@
+"""The result document, "chainrule.result/1": what the command line prints and the service serves.
+
+Its JSON Schema is published as docs/result.schema.json. The attempt's seed is no part of it, nor
+anything that the student's process said beyond what checks put into their details.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, Literal
+
+from typing_extensions import TypedDict
+
+from grader.domain.outcomes import Outcome, RunStatus
+from grader.domain.results import CheckResult, ExerciseResult, Result
+from grader.safetext import storable
+
+SCHEMA: Literal["chainrule.result/1"] = "chainrule.result/1"
+
+_MAX_TEXT = 2000
+_MAX_ITEMS = 200
+_MAX_DEPTH = 6
+_MAX_DETAIL = 2000  # values in one detail, at whatever depth
+_EXACT = 1 << 53  # integers beyond it are no exact numbers in most readers of JSON
+
+
+class SubmissionDocument(TypedDict):
+    """The file as handed in."""
+
+    name: str
+    sha256: str
+    format: Literal["ipynb", "py"]
+
+
+class SandboxDocument(TypedDict):
+    """The layers that held while it ran."""
+
+    layers: list[str]
+
+
+class RunDocument(TypedDict):
+    """How execution ended and what it used."""
+
+    status: RunStatus
+    wall_s: float
+    cpu_s: float
+    peak_memory_bytes: int
+    cells_run: int
+    cells_failed: int
+    sandbox: SandboxDocument
+
+
+class CheckDocument(TypedDict):
+    """A check's outcome; `detail` is for staff, and its keys are the kind's."""
+
+    id: str
+    kind: str
+    outcome: Outcome
+    score: float
+    max_score: float
+    message: str
+    hint: str | None
+    detail: dict[str, Any]
+
+
+class ExerciseDocument(TypedDict):
+    """An exercise and its checks."""
+
+    id: str
+    title: str
+    outcome: Outcome
+    score: float
+    max_score: float
+    checks: list[CheckDocument]
+
+
+class ResultDocument(TypedDict):
+    """One judging of one submission. `score` holds what is judged, `pending` what waits."""
+
+    schema: Literal["chainrule.result/1"]
+    assignment: str
+    version: str
+    submission: SubmissionDocument
+    run: RunDocument
+    score: float
+    max_score: float
+    pending: float
+    exercises: list[ExerciseDocument]
+
+
+for _part in (
+    SubmissionDocument,
+    SandboxDocument,
+    RunDocument,
+    CheckDocument,
+    ExerciseDocument,
+    ResultDocument,
+):
+    # No property but these; set from outside, because mypy takes it for one of them inside.
+    _part.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[union-attr]
+
+
+def document(result: Result) -> ResultDocument:
+    """The result as JSON-safe plain values, every one of them bounded."""
+    info, run = result.submission, result.run
+    return {
+        "schema": SCHEMA,
+        "assignment": result.assignment,
+        "version": result.version,
+        "submission": {
+            "name": _text(info.name),
+            "sha256": info.sha256,
+            "format": "ipynb" if info.format == "ipynb" else "py",
+        },
+        "run": {
+            "status": run.status,
+            "wall_s": round(run.wall_s, 3),
+            "cpu_s": round(run.cpu_s, 3),
+            "peak_memory_bytes": run.peak_memory_bytes,
+            "cells_run": run.cells_run,
+            "cells_failed": run.cells_failed,
+            "sandbox": {"layers": list(run.layers)},
+        },
+        "score": result.score,
+        "max_score": result.max_score,
+        "pending": result.pending,
+        "exercises": [_exercise(exercise) for exercise in result.exercises],
+    }
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON Schema of the document."""
+    from pydantic import TypeAdapter  # only the schema needs it
+
+    schema = TypeAdapter(ResultDocument).json_schema()
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "Made by: chainrule result schema",
+        **schema,
+    }
+
+
+def _exercise(exercise: ExerciseResult) -> ExerciseDocument:
+    return {
+        "id": exercise.id,
+        "title": exercise.title,
+        "outcome": exercise.outcome,
+        "score": exercise.score,
+        "max_score": exercise.max_score,
+        "checks": [_check(check) for check in exercise.checks],
+    }
+
+
+def _check(check: CheckResult) -> CheckDocument:
+    return {
+        "id": check.id,
+        "kind": check.kind,
+        "outcome": check.outcome,
+        "score": check.score,
+        "max_score": check.max_score,
+        "message": _text(check.message),
+        "hint": None if check.hint is None else _text(check.hint),
+        "detail": safe_detail(check.detail),
+    }
+
+
+def safe_detail(detail: Mapping[str, object]) -> dict[str, Any]:
+    """A check's detail as JSON-safe plain data: what is no number is text, what is much is cut."""
+    return _Detail().mapping(detail, 0)
+
+
+class _Detail:
+    """Counts what of one detail has been taken; what is left out is said in its place."""
+
+    def __init__(self) -> None:
+        self._left = _MAX_DETAIL
+
+    def mapping(self, value: Mapping[Any, object], depth: int) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, item in value.items():
+            if len(found) >= _MAX_ITEMS or self._left <= 0:
+                found["…"] = f"{len(value) - len(found)} more"
+                break
+            found[_text(str(key), 200)] = self.safe(item, depth + 1)
+        return found
+
+    def items(self, value: Sequence[object], depth: int) -> list[Any]:
+        found: list[Any] = []
+        for item in value:
+            if len(found) >= _MAX_ITEMS or self._left <= 0:
+                found.append(f"… {len(value) - len(found)} more")
+                break
+            found.append(self.safe(item, depth + 1))
+        return found
+
+    def safe(self, value: object, depth: int) -> Any:
+        self._left -= 1
+        match value:
+            case None | bool():
+                return value
+            case str():
+                return _text(value)
+            case Integral():
+                return int(value) if abs(int(value)) <= _EXACT else _text(hex(int(value)))
+            case Real():
+                number = float(value)
+                return number if math.isfinite(number) else str(number)
+            case complex():
+                return str(value)
+            case Mapping() | list() | tuple() if depth > _MAX_DEPTH:
+                return "…"
+            case Mapping():
+                return self.mapping(value, depth)
+            case list() | tuple():
+                return self.items(value, depth)
+        return f"a {type(value).__name__}"
+
+
+def _text(text: str, limit: int = _MAX_TEXT) -> str:
+    text = storable(text)
+    return text if len(text) <= limit else text[:limit] + "…"

@@ -1,0 +1,261 @@
+"""A bundle from disk: the rubric as YAML, the reference, and the assignment's files.
+
+    <root>/rubrics/<slug>/rubric.yaml        exercises, checks, limits
+    <root>/rubrics/<slug>/files/             laid into the working directory of every run
+    <root>/rubrics/<slug>/starter.ipynb      what students begin with
+    <root>/reference/<slug>/solution.py      never beside what is given to students
+
+A bundle that is named by its path lies the same way: `reference` stands beside the folder that the
+bundle's folder is in.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import functools
+import hashlib
+import math
+import operator
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
+
+from grader.checks import KINDS
+from grader.domain.rubric import Bundle, CheckSpec, Exercise, Limits, Rubric, Runtime, Training
+from grader.errors import BadBundle
+from grader.markedyaml import Marked, read_marked
+from grader.rubricerrors import first_problem
+from grader.safetext import one_line
+
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
+_MAX_FILES_BYTES = 256 << 20
+
+
+def load_bundle(name: str | Path, root: Path) -> Bundle:
+    """The bundle that `name` means: a slug below `root`/rubrics, or the path of a bundle's folder.
+
+    Raises BadBundle, with file, line, column and field path where the rubric is not valid.
+    """
+    folder = _folder(str(name), root)
+    rubric_path = folder / "rubric.yaml"
+    if not rubric_path.is_file():
+        raise BadBundle(f"{_shown(folder)} holds no rubric.yaml")
+    rubric = _rubric(read_marked(rubric_path, _shown(rubric_path)), folder.name)
+    reference = _reference(folder.parent.parent / "reference" / folder.name / "solution.py")
+    files = _files(folder / "files", rubric.limits)
+    content = {f"files/{path}": data for path, data in files.items()}
+    content["rubric.yaml"] = rubric_path.read_bytes()
+    content["reference/solution.py"] = reference.encode()
+    starter = folder / "starter.ipynb"
+    if starter.is_file():
+        content["starter.ipynb"] = starter.read_bytes()
+    return Bundle(
+        rubric=rubric, version=_version(content), folder=folder, reference=reference, files=files
+    )
+
+
+def json_schema() -> dict[str, object]:
+    """The JSON Schema of rubric.yaml, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$comment": "Made by: chainrule rubric schema",
+        **_document_type(_specs()).model_json_schema(),
+    }
+
+
+def _folder(name: str, root: Path) -> Path:
+    if "/" not in name and name not in (".", ".."):
+        folder = root / "rubrics" / name
+        if not folder.is_dir():
+            raise BadBundle(f"there is no assignment {one_line(name, 80)}{_near(name, root)}")
+    else:
+        folder = Path(name).expanduser()
+        if not folder.is_dir():
+            raise BadBundle(f"there is no folder {_shown(folder)}")
+    folder = folder.resolve()
+    if not _SLUG.fullmatch(folder.name):
+        raise BadBundle(
+            f"{_shown(folder)}: an assignment's folder is named with letters, digits, - and _"
+        )
+    return folder
+
+
+def _near(name: str, root: Path) -> str:
+    known = sorted(path.parent.name for path in (root / "rubrics").glob("*/rubric.yaml"))
+    near = difflib.get_close_matches(name, known, 1)
+    if near:
+        return f"; did you mean {near[0]}?"
+    listed = ", ".join(known[:10])
+    return f" in {_shown(root / 'rubrics')}" + (f"; there are {listed}" if known else "")
+
+
+def _shown(path: Path) -> str:
+    """A path as a person finds it from here."""
+    if path.is_relative_to(Path.cwd()):
+        path = path.relative_to(Path.cwd())
+    return one_line(str(path))
+
+
+@functools.cache
+def _document_type(specs: tuple[type[CheckSpec], ...]) -> type[BaseModel]:
+    """The type of rubric.yaml, with these kinds of checks."""
+    closed = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    check: Any = Annotated[functools.reduce(operator.or_, specs), Field(discriminator="kind")]
+    text = Annotated[str, StringConstraints(min_length=1)]
+    parts: dict[str, Any] = {
+        "id": (Annotated[str, StringConstraints(pattern=_ID)], ...),
+        "title": (text, ...),
+        "checks": (Annotated[tuple[check, ...], Field(min_length=1)], ...),
+    }
+    exercise: Any = create_model(
+        "Exercise", __config__=closed, __doc__="A part with its own score.", **parts
+    )
+    whole: dict[str, Any] = {
+        "title": (text, ...),
+        "limits": (Limits, Limits()),
+        "runtime": (Runtime, Runtime()),
+        "training": (Training | None, None),
+        "exercises": (Annotated[tuple[exercise, ...], Field(min_length=1)], ...),
+    }
+    return create_model(
+        "Rubric", __config__=closed, __doc__="What an assignment asks for, and for what.", **whole
+    )
+
+
+def _specs() -> tuple[type[CheckSpec], ...]:
+    return tuple(kind.spec for kind in KINDS.values())
+
+
+def _rubric(marked: Marked, slug: str) -> Rubric:
+    try:
+        read: Any = _document_type(_specs()).model_validate(marked.data)
+    except ValidationError as error:
+        raise first_problem(marked, error, json_schema) from None
+    rubric = Rubric(
+        slug=slug,
+        title=read.title,
+        limits=read.limits,
+        runtime=read.runtime,
+        training=read.training,
+        exercises=tuple(
+            Exercise(id=one.id, title=one.title, checks=one.checks) for one in read.exercises
+        ),
+    )
+    _refuse_wrong_numbers(rubric, marked)
+    _refuse_wrong_names(rubric, marked)
+    return rubric
+
+
+def _refuse_wrong_numbers(rubric: Rubric, marked: Marked) -> None:
+    for name, value in vars(rubric.limits).items():
+        if not 0 < value < math.inf:
+            raise marked.error(("limits", name), "should be more than 0")
+    if rubric.training is not None and rubric.training.steps < 1:
+        raise marked.error(("training", "steps"), "should be 1 or more")
+    for at, exercise in enumerate(rubric.exercises):
+        for number, check in enumerate(exercise.checks):
+            steps = ("exercises", at, "checks", number)
+            if not 0 <= check.points < math.inf:
+                raise marked.error((*steps, "points"), "should be 0 or more")
+            if not 0 < check.limit_s < math.inf:
+                raise marked.error((*steps, "limit_s"), "should be more than 0")
+
+
+def _refuse_wrong_names(rubric: Rubric, marked: Marked) -> None:
+    """Ids are unique, and dependencies name checks that do not wait for one another."""
+    exercises: set[str] = set()
+    needs: dict[str, list[tuple[str, tuple[str | int, ...]]]] = {}
+    for at, exercise in enumerate(rubric.exercises):
+        if exercise.id in exercises:
+            raise marked.error(("exercises", at, "id"), f"{exercise.id} stands twice")
+        exercises.add(exercise.id)
+        for number, check in enumerate(exercise.checks):
+            steps = ("exercises", at, "checks", number)
+            key = f"{exercise.id}/{check.id}"
+            if not re.match(_ID, check.id):
+                raise marked.error((*steps, "id"), "should be of small letters, digits and hyphens")
+            if key in needs:
+                raise marked.error((*steps, "id"), f"{check.id} stands twice in {exercise.id}")
+            needs[key] = [
+                (name if "/" in name else f"{exercise.id}/{name}", (*steps, "depends_on", place))
+                for place, name in enumerate(check.depends_on)
+            ]
+    for wanted in needs.values():
+        for name, place in wanted:
+            if name not in needs:
+                near = difflib.get_close_matches(name, needs, 1)
+                more = f"; did you mean {near[0]}?" if near else ""
+                raise marked.error(place, f"there is no check {one_line(name, 80)}{more}")
+    _refuse_cycles(needs, marked)
+
+
+def _refuse_cycles(
+    needs: Mapping[str, list[tuple[str, tuple[str | int, ...]]]], marked: Marked
+) -> None:
+    decided: set[str] = set()
+    while len(decided) < len(needs):
+        ready = {
+            key
+            for key, wanted in needs.items()
+            if key not in decided and all(name in decided for name, _ in wanted)
+        }
+        if not ready:
+            key, place = next(
+                (key, place)
+                for key, wanted in needs.items()
+                if key not in decided
+                for name, place in wanted
+                if name not in decided
+            )
+            raise marked.error(place, f"{key} waits for itself by way of this check")
+        decided |= ready
+
+
+def _reference(path: Path) -> str:
+    try:
+        source = path.read_text("utf-8")
+        ast.parse(source)
+    except OSError as error:
+        raise BadBundle(f"the reference {_shown(path)} cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise BadBundle(f"the reference {_shown(path)} is not UTF-8") from None
+    except SyntaxError as error:
+        place = f"{_shown(path)}:{error.lineno}:{error.offset}"
+        raise BadBundle(f"{place}: the reference does not parse: {error.msg}") from None
+    return source
+
+
+def _files(folder: Path, limits: Limits) -> dict[str, bytes]:
+    """The assignment's files by their paths below `folder`."""
+    found: dict[str, bytes] = {}
+    for path in _regular(folder):
+        found[path.relative_to(folder).as_posix()] = path.read_bytes()
+    size = sum(map(len, found.values()))
+    if len(found) > limits.files or size > min(limits.disk_bytes, _MAX_FILES_BYTES):
+        raise BadBundle(
+            f"{_shown(folder)} holds {len(found)} files of {size} bytes in all, more than the "
+            "limits of a run leave room for (limits.files, limits.disk_bytes)"
+        )
+    return found
+
+
+def _regular(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise BadBundle(f"{_shown(path)} is a symbolic link; put the file itself there")
+        if path.is_file():
+            yield path
+
+
+def _version(content: Mapping[str, bytes]) -> str:
+    """A hash of names and bytes, whatever the order and the times of the files."""
+    digest = hashlib.sha256()
+    for name, data in sorted(content.items()):
+        for part in (name.encode(), data):
+            digest.update(len(part).to_bytes(8, "little") + part)
+    return f"sha256:{digest.hexdigest()}"

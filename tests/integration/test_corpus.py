@@ -1,0 +1,77 @@
+"""Every submission of the corpus gets its verdict, on every run and in any order."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import pytest
+
+from workers.pipeline import kind_of
+from workers.zygote import Zygote
+
+from ..submissions import CORPUS, Case, cases, disagreements, explained
+
+SEEDS = 20
+
+exhaustive = pytest.mark.skipif(
+    "not config.getoption('--exhaustive')", reason="takes long: with --exhaustive"
+)
+
+
+def named(case: Case) -> str:
+    return case.name
+
+
+@pytest.mark.parametrize("case", cases(), ids=named)
+def test_a_submission_gets_its_verdict(case: Case, zygote: Zygote) -> None:
+    result = case.grade(zygote)
+    assert not disagreements(case, result), explained(case, result)
+
+
+@exhaustive
+@pytest.mark.parametrize("case", cases("right"), ids=named)
+def test_a_right_submission_gets_full_marks_under_every_seed(case: Case, zygote: Zygote) -> None:
+    results = [case.grade(zygote, seed) for seed in range(SEEDS)]
+    wrong = [explained(case, result) for result in results if disagreements(case, result)]
+    assert not wrong, "\n".join(wrong)
+
+
+@exhaustive
+@pytest.mark.parametrize("shuffle", range(3))
+def test_verdicts_do_not_depend_on_the_order(shuffle: int, zygote: Zygote) -> None:
+    order = cases()
+    random.Random(shuffle).shuffle(order)
+    graded = [(case, case.grade(zygote, shuffle)) for case in order]
+    wrong = [explained(case, result) for case, result in graded if disagreements(case, result)]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_corpus_is_large_and_varied_enough() -> None:
+    kinds = Counter(case.kind for case in cases() if case.slug == "uw-cse447-a0")
+    assert kinds.keys() == {"right", "wrong", "cheat", "hostile"}
+    assert kinds["right"] >= 25
+    assert kinds["wrong"] >= 30
+    assert kinds["cheat"] >= 14
+    assert kinds["hostile"] >= 20
+
+
+@pytest.mark.parametrize("case", cases(), ids=named)
+def test_an_expectation_is_sound(case: Case) -> None:
+    expected, exercises = case.expected, case.bundle().rubric.exercises
+    assert len(list(case.folder.iterdir())) == 2
+    assert expected.about.strip()
+    assert expected.exercises.keys() == {exercise.id for exercise in exercises}
+    assert sum(expected.exercises.values()) == expected.score
+    known = {f"{exercise.id}/{check.id}" for exercise in exercises for check in exercise.checks}
+    assert expected.outcomes.keys() | expected.hints.keys() <= known
+    automatic = [
+        one for one in exercises if all(kind_of(check) != "manual" for check in one.checks)
+    ]
+    lost = [one.id for one in automatic if expected.exercises[one.id] < one.max_score]
+    assert len(lost) == {"right": 0, "wrong": 1}.get(case.kind, len(lost))
+
+
+def test_every_folder_of_the_corpus_is_a_case() -> None:
+    folders = {path for path in CORPUS.glob("*/*") if path.is_dir()}
+    assert folders == {case.folder for case in cases()}

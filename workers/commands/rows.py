@@ -1,0 +1,122 @@
+"""What became of each submission, as a row of a table; nothing that goes wrong with one is raised."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grader.domain.outcomes import Outcome, RunStatus
+from grader.domain.results import Result
+from grader.errors import InternalError, NotASubmission, SandboxUnavailable
+from grader.notebooks.read import Submission, read_submission
+from grader.resultdoc import document
+from grader.safetext import one_line
+from workers.commands.outputs import write_reports
+
+log = logging.getLogger(__name__)
+
+NOT_A_SUBMISSION = "not_a_submission"
+
+Judge = Callable[[Submission], Result]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One file of a folder. `status` is a RunStatus, or says that it was no submission.
+
+    `failure` is set where it could not be judged for a reason of ours, and `unavailable` where no
+    sandbox could be had for it at all. `line` is its document as one line of JSON.
+    """
+
+    name: str
+    sha256: str
+    status: str
+    line: str
+    score: float | None = None
+    max_score: float | None = None
+    pending: float | None = None
+    exercises: Mapping[str, float] = field(default_factory=dict)
+    error: str = ""
+    failure: bool = False
+    unavailable: bool = False
+
+
+def judged_row(judge: Judge, path: Path, name: str, report_stem: Path | None) -> Row:
+    """Read and judge one file; with `report_stem`, write its reports beside that path."""
+    try:
+        if path.is_symlink():  # it could lead to the reference, or to another's submission
+            raise NotASubmission(f"{one_line(name)} is a symbolic link, which is not followed")
+        submission = read_submission(path, name)
+    except NotASubmission as error:
+        return _without_result(name, "", NOT_A_SUBMISSION, str(error))
+    digest = submission.info.sha256
+    try:
+        result = judged(judge, submission)
+        if report_stem is not None:
+            write_reports(report_stem, result, submission)
+        return row_of(result)
+    except InternalError as error:
+        words, unavailable = str(error), isinstance(error, SandboxUnavailable)
+    except Exception as error:
+        log.exception("%s could not be judged", one_line(name))
+        words, unavailable = f"an unexpected failure: {type(error).__name__}: {error}", False
+    return _without_result(name, digest, RunStatus.INTERNAL_ERROR, words, unavailable=unavailable)
+
+
+def judged(judge: Judge, submission: Submission) -> Result:
+    """Judge, and once more where a sandbox failed for a reason of ours."""
+    try:
+        return judge(submission)
+    except SandboxUnavailable:
+        raise
+    except InternalError as error:
+        log.warning("%s is judged again: %s", one_line(submission.info.name), error)
+        return judge(submission)
+
+
+def row_of(result: Result) -> Row:
+    """The row of a submission that was judged."""
+    completed = result.run.status is RunStatus.COMPLETED
+    return Row(
+        name=result.submission.name,
+        sha256=result.submission.sha256,
+        status=result.run.status.value,
+        line=json.dumps(document(result), ensure_ascii=False),
+        score=result.score,
+        max_score=result.max_score,
+        pending=result.pending,
+        exercises={exercise.id: exercise.score for exercise in result.exercises},
+        error="" if completed else result.run.message,
+        failure=not is_judged(result),
+    )
+
+
+def is_judged(result: Result) -> bool:
+    """Whether nothing was left without an outcome through a failure of ours."""
+    return result.run.status is not RunStatus.INTERNAL_ERROR and not any(
+        exercise.outcome is Outcome.NOT_JUDGED for exercise in result.exercises
+    )
+
+
+def _without_result(
+    name: str, digest: str, status: str, error: str, unavailable: bool = False
+) -> Row:
+    name, error = one_line(name), one_line(error, 2000)
+    line = {
+        "schema": "chainrule.error/1",
+        "submission": {"name": name, "sha256": digest},
+        "status": str(status),
+        "error": error,
+    }
+    return Row(
+        name=name,
+        sha256=digest,
+        status=str(status),
+        line=json.dumps(line, ensure_ascii=False),
+        error=error,
+        failure=status == RunStatus.INTERNAL_ERROR,
+        unavailable=unavailable,
+    )

@@ -1,0 +1,23 @@
+"""The questions that a sandbox answers; docs/protocol.md specifies each kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import autograd, call, module, sweep, values
+
+_KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any], int], dict[str, Any]]] = {
+    "autograd": autograd.answer,
+    "call": call.answer,
+    "module": module.answer,
+    "sweep": sweep.answer,
+    "values": values.answer,
+}
+
+
+def answer(
+    kind: str, payload: dict[str, Any], namespace: dict[str, Any], room: int
+) -> dict[str, Any]:
+    """Evidence from the namespace of a run; `room` bounds the bytes of its arrays."""
+    return _KINDS[kind](payload, namespace, room)

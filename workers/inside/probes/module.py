@@ -1,0 +1,186 @@
+"""`module`: a module's parameters, its outputs, and its outputs with known parameters.
+
+Modules are gone through by their own dictionaries, not by methods that a student can override;
+buffers are left alone, and shared parameters count once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from ..describe import ROOM, Describer
+from ..failures import raised, type_name
+from ..seeds import reseed
+from ..wire import Array
+from .inputs import attempt, tensor
+from .matching import Matching, matchings
+
+_Module, _Tensor = torch.nn.Module, torch.Tensor
+_Uninitialized = torch.nn.parameter.UninitializedParameter
+_no_grad, _enable_grad = torch.no_grad, torch.enable_grad
+_grad = torch.autograd.grad
+_Function = torch._C.DisableTorchFunction
+_base: Any = torch._C.TensorBase
+_requires_grad = _base.requires_grad.__get__
+_shape = _base.shape.__get__
+_copy, _clone, _detach, _t = _base.copy_, _base.clone, _base.detach, _base.t
+_reshape, _squeeze, _sum = _base.reshape, _base.squeeze, _base.sum
+_mro = type.__dict__["__mro__"].__get__
+_dict_of = object.__getattribute__
+
+
+def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM) -> dict[str, Any]:
+    """See docs/protocol.md: what the module is, what it has, and what comes out of it."""
+    name = payload["name"]
+    if name not in namespace:
+        return {"found": False, "is_module": False, "class": ""}
+    module = namespace[name]
+    if payload["make"]:
+        reseed(payload["seed"])
+        try:
+            module = module(*(_argument(arg) for arg in payload["args"]))
+        except BaseException as error:  # SystemExit and the like are the student's, too
+            return {
+                "found": True,
+                "is_module": False,
+                "class": type_name(module),
+                "raised": raised(error),
+            }
+    if _Module not in _mro(type(module)):
+        return {"found": True, "is_module": False, "class": type_name(module)}
+    return {
+        "found": True,
+        "is_module": True,
+        "class": type_name(module),
+        **_looked_at(module, payload, Describer(room)),
+    }
+
+
+def _argument(arg: Any) -> Any:
+    return tensor(arg) if isinstance(arg, Array) else arg
+
+
+def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> dict[str, Any]:
+    inputs: list[Array] = payload["inputs"]
+
+    def outputs() -> list[dict[str, Any]]:
+        return [attempt(describer, lambda x=x: module(tensor(x))) for x in inputs]  # type: ignore
+
+    training = _dict_of(module, "__dict__").get("training")
+    with _evaluating(module):
+        with _no_grad():
+            if inputs and any(type(p) is _Uninitialized for _, p in _parameters(module)):
+                attempt(describer, lambda: module(tensor(inputs[0])))  # gives lazy layers a shape
+            own = outputs()
+        parameters = list(_parameters(module))
+        found = [
+            {"name": name, "shape": list(_shape(p)), "value": describer.array(p)}
+            for name, p in parameters
+        ]
+        without_gradient = _without_gradient(module, parameters, inputs)
+        matches, tried = _tried(payload["parameters"], parameters, outputs)
+    return {
+        "parameters": found,
+        "modules": [type_name(one) for _, one in _modules(module)],
+        "matchings": matches,
+        "outputs": tried,
+        "own": own,
+        "without_gradient": without_gradient,
+        "training": training is True,
+    }
+
+
+def _tried(
+    given: list[dict[str, Any]],
+    parameters: list[tuple[str, Any]],
+    outputs: Callable[[], list[dict[str, Any]]],
+) -> tuple[int, list[list[dict[str, Any]]]]:
+    """How many matchings fit, and the outputs under each; the parameters are then as before."""
+    if not given:
+        return 0, []
+    found = matchings(
+        [(one["name"], tuple(one["value"].shape)) for one in given],
+        [(name, tuple(_shape(p))) for name, p in parameters],
+    )
+    values = [tensor(one["value"]) for one in given]
+    tried = []
+    with _no_grad():
+        with _Function():
+            saved = [_clone(_detach(p)) for _, p in parameters]
+        try:
+            for matching in found:
+                _put(matching, values, parameters)
+                tried.append(outputs())
+        finally:
+            with _Function():
+                for (_, parameter), value in zip(parameters, saved, strict=True):
+                    _copy(parameter, value)
+    return len(found), tried
+
+
+def _put(matching: Matching, values: list[Any], parameters: list[tuple[str, Any]]) -> None:
+    with _Function():
+        for value, place, turn in zip(values, matching.places, matching.transposed, strict=True):
+            parameter = parameters[place][1]
+            turned = _t(_squeeze(value)) if turn else value
+            _copy(parameter, _reshape(turned, _shape(parameter)))
+
+
+def _without_gradient(
+    module: Any, parameters: list[tuple[str, Any]], inputs: list[Array]
+) -> list[str]:
+    """Names of parameters that the sum of the output does not depend on, as autograd sees it."""
+    if not inputs:
+        return []
+    names = [name for name, _ in parameters]
+    learning = [(name, p) for name, p in parameters if _requires_grad(p)]
+    try:
+        with _enable_grad():
+            total = _sum(module(tensor(inputs[0])))
+            gradients = _grad(total, [p for _, p in learning], allow_unused=True)
+    except BaseException:  # it has no graph, or raised: nothing gets a gradient
+        return names
+    reached = {name for (name, _), g in zip(learning, gradients, strict=True) if g is not None}
+    return [name for name in names if name not in reached]
+
+
+@contextmanager
+def _evaluating(module: Any) -> Iterator[None]:
+    """Every part in eval mode; afterwards as it was."""
+    parts = [_dict_of(part, "__dict__") for _, part in _modules(module)]
+    modes = [part.get("training") for part in parts]
+    try:
+        for part in parts:
+            part["training"] = False
+        yield
+    finally:
+        for part, mode in zip(parts, modes, strict=True):
+            part["training"] = mode
+
+
+def _modules(module: Any, prefix: str = "", seen: set[int] | None = None) -> Iterator[Any]:
+    """(name, module) of the module and its parts in order of definition, each once."""
+    seen = set() if seen is None else seen
+    if id(module) in seen or _Module not in _mro(type(module)):
+        return
+    seen.add(id(module))
+    yield prefix, module
+    children = _dict_of(module, "__dict__").get("_modules")
+    if isinstance(children, dict):
+        for name, child in list(dict.items(children)):
+            yield from _modules(child, f"{prefix}.{name}" if prefix else str(name), seen)
+
+
+def _parameters(module: Any) -> Iterator[tuple[str, Any]]:
+    """(name, parameter) in order of definition, each once."""
+    seen: set[int] = set()
+    for prefix, part in _modules(module):
+        own = _dict_of(part, "__dict__").get("_parameters")
+        for name, parameter in list(dict.items(own)) if isinstance(own, dict) else []:
+            if _Tensor in _mro(type(parameter)) and id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield (f"{prefix}.{name}" if prefix else str(name)), parameter

@@ -1,0 +1,268 @@
+"""One sandbox as its supervisor holds it, and the workshop in the zygote that makes them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from . import cgroups, confine, layers, namespaces, privileges, runner, syscalls, wire
+from .frames import Closed, FrameError, Kind, receive, send
+from .layers import LayerError
+from .meter import Meter, Usage
+from .root import Layout, Root
+from .shell import Shell
+
+_OPEN_S = 20.0
+
+
+class SandboxError(Exception):
+    """No sandbox can be made; `layer` names what failed."""
+
+    def __init__(self, layer: str, detail: str) -> None:
+        super().__init__(detail)
+        self.layer = layer
+
+
+@dataclass
+class Sandbox:
+    """A running sandbox: the supervisor's end of the runner's socket and streams.
+
+    `exited` becomes readable when the runner, or init, has ended.
+    """
+
+    init: int
+    sock: socket.socket
+    stdout: int
+    stderr: int
+    exited: int
+    layers: tuple[str, ...]
+    meter: Meter
+    _rusage_cpu_s: float = 0.0
+    _final: Usage | None = None
+
+    def usage(self) -> Usage:
+        """What it uses now."""
+        return self.meter.read()
+
+    def exit_status(self) -> int | None:
+        """The runner's wait status as init reports it, None where init could not."""
+        try:
+            said = os.read(self.exited, 4096)
+        except BlockingIOError:
+            return None
+        return int(said) if said.strip().isdigit() else None
+
+    def kill(self) -> None:
+        """End every process of it, and let go of what it held on the host."""
+        if self._final is not None:
+            return
+        os.kill(self.init, signal.SIGKILL)
+        # The kernel kills the whole pid namespace before it lets init be waited for.
+        _, _, used = os.wait4(self.init, 0)
+        self._final = self.meter.close(used.ru_utime + used.ru_stime)
+        self.sock.close()
+        for fd in (self.stdout, self.stderr, self.exited):
+            os.close(fd)
+
+    def final_usage(self) -> Usage:
+        """What it used in all; once it has been killed."""
+        assert self._final is not None
+        return self._final
+
+
+@dataclass
+class Workshop:
+    """Made once in the zygote; every supervisor, a fork of it, makes its one sandbox here."""
+
+    shell: Shell
+    layout: Layout
+    root: Root
+    hierarchies: cgroups.Hierarchies | None
+    zygote: int = field(default_factory=os.getpid)
+
+    @classmethod
+    def prepare(cls, shell: Shell) -> Workshop:
+        """Build the root that all sandboxes share, and find where control groups can be made."""
+        layout = Layout.of_runtime()
+        return cls(shell, layout, Root.build(layout), cgroups.find())
+
+    def bind_life(self) -> None:
+        """In a supervisor: die when the zygote does."""
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != self.zygote:
+            os._exit(1)
+
+    def clear_after(self, supervisor: int) -> None:
+        """Remove what a supervisor that died of something left on the host."""
+        cgroups.sweep(self._group_name(supervisor), self.hierarchies)
+
+    def make(self, request: Mapping[str, object]) -> Sandbox:
+        """The sandbox for an OPEN request; raises SandboxError.
+
+        A layer that cannot be put in place is left out only if the request accepts that.
+        """
+        accepted = {str(name) for name in request["accept_missing"]}  # type: ignore[attr-defined]
+        without: set[str] = set()
+        while True:
+            try:
+                return self._made(request, without)
+            except LayerError as error:
+                if error.layer in without or not layers.may_be_missing(error.layer, accepted):
+                    raise SandboxError(error.layer, error.detail) from error
+                without.add(error.layer)
+
+    def _made(self, request: Mapping[str, object], without: set[str]) -> Sandbox:
+        limits = request["limits"]
+        assert isinstance(limits, dict)
+        meter = Meter.start(self.hierarchies, self._group_name(os.getpid()), limits)
+        ours, theirs = socket.socketpair()
+        report, report_in = os.pipe()
+        out, out_in = os.pipe()
+        err, err_in = os.pipe()
+        own_data = privileges.data_bytes()
+
+        def init() -> int:
+            inner = _Inner(self, request, without, theirs, report_in, out_in, err_in)
+            return inner.init(own_data)
+
+        pid: int | None = None
+        try:
+            pid = namespaces.spawn(
+                init,
+                self.root,
+                namespaces.host_ids(os.getpid()),
+                doors=meter.doors,
+                without=without,
+            )
+            meter.watch(pid)
+            for fd in (report_in, out_in, err_in):
+                os.close(fd)
+            theirs.close()
+            held = (*self._said(report), *self._said_by_runner(ours), *meter.layers)
+        except LayerError:
+            if pid is not None:
+                namespaces.end(pid)
+            meter.close(0.0)
+            for fd in (report, out, err):
+                os.close(fd)
+            ours.close()
+            raise
+        return Sandbox(pid, ours, out, err, report, held, meter)
+
+    def _said(self, report: int) -> list[str]:
+        """The layers that init put in place."""
+        try:
+            said = json.loads(os.read(report, 65536) or b"{}")
+        except ValueError:
+            said = {}
+        if "failed" in said:
+            raise LayerError(*said["failed"])
+        if "layers" not in said:
+            raise LayerError(layers.PID, "the sandbox's first process died")
+        return list(said["layers"])
+
+    def _said_by_runner(self, sock: socket.socket) -> list[str]:
+        """The layers that the runner put in place; no student code has run yet."""
+        sock.settimeout(_OPEN_S)
+        try:
+            _, body = receive(sock)
+        except (OSError, Closed, FrameError) as error:
+            raise LayerError(layers.SECCOMP, f"the runner did not start ({error!r})") from error
+        said = wire.loads(body)
+        assert isinstance(said, dict)
+        if failed := said.get("failed"):
+            raise LayerError(str(failed[0]), str(failed[1]))  # type: ignore[index]
+        return [str(name) for name in said["layers"]]  # type: ignore[union-attr]
+
+    def _group_name(self, supervisor: int) -> str:
+        return f"chainrule-{self.zygote}-{supervisor}"
+
+
+@dataclass
+class _Inner:
+    """What happens inside: init, and the runner that it forks."""
+
+    workshop: Workshop
+    request: Mapping[str, object]
+    without: set[str]
+    sock: socket.socket
+    report: int
+    out: int
+    err: int
+
+    def init(self, own_data: int) -> int:
+        """Confine, lay out the files, fork the runner, wait for it and for orphans."""
+        limits = self.request["limits"]
+        assert isinstance(limits, dict)
+        keep = (2, self.sock.fileno(), self.report, self.out, self.err)
+        try:
+            held = confine.enter(
+                self.workshop.layout,
+                limits,
+                own_data_bytes=own_data,
+                keep_fds=keep,
+                without=self.without,
+            )
+            _lay_out(self.request["files"])  # type: ignore[arg-type]
+        except (LayerError, OSError) as error:
+            layer = getattr(error, "layer", layers.WORKDIR)
+            detail = getattr(error, "detail", str(error))
+            os.write(self.report, json.dumps({"failed": [layer, detail]}).encode())
+            return 1
+        os.write(self.report, json.dumps({"layers": held}).encode())
+        pid = os.fork()
+        if pid == 0:
+            self._runner(limits)
+        for fd in (self.sock.fileno(), self.out, self.err):
+            os.close(fd)
+        while True:
+            ended, status = os.waitpid(-1, 0)
+            if ended == pid:
+                os.write(self.report, str(status).encode())
+                return 0
+
+    def _runner(self, limits: Mapping[str, float]) -> NoReturn:
+        code = 1
+        try:
+            os.close(self.report)
+            with open("/dev/null", "rb") as nothing:
+                os.dup2(nothing.fileno(), 0)
+            # Its standard error stays the zygote's until student code can run: for our failures.
+            held = confine.lock_down(self.workshop.layout, without=self.without)
+            send(self.sock, Kind.OPENED, {"layers": held})
+            for fd, target in ((self.out, 1), (self.err, 2)):
+                os.dup2(fd, target)
+                os.close(fd)
+            code = runner.serve(
+                self.sock,
+                self.workshop.shell,
+                int(self.request["seed"]),  # type: ignore[call-overload]
+                trusted=self.request["trusted"] is True,
+                output_bytes=int(limits["output_bytes"]),
+                kept_output_bytes=int(limits["kept_output_bytes"]),
+                evidence_bytes=int(limits["evidence_bytes"]),
+            )
+        except LayerError as error:
+            send(self.sock, Kind.OPENED, {"failed": [error.layer, error.detail]})
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(code)
+
+
+def _lay_out(files: Mapping[str, bytes]) -> None:
+    """Put the assignment's files into the working directory; their names are relative."""
+    for name, content in files.items():
+        if folder := os.path.dirname(name):
+            os.makedirs(folder, exist_ok=True)
+        with open(name, "xb") as file:
+            file.write(content)
+
+
+SandboxMaker = Callable[[Mapping[str, object]], Sandbox]
