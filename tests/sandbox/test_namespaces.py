@@ -208,6 +208,7 @@ def test_a_process_with_threads_cannot_make_one_and_says_so(as_nobody: bool) -> 
 def test_a_first_process_that_dies_is_reported_with_its_status(as_nobody: bool) -> None:
     def spawn_some() -> list[int]:
         import os
+        import signal
 
         from workers.inside import namespaces
         from workers.inside.root import Layout, Root

@@ -74,9 +74,9 @@ class TestCall:
         "wrapped",
         [
             lambda f: f,
-            lambda f: torch.no_grad()(f),
-            lambda f: functools.partial(f),
-            lambda f: types.MethodType(lambda self, x: f(x), object()),
+            torch.no_grad(),
+            functools.partial,
+            lambda f: types.MethodType(f, torch.tensor([3.0])),
         ],
         ids=["plain", "decorated", "partial", "method"],
     )
@@ -84,12 +84,10 @@ class TestCall:
         self, wrapped: Callable[[Any], Any]
     ) -> None:
         helper = ran("def g(x): return x * W")
-        if wrapped(len).__class__ is types.MethodType:
-            exec("def method(self, x): return x * W", helper)
-            function = types.MethodType(helper["method"], object())
-        else:
-            function = wrapped(helper["g"])
-        case = {"bind": {"W": arr([2.0])}, "args": [arr([3.0])]}
+        function = wrapped(helper["g"])
+        case: dict[str, Any] = {"bind": {"W": arr([2.0])}, "args": [arr([3.0])]}
+        if isinstance(function, types.MethodType):
+            case["args"] = []
         assert numbers(called({"f": function}, case=case)["values"][0]) == [6.0]
         assert "W" not in helper
 
@@ -173,6 +171,9 @@ AUTOGRAD = {
   w = W.clone().requires_grad_()
   torch.ops.aten._backward.default((w * w).sum(), [w])
   return w.grad""",
+    "TorchScript": """
+  source = "def g(w):\\n  out = (w * w).sum()\\n  out.backward()\\n  return w.grad\\n"
+  return torch.jit.CompilationUnit(source).g(W.clone().requires_grad_())""",
     "a thread": """
   import threading
   w = W.clone().requires_grad_()
@@ -182,6 +183,7 @@ AUTOGRAD = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")
 class TestWatching:
     @pytest.mark.parametrize("way", AUTOGRAD)
     def test_every_way_into_autograd_counts(self, way: str) -> None:
@@ -439,7 +441,10 @@ class TestModule:
         assert (found["found"], found["is_module"], found["class"]) == (True, False, "type")
 
     def test_methods_that_lie_about_parameters_are_not_asked(self) -> None:
-        lies = "\n    def parameters(self, *a): return iter(())\n    named_parameters = modules = parameters"
+        lies = (
+            "\n    def parameters(self, *a): return iter(())"
+            "\n    named_parameters = modules = parameters"
+        )
         assert len(looked_at(ran(LINEAR + lies))["parameters"]) == 4
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,74 +12,97 @@ import click
 from workers.commands.options import accept_missing, known_layers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from rich.console import Console
-
     from grader.domain.rubric import Bundle
-    from workers.commands.rows import Row
 
-_FAILURE = 3
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """What one call of the command asks for."""
+
+    bundle: Bundle
+    accepted: frozenset[str]
+    path: Path
+    as_json: bool
+    jobs: int | None
+    table: Path | None
+    out: Path | None
+    seed: int | None
+    quiet: bool
 
 
 @click.command()
 @click.argument("assignment")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--json", "as_json", is_flag=True, help="The result document, nothing else.")
+@click.option("--json", "as_json", is_flag=True, help="Print the result document, nothing else.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Sandboxes at a time; default: per CPU.")
 @click.option(
     "--csv", "table", type=click.Path(dir_okay=False, path_type=Path), help="Write a score table."
 )
 @click.option(
-    "--out", type=click.Path(file_okay=False, path_type=Path), help="Write reports below a folder."
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Write reports to a folder."
 )
-@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw inputs from this seed.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw all inputs from this seed.")
 @accept_missing
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
 def grade(ctx: click.Context, **options: Any) -> None:
-    """Grade PATH, a notebook, a Python file or a folder of them, by the rubric of ASSIGNMENT.
+    """Grade PATH by the rubric of ASSIGNMENT.
 
-    ASSIGNMENT is the name of a bundle in rubrics/, or the path of another. Of a folder, every
-    .ipynb and .py file below it is graded; with --json each gives one line.
+    ASSIGNMENT is the name of a bundle in rubrics/, or the path of another one's folder. PATH is a
+    notebook or a Python file; of a folder, every .ipynb and .py file below it is graded, and
+    --json prints one line for each.
     """
+    from grader.cli import FAILURE
     from grader.config import load_config
     from grader.rubricfile import load_bundle
+    from workers.commands.folder import grade_folder
 
     config = load_config()
     accepted = known_layers({*config.accept_missing, *options.pop("accept_missing")})
     bundle = load_bundle(options.pop("assignment"), config.root)
-    work = _Folder if options["path"].is_dir() else _File
-    if not work(bundle, accepted, **options).grade():
-        ctx.exit(_FAILURE)
+    order = Order(bundle=bundle, accepted=accepted, **options)
+    done = grade_folder(order) if order.path.is_dir() else grade_file(order)
+    if not done:
+        ctx.exit(FAILURE)
 
 
-class _Work:
-    """What one call of the command was asked for."""
+def grade_file(order: Order) -> bool:
+    """Grade one submission and print its report or document; False where a part failed for us."""
+    from rich.console import Console
 
-    def __init__(
-        self,
-        bundle: Bundle,
-        accepted: frozenset[str],
-        *,
-        path: Path,
-        as_json: bool,
-        jobs: int | None,
-        table: Path | None,
-        out: Path | None,
-        seed: int | None,
-        quiet: bool,
-    ) -> None:
-        from rich.console import Console
+    from grader.notebooks.read import read_submission
+    from grader.report import print_report
+    from workers.commands.outputs import ScoreTable, report_stems, write_reports
+    from workers.commands.rows import is_judged, judged, row_of
+    from workers.pipeline import grade as judge
+    from workers.zygote import Zygote
 
-        self.bundle = bundle
-        self.accepted = accepted
-        self.path = path
-        self.as_json = as_json
-        self.jobs = jobs
-        self.table = table
-        self.out = out
-        self.seed = seed
-        self.stdout = Console(highlight=False)
-        self.stderr = Console(stderr=True, highlight=False, quiet=quiet)
-        self.shows_progress = self.stderr.is_terminal and not quiet
+    submission = read_submission(order.path)
+    names = [cell.name for cell in submission.cells if cell.kind == "code"]
+    progress = Console(stderr=True, quiet=order.quiet or not Console(stderr=True).is_terminal)
+    with ExitStack() as stack:
+        table = stack.enter_context(order.table.open("w", newline="")) if order.table else None
+        status = stack.enter_context(progress.status("starting"))
+        zygote = stack.enter_context(
+            Zygote(order.bundle.rubric.runtime, accept_missing=order.accepted)
+        )
+        result = judged(
+            lambda one: judge(
+                zygote,
+                order.bundle,
+                one,
+                seed=order.seed,
+                on_cell=lambda cell: status.update(f"{names[cell]} of {len(names)}"),
+            ),
+            submission,
+        )
+        if order.out is not None:
+            [stem] = report_stems([order.path.name], order.out)
+            write_reports(stem, result, submission)
+        if table is not None:
+            ScoreTable(table, order.bundle).add(row_of(result))
+    if order.as_json:
+        click.echo(row_of(result).line)
+    else:
+        print_report(result, submission, Console(highlight=False))
+    return is_judged(result)

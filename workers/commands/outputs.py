@@ -84,9 +84,7 @@ class ScoreTable:
         """Write one row, at once."""
         earned = [row.exercises.get(name) for name in self._exercises]
         numbers = [row.score, row.max_score, row.pending, *earned]
-        self._writer.writerow(
-            [_cell(row.name), row.sha256, row.status, *numbers, _cell(row.error)]
-        )
+        self._writer.writerow([_cell(row.name), row.sha256, row.status, *numbers, _cell(row.error)])
         self._file.flush()
 
 

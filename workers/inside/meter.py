@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from . import cgroups, layers, usage
 
@@ -12,64 +12,73 @@ from . import cgroups, layers, usage
 class Usage:
     """Of all processes of a sandbox together.
 
-    `enforced`: the kernel holds the memory and process limits; otherwise whoever reads this must.
+    Memory and tasks are 0 where the kernel itself holds their limits, so that nobody else need.
     """
 
     cpu_s: float
-    memory_bytes: int
     peak_memory_bytes: int
-    processes: int
-    out_of_memory: bool
-    enforced: bool
+    memory_bytes: int = 0
+    tasks: int = 0
+    out_of_memory: bool = False  # the kernel killed a process of it for memory
 
 
-@dataclass
 class Meter:
-    """Reads one sandbox's usage; `doors` lead into its control groups."""
+    """Reads one sandbox's usage.
 
-    _group: cgroups.Group | None
-    _init: int | None = None
-    _peak: int = 0
-    _cpu_s: float = 0.0
-    layers: tuple[str, ...] = field(default=())
+    Made before the sandbox is, since its first process joins the groups by `doors`. `watch` tells
+    it whose pid namespace to read where a group does not count.
+    """
 
-    @classmethod
-    def start(
-        cls, hierarchies: cgroups.Hierarchies | None, name: str, limits: Mapping[str, float]
-    ) -> Meter:
-        """A meter for a sandbox that is about to be made, with groups where there can be some."""
-        if hierarchies is None:
-            return cls(None)
-        return cls(cgroups.Group.create(hierarchies, name, limits), layers=hierarchies.layers)
+    def __init__(
+        self, hierarchies: cgroups.Hierarchies, name: str, limits: Mapping[str, float]
+    ) -> None:
+        self._group = cgroups.Group.create(hierarchies, name, limits)
+        self.layers: tuple[str, ...] = hierarchies.layers
+        self._limit = int(limits["memory_bytes"])
+        self._inherited = usage.own_memory_bytes()
+        self._watch: usage.Watch | None = None
+        self._peak = 0
+        self._seen_cpu_s = 0.0
 
     @property
-    def doors(self) -> tuple[int, ...]:
+    def doors(self) -> Sequence[int]:
         """Descriptors by which the sandbox's first process joins the groups."""
-        return () if self._group is None else self._group.doors
+        return self._group.doors
 
     def watch(self, init: int) -> None:
-        """Read the processes of the pid namespace of `init` where there are no groups."""
-        self._init = init
+        """The sandbox stands; `init` is its first process."""
+        wanted = {layers.CGROUP_MEMORY, layers.CGROUP_PIDS, layers.CGROUP_CPU}
+        if not wanted <= set(self.layers):
+            self._watch = usage.Watch(
+                init, inherited_bytes=self._inherited, limit_bytes=self._limit
+            )
 
     def read(self) -> Usage:
         """The usage so far."""
-        if self._group is not None:
-            return self._from_group(self._group)
-        assert self._init is not None
-        now = usage.of_namespace(self._init)
-        self._peak = max(self._peak, now.memory_bytes)
-        self._cpu_s = max(self._cpu_s, now.cpu_s)
-        return Usage(now.cpu_s, now.memory_bytes, self._peak, now.processes, False, enforced=False)
+        counted = self._group.usage()
+        memory = tasks = 0
+        if self._watch is not None:
+            seen = self._watch.look()
+            self._seen_cpu_s = max(self._seen_cpu_s, seen.cpu_s)
+            if layers.CGROUP_MEMORY not in self.layers:
+                memory = seen.memory_bytes
+                self._peak = max(self._peak, memory)
+            if layers.CGROUP_PIDS not in self.layers:
+                tasks = seen.tasks
+        return Usage(
+            cpu_s=self._seen_cpu_s if counted.cpu_s is None else counted.cpu_s,
+            peak_memory_bytes=self._peak
+            if counted.peak_memory_bytes is None
+            else counted.peak_memory_bytes,
+            memory_bytes=memory,
+            tasks=tasks,
+            out_of_memory=counted.oom_kills > 0,
+        )
 
     def close(self, waited_cpu_s: float) -> Usage:
         """The usage in all, once no process is left; `waited_cpu_s` is what init's wait said."""
-        if self._group is None:
-            cpu_s = max(self._cpu_s, waited_cpu_s)
-            return Usage(cpu_s, 0, self._peak, 0, False, enforced=False)
-        last = self._from_group(self._group)
+        self._watch = None
+        self._seen_cpu_s = max(self._seen_cpu_s, waited_cpu_s)
+        last = self.read()
         self._group.remove()
         return last
-
-    def _from_group(self, group: cgroups.Group) -> Usage:
-        now = group.usage()
-        return Usage(now.cpu_s, 0, now.peak_memory_bytes, 0, now.oom_kills > 0, enforced=True)

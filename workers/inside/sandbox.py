@@ -83,7 +83,7 @@ class Workshop:
     shell: Shell
     layout: Layout
     root: Root
-    hierarchies: cgroups.Hierarchies | None
+    hierarchies: cgroups.Hierarchies
     zygote: int = field(default_factory=os.getpid)
 
     @classmethod
@@ -120,7 +120,7 @@ class Workshop:
     def _made(self, request: Mapping[str, object], without: set[str]) -> Sandbox:
         limits = request["limits"]
         assert isinstance(limits, dict)
-        meter = Meter.start(self.hierarchies, self._group_name(os.getpid()), limits)
+        meter = Meter(self.hierarchies, self._group_name(os.getpid()), limits)
         ours, theirs = socket.socketpair()
         report, report_in = os.pipe()
         out, out_in = os.pipe()

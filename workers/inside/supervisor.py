@@ -17,9 +17,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from . import wire
+from . import runner, wire
 from .frames import Closed, FrameError, Framer, Kind, pack, receive
-from .sandbox import Sandbox, SandboxMaker, SandboxError, Usage
+from .meter import Usage
+from .sandbox import Sandbox, SandboxError, SandboxMaker
 
 _GRACE_S = 2.0  # beyond a probe's own limit, which the runner enforces
 _POLL_S = 0.1  # how often limits are looked at while the kernel does not enforce them for us
@@ -138,7 +139,7 @@ class Supervisor:
         from_worker = Framer()
         from_runner = Framer(int(self._limits["evidence_bytes"]) * 4 + (8 << 20))
         poll = select.poll()
-        conn, runner = self.conn.fileno(), sandbox.sock.fileno()
+        conn, inner = self.conn.fileno(), sandbox.sock.fileno()
         streams = {sandbox.stdout: "stdout", sandbox.stderr: "stderr"}
         for fd in (*streams, sandbox.exited):
             os.set_blocking(fd, False)
@@ -148,13 +149,13 @@ class Supervisor:
             room = len(self._to_worker) < _BACKLOG
             poll.register(conn, select.POLLIN | (select.POLLOUT if self._to_worker else 0))
             poll.register(
-                runner,
+                inner,
                 (select.POLLIN if room else 0) | (select.POLLOUT if self._to_runner else 0),
             )
             for fd, event in poll.poll(self._timeout_ms()):
                 if fd == conn:
                     self._worker_ready(event, from_worker)
-                elif fd == runner:
+                elif fd == inner:
                     self._runner_ready(event, sandbox, from_runner)
                 elif fd in streams:
                     self._stream_ready(fd, streams[fd], poll)
@@ -256,16 +257,15 @@ class Supervisor:
         if frame is not None:
             self._to_worker += frame
         if self._streams.total > self._streams.limit:
-            self._ended("output_limit", f"it wrote more than {_bytes(self._streams.limit)}")
+            self._ended("output_limit", self._output_words())
 
     def _look_at(self, usage: Usage) -> None:
-        if usage.out_of_memory or usage.memory_bytes > self._limits["memory_bytes"]:
-            # With a cgroup the kernel has killed the largest process; the runner may have survived.
-            if not usage.enforced:
-                self._ended("memory_limit", self._memory_words())
+        # Where the kernel holds a limit it kills or refuses by itself, and the run may go on.
+        if usage.memory_bytes > self._limits["memory_bytes"]:
+            self._ended("memory_limit", self._memory_words())
         if usage.cpu_s > self._limits["cpu_s"]:
-            self._ended("time_limit", f"it used more than {self._limits['cpu_s']:g} s of CPU time")
-        if not usage.enforced and usage.processes > self._limits["processes"]:
+            self._ended("time_limit", self._cpu_words())
+        if usage.tasks > self._limits["processes"] + 1:  # and init
             self._ended(
                 "policy_violation",
                 f"it had more than {int(self._limits['processes'])} processes and threads",
@@ -280,6 +280,8 @@ class Supervisor:
             self._ended("completed", "")
         elif status is None:
             self._ended("student_error", "the process closed the grader's own channel")
+        elif os.WIFEXITED(status) and os.WEXITSTATUS(status) == runner.OUTPUT_LIMIT:
+            self._ended("output_limit", self._output_words())
         elif os.WIFSIGNALED(status):
             self._ended(*self._killed_words(os.WTERMSIG(status), sandbox))
         else:
@@ -294,13 +296,19 @@ class Supervisor:
         if number == signal.SIGKILL and sandbox.usage().out_of_memory:
             return "memory_limit", self._memory_words()
         if number == signal.SIGXCPU:
-            return "time_limit", f"it used more than {self._limits['cpu_s']:g} s of CPU time"
+            return "time_limit", self._cpu_words()
         return "student_error", f"the process was ended by {signal.Signals(number).name}"
 
     def _time_words(self) -> str:
         if self._clock.in_cells:
             return f"its cells ran for more than {self._limits['wall_s']:g} s"
         return "it did not answer in time"
+
+    def _output_words(self) -> str:
+        return f"it wrote more than {_bytes(self._streams.limit)}"
+
+    def _cpu_words(self) -> str:
+        return f"it used more than {self._limits['cpu_s']:g} s of CPU time"
 
     def _memory_words(self) -> str:
         return f"it needed more than {_bytes(int(self._limits['memory_bytes']))} of memory"

@@ -1,0 +1,195 @@
+"""What a machine has and lacks for grading: layers, the runtime environment, packages, room."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.domain.rubric import Limits, Runtime
+from grader.safetext import one_line
+from workers.inside.layers import NEEDS, may_be_missing
+
+_INSIDE = Path(__file__).parent.parent / "inside"
+_PATIENCE_S = 120.0
+_ROOM_BYTES = 100 << 20
+
+# Under the runtime's interpreter, as the zygote: in a process of its own, which it changes.
+_LAYERS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from inside import cgroups, inspection, namespaces
+from inside.layers import LayerError
+try:
+    namespaces.enter_user_namespace_if_needed()
+except LayerError as error:
+    print(json.dumps([[error.layer, False, error.detail, inspection.remedy(error.layer)]]))
+else:
+    states = inspection.probe_layers(cgroups.find())
+    print(json.dumps([[s.name, s.present, s.detail, s.remedy] for s in states]))
+"""
+_PACKAGES = """
+import importlib, importlib.metadata, importlib.util, json, platform, sys
+found = {"python": platform.python_version()}
+for name in sys.argv[1].split():
+    try:
+        found[name] = str(importlib.import_module(name).__version__)
+    except Exception as error:
+        found[name] = None
+        found[f"why {name}"] = f"{type(error).__name__}: {error}"
+for name in sys.argv[2].split():
+    there = importlib.util.find_spec(name) is not None
+    found[name] = importlib.metadata.version(name) if there else None
+print(json.dumps(found))
+"""
+_NEEDED = ("torch", "numpy", "IPython")
+_USUAL = ("matplotlib", "pandas", "tqdm", "ipywidgets")
+_REQUIREMENT = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is there or not; grading cannot run without those that are needed."""
+
+    group: str
+    name: str
+    present: bool
+    needed: bool
+    detail: str = ""
+    remedy: str = ""
+
+
+def all_findings(runtime: Runtime, accepted: frozenset[str]) -> list[Finding]:
+    """Everything that grading under `runtime` stands on; `accepted` layers may be missing."""
+    python = runtime.python or sys.executable
+    return [
+        *_layers(python, accepted),
+        *_runtime(python),
+        *_service(),
+        *_machine(),
+    ]
+
+
+def _layers(python: str, accepted: frozenset[str]) -> Iterator[Finding]:
+    said = _said_by(python, _LAYERS, str(_INSIDE.parent))
+    states = {str(name): rest for name, *rest in said} if isinstance(said, list) else {}
+    why = "the inspection did not run" if isinstance(said, list) else said
+    for layer in NEEDS:
+        present, detail, remedy = states.get(layer, (False, why, ""))
+        yield Finding(
+            group="Layers of the sandbox",
+            name=layer,
+            present=bool(present),
+            needed=not may_be_missing(layer, accepted),
+            detail=one_line(str(detail)),
+            remedy=one_line(str(remedy)),
+        )
+
+
+def _runtime(python: str) -> Iterator[Finding]:
+    group = "Runtime environment"
+    said = _said_by(python, _PACKAGES, " ".join(_NEEDED), " ".join(_USUAL))
+    found: Mapping[str, str | None] = said if isinstance(said, dict) else {}
+    yield Finding(
+        group=group,
+        name="interpreter",
+        present=bool(found),
+        needed=True,
+        detail=f"{python}, Python {found['python']}" if found else f"{python}: {said}",
+        remedy="name an interpreter that runs under runtime.python in the rubric",
+    )
+    for name in (*_NEEDED, *_USUAL) if found else ():
+        version = found.get(name)
+        yield Finding(
+            group=group,
+            name=name,
+            present=version is not None,
+            needed=name in _NEEDED,
+            detail=version or one_line(found.get(f"why {name}") or ""),
+            remedy=f"{python} -m pip install {name.lower()}",
+        )
+
+
+def _service() -> Iterator[Finding]:
+    try:
+        requirements = importlib.metadata.requires("chainrule") or []
+    except importlib.metadata.PackageNotFoundError:
+        requirements = []
+    for requirement in requirements:
+        named = _REQUIREMENT.match(requirement)
+        if named is None or "extra ==" in requirement:
+            continue
+        try:
+            version = importlib.metadata.version(named[0])
+        except importlib.metadata.PackageNotFoundError:
+            version = ""
+        yield Finding(
+            group="Packages of the service",
+            name=named[0],
+            present=bool(version),
+            needed=True,
+            detail=version,
+            remedy="make, or pip install -c constraints.txt -e .",
+        )
+
+
+def _machine() -> Iterator[Finding]:
+    group = "Machine"
+    scratch = tempfile.gettempdir()
+    free = shutil.disk_usage(scratch).free
+    yield Finding(
+        group=group,
+        name="disk",
+        present=free >= _ROOM_BYTES,
+        needed=True,
+        detail=f"{free >> 20} MiB free in {scratch}",
+        remedy="free some, or set TMPDIR to another file system",
+    )
+    shm = Path("/dev/shm")
+    size = shutil.disk_usage(shm).total if shm.is_dir() else 0
+    yield Finding(
+        group=group,
+        name="shm",
+        present=size >= Limits().shm_bytes,
+        needed=False,
+        detail=f"{size >> 20} MiB in {shm}",
+        remedy="in a container: --shm-size=256m",
+    )
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    yield Finding(
+        group=group,
+        name="memory",
+        present=free >= Limits().memory_bytes,
+        needed=False,
+        detail=f"{free >> 20} MiB free",
+        remedy="lower limits.memory_bytes in the rubric, or grade fewer at a time with --jobs",
+    )
+
+
+def _said_by(python: str, script: str, *arguments: str) -> object:
+    """The JSON that a script prints under `python`, or in words why there is none."""
+    try:
+        done = subprocess.run(
+            [python, "-s", "-P", "-B", "-c", script, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE_S,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        return json.loads(done.stdout.splitlines()[-1])
+    except subprocess.TimeoutExpired:
+        return f"no answer within {_PATIENCE_S:g} s"
+    except OSError as error:
+        return error.strerror or str(error)
+    except (ValueError, IndexError):
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        return one_line(last[0])
