@@ -81,8 +81,6 @@ _HINTS = {
     "training cell run, and to its end?",
     "diverged": "The weights are not finite any more. Take a smaller learning rate, and call "
     "zero_grad() in every step.",
-    "not-learning": "The training does not change the model. Is the optimiser made with the "
-    "parameters of this very model, and is step() called in the loop?",
     "threshold-missed": "Try another learning rate, more steps, momentum or another optimiser.",
     "other-data": "Your data are not those of the assignment. Leave the cell that makes them, "
     "with its seed, as it was.",

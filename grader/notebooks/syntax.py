@@ -39,32 +39,27 @@ def blocks(lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     itself. Lines before the first statement belong to the first range, comments between two
     statements to the one before.
     """
-    starts = [at for at in range(len(lines)) if _begins(lines, at)]
+    starts = [at for at, line in enumerate(lines) if _begins(line)]
     if not starts:
         if any(line.strip() for line in lines):
             yield 0, len(lines)
         return
+    decorators = {at for at, start in enumerate(starts) if lines[start].startswith("@")}
     starts[0] = 0
     ends = [*starts[1:], len(lines)]
     tries = _TRIES
     at = 0
     while at < len(starts):
         last = at
-        if _left_open(lines[starts[at] : ends[at]]):
+        if at in decorators or _left_open(lines[starts[at] : ends[at]]):
             last, used = _closed_at(lines, starts[at], ends, at, min(tries, _TRIES_PER_BLOCK))
             tries -= used
         yield starts[at], ends[last]
         at = last + 1
 
 
-def _begins(lines: Sequence[str], at: int) -> bool:
-    line = lines[at]
-    if not line or line[0] in " \t\f#)]}" or _CONTINUES.match(line):
-        return False
-    before = at - 1
-    while before >= 0 and (not lines[before].strip() or lines[before].startswith("#")):
-        before -= 1
-    return before < 0 or not lines[before].startswith("@")
+def _begins(line: str) -> bool:
+    return bool(line) and line[0] not in " \t\f#)]}" and not _CONTINUES.match(line)
 
 
 def _left_open(block: Sequence[str]) -> bool:
@@ -91,7 +86,7 @@ def _closed_at(
             break
         more_strings, more_brackets = _balance("\n".join(lines[ends[last - 1] : ends[last]]))
         strings, brackets = strings + more_strings, brackets + more_brackets
-        if more_strings or more_brackets < 0:
+        if strings % 2 == 0 and brackets <= 0:
             used += 1
             if parsed("\n".join(lines[start : ends[last]])) is not None:
                 return last, used

@@ -30,9 +30,9 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if _state(pid) not in ("", "Z", "X")}
 
 
-def groups() -> set[str]:
-    """Control groups that Chainrule made, in every hierarchy."""
-    return {str(path) for path in Path("/sys/fs/cgroup").rglob("chainrule-*")}
+def groups(zygote: int) -> set[str]:
+    """Control groups of this zygote's sandboxes, in every hierarchy."""
+    return {str(path) for path in Path("/sys/fs/cgroup").rglob(f"chainrule-{zygote}-*")}
 
 
 def mounts() -> int:

@@ -62,10 +62,9 @@ class Host:
     def now(cls, zygote: Zygote) -> Host:
         """What there is at this moment."""
         folder = _folder_of(zygote)
-        prefix = group_prefix(zygote.pid)
         return cls(
             processes=frozenset(descendants(zygote.pid) | _marked(folder)),
-            groups=frozenset(path for path in groups() if Path(path).name.startswith(prefix)),
+            groups=frozenset(groups(zygote.pid)),
             mounts=mounts(),
             files=frozenset(str(path) for one in FOLDERS for path in Path(one).glob(f"{MARK}*")),
             scratch=frozenset(str(path) for path in Path(folder).rglob("*")),

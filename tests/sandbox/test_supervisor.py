@@ -17,7 +17,7 @@ from grader.errors import InternalError
 from workers.sandbox.session import Ending, Program, Session
 from workers.zygote import Zygote
 
-from .host import alive, descendants, eventually, groups, mounts, scratch
+from tests.sandbox.host import alive, descendants, eventually, groups, mounts, scratch
 
 LIMITS = Limits(
     wall_s=5, cpu_s=20, cell_s=30, memory_bytes=256 << 20, processes=24, output_bytes=1 << 20
@@ -28,10 +28,17 @@ VALUES = Probe("values", {"names": ["x"]}, 5)
 OpenSession = Callable[..., Session]
 
 
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    """A zygote with nothing preloaded that an assignment asks for."""
+    with Zygote(Runtime()) as running:
+        yield running
+
+
 @pytest.fixture
 def opened(zygote: Zygote) -> Iterator[OpenSession]:
     """Open sessions; afterwards the host is as it was before."""
-    before = (descendants(zygote.pid), groups(), mounts(), scratch())
+    before = (descendants(zygote.pid), groups(zygote.pid), mounts(), scratch())
     sessions: list[Session] = []
 
     def make(limits: Limits = LIMITS, **more: object) -> Session:
@@ -43,7 +50,7 @@ def opened(zygote: Zygote) -> Iterator[OpenSession]:
     for session in sessions:
         session.sock.close()
     assert eventually(lambda: alive(descendants(zygote.pid)) <= before[0])
-    assert eventually(lambda: groups() <= before[1])
+    assert eventually(lambda: groups(zygote.pid) <= before[1])
     assert (mounts(), scratch()) == before[2:]
 
 
@@ -115,7 +122,9 @@ def test_output_below_the_python_streams_is_limited(opened: OpenSession) -> None
 
 def test_some_low_level_output_is_kept_with_its_cell(opened: OpenSession) -> None:
     session = opened()
-    session.run(Program(("x = 1", "import os\n_ = os.write(2, b'low\\n')"), ("cell 1", "cell 2")))
+    cells = ("x = 1", "import os\n_ = os.write(2, b'low\\n')")
+    session.run(Program(cells, ("cell 1", "cell 2"), stops=frozenset({0})))
+    session.resume()
     session.close()
     kept = {out.index: [one["text"] for one in out.outputs] for out in session.cell_outputs()}
     assert kept == {0: [], 1: ["low\n"]}
@@ -195,14 +204,16 @@ def test_a_closed_connection_kills_its_sandbox(opened: OpenSession, zygote: Zygo
 
 @pytest.mark.parametrize("victim", ["supervisor", "init", "zygote"])
 def test_nothing_survives_the_death_of(victim: str) -> None:
-    held = groups()
     with Zygote(Runtime()) as mortal:
+        pid = mortal.pid
         session = mortal.open(LIMITS, files={}, seed=1)
-        session.run(Program(("import time\nif __import__('os').fork() == 0: time.sleep(600)",), ("a",)))
+        fork = "import os, time\nif os.fork() == 0: time.sleep(600)"
+        session.run(Program((fork, "x = 1"), ("a", "b"), stops=frozenset({0})))
         below = descendants(mortal.pid)
         (supervisor,) = (pid for pid in below if _parent(pid) == mortal.pid)
         (init,) = (pid for pid in below if _parent(pid) == supervisor)
-        os.kill({"supervisor": supervisor, "init": init, "zygote": mortal.pid}[victim], signal.SIGKILL)
+        victims = {"supervisor": supervisor, "init": init, "zygote": mortal.pid}
+        os.kill(victims[victim], signal.SIGKILL)
         assert eventually(lambda: not alive(below - {supervisor} if victim == "init" else below))
         if victim == "init":
             assert session.close().status is RunStatus.STUDENT_ERROR
@@ -211,7 +222,7 @@ def test_nothing_survives_the_death_of(victim: str) -> None:
                 session.close()
         if victim != "zygote":
             assert ending_of(mortal.open(LIMITS, files={}, seed=1), "x = 1")
-    assert eventually(lambda: groups() <= held)
+    assert eventually(lambda: not groups(pid))
 
 
 def test_two_sandboxes_share_nothing(opened: OpenSession) -> None:

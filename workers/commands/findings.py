@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -24,17 +23,14 @@ _ROOM_BYTES = 100 << 20
 
 # Under the runtime's interpreter, as the zygote: in a process of its own, which it changes.
 _LAYERS = """
-import json, sys
+import contextlib, json, sys
 sys.path.insert(0, sys.argv[1])
 from inside import cgroups, inspection, namespaces
 from inside.layers import LayerError
-try:
+with contextlib.suppress(LayerError):  # the inspection says what is missing
     namespaces.enter_user_namespace_if_needed()
-except LayerError as error:
-    print(json.dumps([[error.layer, False, error.detail, inspection.remedy(error.layer)]]))
-else:
-    states = inspection.probe_layers(cgroups.find())
-    print(json.dumps([[s.name, s.present, s.detail, s.remedy] for s in states]))
+states = inspection.probe_layers(cgroups.find())
+print(json.dumps([[s.name, s.present, s.detail, s.remedy] for s in states]))
 """
 _PACKAGES = """
 import importlib, importlib.metadata, importlib.util, json, platform, sys
@@ -119,11 +115,7 @@ def _runtime(python: str) -> Iterator[Finding]:
 
 
 def _service() -> Iterator[Finding]:
-    try:
-        requirements = importlib.metadata.requires("chainrule") or []
-    except importlib.metadata.PackageNotFoundError:
-        requirements = []
-    for requirement in requirements:
+    for requirement in ("chainrule", *_requirements()):
         named = _REQUIREMENT.match(requirement)
         if named is None or "extra ==" in requirement:
             continue
@@ -139,6 +131,13 @@ def _service() -> Iterator[Finding]:
             detail=version,
             remedy="make, or pip install -c constraints.txt -e .",
         )
+
+
+def _requirements() -> list[str]:
+    try:
+        return importlib.metadata.requires("chainrule") or []
+    except importlib.metadata.PackageNotFoundError:
+        return []
 
 
 def _machine() -> Iterator[Finding]:
@@ -163,7 +162,7 @@ def _machine() -> Iterator[Finding]:
         detail=f"{size >> 20} MiB in {shm}",
         remedy="in a container: --shm-size=256m",
     )
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    free = _available_memory()
     yield Finding(
         group=group,
         name="memory",
@@ -172,6 +171,11 @@ def _machine() -> Iterator[Finding]:
         detail=f"{free >> 20} MiB free",
         remedy="lower limits.memory_bytes in the rubric, or grade fewer at a time with --jobs",
     )
+
+
+def _available_memory() -> int:
+    found = re.search(r"^MemAvailable: *(\d+) kB", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    return int(found[1]) << 10 if found else 0
 
 
 def _said_by(python: str, script: str, *arguments: str) -> object:

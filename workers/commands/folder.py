@@ -24,7 +24,7 @@ from rich.text import Text
 
 from grader.errors import BadInput, SandboxUnavailable
 from grader.report import points
-from workers.commands.outputs import ScoreTable, report_stems, submissions_in
+from workers.commands.outputs import ScoreTable, prepared, report_stems, submissions_in
 from workers.commands.rows import NOT_A_SUBMISSION, Row, judged_row
 from workers.pipeline import grade as judge
 from workers.zygote import Zygote
@@ -44,16 +44,12 @@ def grade_folder(order: Order) -> bool:
         raise BadInput(f"there is no .ipynb or .py file in {order.path}")
     rows: list[Row] = []
     with ExitStack() as stack:
-        table: ScoreTable | None = None
-        if order.table is not None:
-            file = stack.enter_context(order.table.open("w", newline="", encoding="utf-8"))
-            table = ScoreTable(file, order.bundle)
+        table = stack.enter_context(ScoreTable.opened(order.table, order.bundle))
         for row in stack.enter_context(_judging(order, names)):
             if row.unavailable and not any(one.score is not None for one in rows):
                 raise SandboxUnavailable(row.error)
             rows.append(row)
-            if table is not None:
-                table.add(row)
+            table.add(row)
             if order.as_json:
                 click.echo(row.line)
     if not order.as_json:
@@ -67,7 +63,8 @@ def _judging(order: Order, names: list[str]) -> Iterator[Iterator[Row]]:
 
     On the way out nothing new begins, and ending the zygote ends what still runs.
     """
-    stems = report_stems(names, order.out) if order.out else [None] * len(names)
+    out = prepared(order.out)
+    stems = report_stems(names, out) if out else [None] * len(names)
     jobs = order.jobs or len(os.sched_getaffinity(0))
     with (
         Zygote(order.bundle.rubric.runtime, accept_missing=order.accepted) as zygote,
@@ -109,6 +106,7 @@ def _progress(quiet: bool) -> Progress:
         console=console,
         disable=quiet or not console.is_terminal,
         transient=True,
+        redirect_stdout=False,  # documents go there
     )
 
 

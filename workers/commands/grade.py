@@ -45,7 +45,7 @@ class Order:
 @accept_missing
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
-def grade(ctx: click.Context, **options: Any) -> None:
+def grade(ctx: click.Context, /, **options: Any) -> None:
     """Grade PATH by the rubric of ASSIGNMENT.
 
     ASSIGNMENT is the name of a bundle in rubrics/, or the path of another one's folder. PATH is a
@@ -72,7 +72,7 @@ def grade_file(order: Order) -> bool:
 
     from grader.notebooks.read import read_submission
     from grader.report import print_report
-    from workers.commands.outputs import ScoreTable, report_stems, write_reports
+    from workers.commands.outputs import ScoreTable, prepared, report_stems, write_reports
     from workers.commands.rows import is_judged, judged, row_of
     from workers.pipeline import grade as judge
     from workers.zygote import Zygote
@@ -81,7 +81,8 @@ def grade_file(order: Order) -> bool:
     names = [cell.name for cell in submission.cells if cell.kind == "code"]
     progress = Console(stderr=True, quiet=order.quiet or not Console(stderr=True).is_terminal)
     with ExitStack() as stack:
-        table = stack.enter_context(order.table.open("w", newline="")) if order.table else None
+        table = stack.enter_context(ScoreTable.opened(order.table, order.bundle))
+        out = prepared(order.out)
         status = stack.enter_context(progress.status("starting"))
         zygote = stack.enter_context(
             Zygote(order.bundle.rubric.runtime, accept_missing=order.accepted)
@@ -96,11 +97,10 @@ def grade_file(order: Order) -> bool:
             ),
             submission,
         )
-        if order.out is not None:
-            [stem] = report_stems([order.path.name], order.out)
+        if out is not None:
+            [stem] = report_stems([order.path.name], out)
             write_reports(stem, result, submission)
-        if table is not None:
-            ScoreTable(table, order.bundle).add(row_of(result))
+        table.add(row_of(result))
     if order.as_json:
         click.echo(row_of(result).line)
     else:

@@ -7,11 +7,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TextIO
 
 from grader.domain.results import Result
 from grader.domain.rubric import Bundle
+from grader.errors import BadInput
 from grader.notebooks.read import Submission
 from grader.notebooks.write import executed_notebook
 from grader.report import report_text
@@ -70,22 +72,52 @@ def write_reports(stem: Path, result: Result, submission: Submission) -> None:
     stem.with_name(f"{stem.name}.txt").write_text(report, "utf-8")
 
 
+def prepared(out: Path | None) -> Path | None:
+    """The folder for reports, made where it is not there; raise BadInput where it can't be."""
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise BadInput(f"{one_line(str(out))} cannot be made: {error.strerror}") from None
+    return out
+
+
 class ScoreTable:
     """The CSV file: one row for each submission, written as they come."""
 
-    def __init__(self, file: TextIO, bundle: Bundle) -> None:
+    def __init__(self, file: TextIO | None, bundle: Bundle) -> None:
         self._file = file
         self._exercises = [exercise.id for exercise in bundle.rubric.exercises]
-        self._writer = csv.writer(file, lineterminator="\n")
         head = ["name", "sha256", "status", "score", "max_score", "pending"]
-        self._writer.writerow([*head, *self._exercises, "error"])
+        self._write([*head, *self._exercises, "error"])
+
+    @classmethod
+    @contextmanager
+    def opened(cls, path: Path | None, bundle: Bundle) -> Iterator[ScoreTable]:
+        """A table in a new file, or, without a path, one that is kept nowhere.
+
+        Raises BadInput where the file can't be written.
+        """
+        if path is None:
+            yield cls(None, bundle)
+            return
+        try:
+            file = path.open("w", newline="", encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"{one_line(str(path))} cannot be written: {error.strerror}") from None
+        with file:
+            yield cls(file, bundle)
 
     def add(self, row: Row) -> None:
         """Write one row, at once."""
         earned = [row.exercises.get(name) for name in self._exercises]
         numbers = [row.score, row.max_score, row.pending, *earned]
-        self._writer.writerow([_cell(row.name), row.sha256, row.status, *numbers, _cell(row.error)])
-        self._file.flush()
+        self._write([_cell(row.name), row.sha256, row.status, *numbers, _cell(row.error)])
+
+    def _write(self, cells: Sequence[object]) -> None:
+        if self._file is not None:
+            csv.writer(self._file, lineterminator="\n").writerow(cells)
+            self._file.flush()
 
 
 def _cell(text: str) -> str:

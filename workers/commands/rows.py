@@ -1,4 +1,4 @@
-"""What became of each submission, as a row of a table; nothing that goes wrong with one is raised."""
+"""What became of each submission, as a row; nothing that goes wrong with one stops the others."""
 
 from __future__ import annotations
 

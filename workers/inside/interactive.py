@@ -108,6 +108,7 @@ class Interactive(InteractiveShell):
     display_pub_class = Type(_Publisher)
     displayhook_class = Type(_Hook)
     cell_log = OutputLog()
+    db: Any = None  # what IPython keeps between sessions
 
     def say(self, line: str) -> None:
         """Write one plain line into the outputs of the running cell."""
@@ -117,10 +118,11 @@ class Interactive(InteractiveShell):
     def _exiter_default(self) -> _Quit:
         return _Quit()  # type: ignore[no-untyped-call]
 
-    def init_ipython_dir(self, ipython_dir: Any) -> None:
-        """There is none."""
-
     def init_profile_dir(self, profile_dir: Any) -> None:
+        """There is none; what would be kept there lasts for the run."""
+        self.db = {}
+
+    def init_ipython_dir(self, ipython_dir: Any) -> None:
         """There is none."""
 
     def init_virtualenv(self) -> None:

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-_torch_seed, _numpy_seed, _random_seed = torch.manual_seed, np.random.seed, random.seed
+# torch.manual_seed looks for every kind of device, which in a fresh fork costs milliseconds.
+_torch_seed = torch.manual_seed if torch.version.cuda else torch.default_generator.manual_seed
+_numpy_seed, _random_seed = np.random.seed, random.seed
 _default_rng = np.random.default_rng
 
 
@@ -44,15 +46,15 @@ def mix_in(seed: int, namespace: dict[str, Any]) -> None:
         made = isinstance(value, np.random.Generator | np.random.BitGenerator)
         return _default_rng(value if made else mixed(value))  # type: ignore[arg-type]
 
-    class TorchGenerator(torch.Generator, metaclass=_StandIn):
+    class TorchGenerator(torch.Generator, metaclass=_stand_in(torch.Generator)):  # type: ignore[metaclass]
         def manual_seed(self, value: int) -> torch.Generator:
             return super().manual_seed(mixed(value))
 
-    class RandomState(np.random.RandomState, metaclass=_StandIn):
+    class RandomState(np.random.RandomState, metaclass=_stand_in(np.random.RandomState)):  # type: ignore[metaclass]
         def __init__(self, value: object = None) -> None:
             super().__init__(mixed(value))
 
-    class Random(random.Random, metaclass=_StandIn):
+    class Random(random.Random, metaclass=_stand_in(random.Random)):  # type: ignore[metaclass]
         def seed(self, value: object = None, version: int = 2) -> None:
             super().seed(mixed(value), version)
 
@@ -74,11 +76,13 @@ def mix_in(seed: int, namespace: dict[str, Any]) -> None:
             namespace[name] = changed[id(value)]
 
 
-class _StandIn(type):
-    """A subclass in its base's place: objects of the base are its instances too."""
-
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, cls.__mro__[1])
+def _stand_in(base: type) -> Any:
+    """A metaclass for a subclass in its base's place: objects of the base are its instances too."""
+    return type(
+        "StandIn",
+        (type(base),),
+        {"__instancecheck__": lambda cls, instance: isinstance(instance, base)},
+    )
 
 
 def _number(value: object) -> int:

@@ -45,8 +45,11 @@ _WARM_UP = (
 )
 _WARM_UP_FIGURE = (
     "%matplotlib inline",
-    "import matplotlib.pyplot as plt; plt.plot([1, 2], label='x'); plt.legend(); plt.title('$x$')",
+    "import matplotlib.pyplot as plt; plt.plot([1, 2], label='x'); plt.legend(); plt.title('x')",
     "plt.imshow([[1, 2], [3, 4]]); plt.scatter([1], [2]); plt.show()",
+    "import matplotlib.mathtext",
+    # Open fonts would share their place in the file between forks.
+    "import gc, matplotlib.font_manager as fm; fm._get_font.cache_clear(); gc.collect()",
 )
 
 _monotonic = time.monotonic

@@ -15,6 +15,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from IPython.core import debugger
+
 from . import colab
 
 _home = os.sep
@@ -83,6 +85,7 @@ def install(say: Callable[[str], None], folder: str) -> None:
     sys.breakpointhook = no_debugger
     pdb.set_trace = no_debugger
     pdb.post_mortem = no_debugger
+    debugger.set_trace = no_debugger
     colab.install(say)
 
 

@@ -24,6 +24,7 @@ from .sandbox import Sandbox, SandboxError, SandboxMaker
 
 _GRACE_S = 2.0  # beyond a probe's own limit, which the runner enforces
 _POLL_S = 0.1  # how often limits are looked at while the kernel does not enforce them for us
+_LAST_WORD_S = 1.0  # from the end of the runner's socket to init's word on how it ended
 _OPEN_S = 20.0
 _CHUNK = 1 << 16
 _BACKLOG = 32 << 20  # bytes that may wait for a slow worker before the runner is not read
@@ -93,6 +94,7 @@ class Supervisor:
     _end: _End | None = None
     _at_end: bool = False  # the runner said that all cells have run
     _closing: bool = False
+    _channel_gone: bool = False  # the runner closed its socket, by ending or on purpose
     _event_bytes: int = 0  # what the runner sent without having been asked
     _to_worker: bytearray = field(default_factory=bytearray)
     _to_runner: bytearray = field(default_factory=bytearray)
@@ -148,22 +150,25 @@ class Supervisor:
         while self._end is None and not self._closing:
             room = len(self._to_worker) < _BACKLOG
             poll.register(conn, select.POLLIN | (select.POLLOUT if self._to_worker else 0))
-            poll.register(
-                inner,
-                (select.POLLIN if room else 0) | (select.POLLOUT if self._to_runner else 0),
-            )
-            for fd, event in poll.poll(self._timeout_ms()):
+            if not self._channel_gone:
+                wanted = (select.POLLIN if room else 0) | (select.POLLOUT * bool(self._to_runner))
+                poll.register(inner, wanted)
+            # The socket first: it says which cell has started, so whose output the streams hold.
+            for fd, event in sorted(poll.poll(self._timeout_ms()), key=lambda one: one[0] != inner):
                 if fd == conn:
                     self._worker_ready(event, from_worker)
                 elif fd == inner:
-                    self._runner_ready(event, sandbox, from_runner)
+                    self._runner_ready(event, sandbox, from_runner, poll)
                 elif fd in streams:
                     self._stream_ready(fd, streams[fd], poll)
                 else:
                     self._runner_exited(sandbox, from_runner)
             now = time.monotonic()
             if self._clock.deadline is not None and now > self._clock.deadline:
-                self._ended("time_limit", self._time_words())
+                if self._channel_gone:
+                    self._runner_exited(sandbox, from_runner)
+                else:
+                    self._ended("time_limit", self._time_words())
             if now >= next_look:
                 next_look = now + _POLL_S
                 self._look_at(sandbox.usage())
@@ -200,7 +205,9 @@ class Supervisor:
         self._clock.start(kind, _allowance_s(kind, body))
         self._to_runner += _reframed(kind, body)
 
-    def _runner_ready(self, event: int, sandbox: Sandbox, framer: Framer) -> None:
+    def _runner_ready(
+        self, event: int, sandbox: Sandbox, framer: Framer, poll: select.poll
+    ) -> None:
         if event & select.POLLOUT and self._to_runner:
             try:
                 del self._to_runner[: sandbox.sock.send(self._to_runner)]
@@ -210,10 +217,13 @@ class Supervisor:
             data = _recv(sandbox.sock)
             if data is None:
                 return
-            if not data:
-                self._runner_exited(sandbox, framer)
+            if data:
+                self._from_runner(data, framer)
                 return
-            self._from_runner(data, framer)
+            poll.unregister(sandbox.sock)
+            self._channel_gone = True
+            # Most likely it has ended: init says how in a moment.
+            self._clock.deadline = time.monotonic() + _LAST_WORD_S
 
     def _from_runner(self, data: bytes, framer: Framer) -> None:
         try:
@@ -251,7 +261,7 @@ class Supervisor:
         except BlockingIOError:
             return
         if not data:
-            poll.unregister(fd)
+            poll.unregister(fd)  # closed on purpose; whatever else is written there is lost
             return
         frame = self._streams.frame(name, data)
         if frame is not None:

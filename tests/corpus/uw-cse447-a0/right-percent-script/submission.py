@@ -317,7 +317,7 @@ mse_loss(y_hat, Y)  # from here on the mean, not the sum
 # %%
 # chainrule: ex5-train
 model = ToyModel()
-optimizer = torch.optim.SGD(model.parameters(), lr=1, momentum=0.9)
+optimizer = torch.optim.Adam(model.parameters(), lr=0.05, weight_decay=1e-4)
 for step in range(1500):
     optimizer.zero_grad()
     loss = mse_loss(model(X), Y)

@@ -1,0 +1,131 @@
+"""What code can be told to use or not to use, and by which spellings it is recognised."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from grader.checks.closure import Reference, Seen
+
+Capability = Literal[
+    "autograd", "optimizer", "nn_modules", "builtin_loss", "loops", "einsum"
+]
+
+
+@dataclass(frozen=True)
+class _Spellings:
+    """`qualified` are patterns for names with their modules, as in torch.optim.SGD.
+
+    `attributes` are those of any object; `syntax` are kinds of statements and expressions.
+    """
+
+    words: str
+    qualified: tuple[str, ...] = ()
+    attributes: tuple[str, ...] = ()
+    syntax: tuple[type[ast.AST], ...] = ()
+
+
+_TRANSFORMS = "(grad|grad_and_value|vjp|jvp|jacrev|jacfwd|hessian|linearize)"
+_TABLE: dict[Capability, _Spellings] = {
+    "autograd": _Spellings(
+        "autograd",
+        qualified=(
+            r"torch\.autograd",
+            r"torch\.autograd\.(grad|backward|gradcheck|gradgradcheck)",
+            r"torch\.autograd\.(functional|forward_ad|variable)(\..*)?",
+            r"torch\.autograd\.Variable\._execution_engine(\..*)?",
+            rf"torch\.func\.{_TRANSFORMS}",
+            rf"functorch\.{_TRANSFORMS}",
+            r"torch\._functorch(\..*)?",
+            r"torch\._C\._(EngineBase|ImperativeEngine|autograd)(\..*)?",
+            r"torch\.Tensor\.(backward|grad)",
+            r"torch\.func",
+            r"(autograd|jax)(\..*)?",
+        ),
+        attributes=("backward", "grad"),
+    ),
+    "optimizer": _Spellings("an optimizer", qualified=(r"torch\.optim(\..*)?",)),
+    "nn_modules": _Spellings(
+        "ready-made layers",
+        qualified=(
+            r"torch\.nn\.(modules\.\w+\.)?(?!Module\b|Parameter|ModuleList\b|ModuleDict\b)[A-Z]\w*",
+        ),
+    ),
+    "builtin_loss": _Spellings(
+        "a built-in loss",
+        qualified=(
+            r"torch\.nn\.(modules\.loss\.)?\w*Loss",
+            r"torch\.nn\.functional\.(\w+_loss|kl_div)",
+            r"torch\.nn\.functional\.(binary_)?cross_entropy(_with_logits)?",
+        ),
+    ),
+    "loops": _Spellings(
+        "a loop",
+        syntax=(
+            ast.For,
+            ast.AsyncFor,
+            ast.While,
+            ast.ListComp,
+            ast.SetComp,
+            ast.DictComp,
+            ast.GeneratorExp,
+        ),
+    ),
+    "einsum": _Spellings("einsum", qualified=(r"(torch|numpy)\.einsum",), attributes=("einsum",)),
+}
+
+
+@dataclass(frozen=True)
+class Use:
+    """One place where a capability is used: the code cell, the line in it, the spelling."""
+
+    capability: Capability
+    cell: int
+    line: int
+    spelling: str
+
+
+def in_words(capability: Capability) -> str:
+    """The capability's name for a message."""
+    return _TABLE[capability].words
+
+
+def uses(capability: Capability, seen: Seen) -> list[Use]:
+    """Where the code that was seen uses a capability, in its order."""
+    spellings = _TABLE[capability]
+    found = [
+        Use(capability, one.cell, one.line, one.spelling)
+        for one in seen.references
+        if _matches(spellings, one) and not _own(one, seen)
+    ]
+    found += [
+        Use(capability, one.cell, one.line, one.spelling)
+        for one in seen.syntax
+        if issubclass(one.kind, spellings.syntax)
+    ]
+    return sorted(found, key=lambda use: (use.cell, use.line))
+
+
+def ambiguous(capability: Capability, seen: Seen) -> bool:
+    """Whether the code can't tell: it is made at run time, or names have two meanings."""
+    return bool(seen.dynamic) or any(
+        _matches(_TABLE[capability], one) and _own(one, seen) for one in seen.references
+    )
+
+
+def _matches(spellings: _Spellings, reference: Reference) -> bool:
+    if reference.qualified:
+        return _any(spellings.qualified, reference.qualified)
+    return reference.attribute in spellings.attributes
+
+
+def _any(patterns: Sequence[str], names: frozenset[str]) -> bool:
+    return any(re.fullmatch(pattern, name) for pattern in patterns for name in names)
+
+
+def _own(reference: Reference, seen: Seen) -> bool:
+    """Whether an attribute may be the submission's own: a method it defines, a value it stores."""
+    return not reference.qualified and reference.attribute in seen.own_attributes

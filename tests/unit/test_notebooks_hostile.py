@@ -1,0 +1,140 @@
+"""Whatever is handed in, reading it ends in cells or in a NotASubmission, and soon."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from grader.errors import NotASubmission
+from grader.notebooks.names import definitions, python_source
+from grader.notebooks.read import MAX_CELLS, parse
+from tests.unit._builders import code, notebook
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=20)
+    | st.sampled_from(["code", "markdown", "heading", "# chainrule: a", "%%time", "z1 ="]),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(
+                ["cells", "worksheets", "nbformat", "metadata", "cell_type", "source", "input"]
+                + ["tags", "level", "kernelspec", "language_info", "name", "language", "version"]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
+    max_leaves=30,
+)
+LINES = st.sampled_from(
+    ["", "# %%", "# In[1]:", "# words", "#", "x = 1", "def f():", "    return (", ")", '"""', "'''"]
+    + ["@d", "!ls \\", "%time", "%%time", "else:", "x = [", "]", "\\", "    # in", "\f", "# %% [md]"]
+    + ["# chainrule: a", "obj?", "x = !ls", "\x00", "\u2028", "class", "f'{x", "lambda: (y :="]
+)
+
+
+def survives(name: str, data: bytes) -> None:
+    """Reads all that the pipeline reads of a submission."""
+    try:
+        submission = parse(name, data)
+    except NotASubmission as error:
+        assert "\n" not in str(error)
+        return
+    json.dumps([cell.source for cell in submission.cells], ensure_ascii=False).encode()
+    definitions([python_source(cell.source) for cell in submission.cells if cell.kind == "code"])
+
+
+@given(st.binary(max_size=200), st.sampled_from(["a.ipynb", "a.py", "a.txt", ""]))
+def test_any_bytes(data: bytes, name: str) -> None:
+    survives(name, data)
+
+
+@given(JSON)
+@settings(max_examples=300)
+def test_any_json(document: object) -> None:
+    survives("a.ipynb", json.dumps(document).encode())
+
+
+@given(st.lists(JSON, max_size=4), JSON)
+def test_any_cells_and_metadata(cells: list[object], metadata: object) -> None:
+    survives("a.ipynb", notebook(*cells, metadata=metadata))
+
+
+@given(st.binary(min_size=1), st.integers(0, 400))
+def test_a_notebook_with_bytes_written_over_it(patch: bytes, at: int) -> None:
+    data = notebook(code("x = 1"), code("def f(): ..."))
+    survives("a.ipynb", data[:at] + patch + data[at + len(patch) :])
+
+
+@given(st.integers(0, 400))
+def test_a_notebook_that_is_cut_off(length: int) -> None:
+    data = notebook(code("x = 1"), code("def f(): ..."))
+    survives("a.ipynb", data[:length])
+
+
+@given(st.lists(LINES, max_size=25))
+@settings(max_examples=300)
+def test_any_python_file(lines: list[str]) -> None:
+    survives("a.py", "\n".join(lines).encode())
+
+
+@given(st.lists(LINES, max_size=25))
+@settings(max_examples=300)
+def test_no_line_of_a_python_file_is_lost_or_run_twice(lines: list[str]) -> None:
+    numbered = [f"x{number} = 0\n{line}" for number, line in enumerate(lines)]
+    source = "\n".join([*numbered, "z1 ="])  # so that it never parses as a whole
+    sources = [cell.source for cell in parse("a.py", source.encode()).cells]
+
+    for number in range(len(lines)):
+        assert sum(text.count(f"x{number} = 0") for text in sources) == 1
+
+
+@given(st.lists(LINES, max_size=12))
+@settings(max_examples=300)
+def test_python_source_keeps_lines_where_they_are(lines: list[str]) -> None:
+    source = "\n".join(lines)
+    plain = python_source(source)
+
+    assert plain is None or plain.count("\n") == source.count("\n")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "(\n" * 100_000,
+        "'''\na\n" * 20_000,
+        "x = [\n" * 2_500 + "z =",
+        "\\\n" * 100_000,
+        "z =\n" + "# words\n\n" * 5_000,
+    ],
+    ids=["brackets", "strings", "open lists", "continued lines", "comments"],
+)
+def test_files_of_very_many_pieces_are_refused(source: str) -> None:
+    with pytest.raises(NotASubmission, match=f"more than {MAX_CELLS} cells"):
+        parse("a.py", source.encode())
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "-" * 200_000 + "1",
+        "x" + ".a" * 100_000,
+        "x = " + "(" * 1_000 + ")" * 1_000,
+        " " * 500_000 + "chainrule:",
+        "if a:\n" + "  %x\n" * 50_000,
+        "%" * 500_000,
+        "x = " * 100_000 + "1",
+        "a?\n" * 100_000,
+        "if a: pass\n" + "elif a: pass\n" * 3_000,
+    ],
+    ids=["signs", "dots", "parentheses", "spaces", "magics", "percents", "targets", "help", "elif"],
+)
+def test_code_that_is_hard_on_parsers_is_survived(source: str) -> None:
+    survives("a.ipynb", notebook(code(source)))
