@@ -7,7 +7,7 @@ import time
 from typing import NamedTuple
 
 _TICKS = os.sysconf("SC_CLK_TCK")
-_EXACT_EVERY_S = 0.25
+_EXACT_EVERY_S, _EXACT_AFTER = 0.25, 64 << 20
 
 
 class Sums(NamedTuple):
@@ -38,9 +38,9 @@ class Watch:
     """Watches the pid namespace below one init, cheaply enough for a look every 20 ms.
 
     `inherited_bytes` is `own_memory_bytes()` of the process that forked init. Memory is exact
-    only when it must be: a fork's anonymous memory counts pages that it shares, and telling
-    which costs milliseconds. So long as even the sum of everything stays below `limit_bytes`,
-    what has been added since the fork is good enough.
+    only when it must be: a fork's anonymous memory includes pages that it shares with others, and
+    telling which costs milliseconds. So long as even the sum of everything stays below
+    `limit_bytes`, the sum of what each has added to `inherited_bytes` is good enough.
     """
 
     def __init__(self, init: int, *, inherited_bytes: int, limit_bytes: int) -> None:
@@ -49,6 +49,7 @@ class Watch:
         self._limit = limit_bytes
         self._cpu: dict[tuple[int, int], int] = {}  # (pid, start) -> ticks, once seen for ever
         self._exact = 0
+        self._exact_total = 0  # what the last exact look was taken at
         self._next_exact = 0.0
 
     def look(self) -> Sums:
@@ -65,18 +66,19 @@ class Watch:
         )
 
     def _memory(self, processes: list[_Seen]) -> int:
-        added = sum(max(0, one.anonymous - self._inherited) for one in processes)
-        added += max((one.shared for one in processes), default=0)
+        shared = max((one.shared for one in processes), default=0)
+        added = [max(0, one.anonymous - self._inherited) for one in processes]
+        at_least = max(added, default=0) + shared
         at_most = sum(one.anonymous + one.shared for one in processes)
-        if not added <= self._limit < at_most:
-            self._exact = 0
-            return added
-        now = time.monotonic()
-        if now >= self._next_exact:
-            shares = sum(_proportional(one) for one in processes)
-            self._exact = max(0, shares - self._inherited)
-            self._next_exact = now + _EXACT_EVERY_S
-        return max(added, self._exact)
+        if at_most <= self._limit:
+            return sum(added) + shared
+        if at_least > self._limit:
+            return at_least
+        now, total = time.monotonic(), sum(added)
+        if now >= self._next_exact or total >= self._exact_total + _EXACT_AFTER:
+            self._exact = max(0, sum(map(_proportional, processes)) - self._inherited)
+            self._exact_total, self._next_exact = total, now + _EXACT_EVERY_S
+        return max(at_least, self._exact)
 
 
 def _below(init: int) -> list[_Seen]:
