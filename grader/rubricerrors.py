@@ -19,7 +19,8 @@ def first_problem(
     marked: Marked, error: ValidationError, schema: Callable[[], Schema]
 ) -> BadBundle:
     """The problem that stands first in the file; `schema` is the rubric's JSON Schema."""
-    problems = [_Problem(marked, dict(one), schema) for one in error.errors(include_url=False)]
+    found = [_Problem(marked, dict(one), schema) for one in error.errors(include_url=False)]
+    problems = [one for one in found if not any(map(one.follows_from, found))]
     first = min(problems, key=lambda one: one.order)
     same = [one.sentence for one in problems if one.order == first.order]
     # A value that may be of several types has been tried as each of them.
@@ -31,10 +32,18 @@ class _Problem:
     def __init__(
         self, marked: Marked, error: Mapping[str, Any], schema: Callable[[], Schema]
     ) -> None:
+        self.type = error["type"]
         self.steps = _steps_in(marked.data, error["loc"])
-        self.at_key = error["type"] == "extra_forbidden"
+        self.at_key = self.type in ("extra_forbidden", "unexpected_keyword_argument")
         self.sentence = self._worded(marked, error, schema)
         self.order = (marked.keys if self.at_key else marked.values)[self.steps], self.steps
+
+    def follows_from(self, other: _Problem) -> bool:
+        """Whether the other problem is the reason of this one, or likely to be."""
+        if self.type == "too_short":  # items that are wrong don't count
+            return other.steps[: len(self.steps)] == self.steps != other.steps
+        # A field that is not known may be the one that is missing, misspelt.
+        return self.type == "missing" and other.at_key and other.steps[:-1] == self.steps
 
     def _worded(
         self, marked: Marked, error: Mapping[str, Any], schema: Callable[[], Schema]
@@ -43,7 +52,7 @@ class _Problem:
         match error["type"]:
             case "missing":
                 return f"`{error['loc'][-1]}` is missing"
-            case "extra_forbidden":
+            case "extra_forbidden" | "unexpected_keyword_argument":
                 known = list(_fields(schema(), marked.data, self.steps[:-1]))
                 return _unknown(str(self.steps[-1]), known)
             case "union_tag_not_found":

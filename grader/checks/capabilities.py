@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from grader.checks.closure import Reference, Seen
 
-Capability = Literal[
-    "autograd", "optimizer", "nn_modules", "builtin_loss", "loops", "einsum"
-]
+Capability = Literal["autograd", "optimizer", "nn_modules", "builtin_loss", "loops", "einsum"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +42,7 @@ _TABLE: dict[Capability, _Spellings] = {
             r"torch\.func",
             r"(autograd|jax)(\..*)?",
         ),
-        attributes=("backward", "grad"),
+        attributes=("backward", "grad", "grad_fn"),
     ),
     "optimizer": _Spellings("an optimizer", qualified=(r"torch\.optim(\..*)?",)),
     "nn_modules": _Spellings(
@@ -80,12 +77,15 @@ _TABLE: dict[Capability, _Spellings] = {
 
 @dataclass(frozen=True)
 class Use:
-    """One place where a capability is used: the code cell, the line in it, the spelling."""
+    """One place where a capability is used: the code cell, and the node in its tree."""
 
-    capability: Capability
     cell: int
-    line: int
-    spelling: str
+    node: ast.AST
+
+    @property
+    def line(self) -> int:
+        """The line in the cell."""
+        return int(getattr(self.node, "lineno", 0))
 
 
 def in_words(capability: Capability) -> str:
@@ -97,35 +97,37 @@ def uses(capability: Capability, seen: Seen) -> list[Use]:
     """Where the code that was seen uses a capability, in its order."""
     spellings = _TABLE[capability]
     found = [
-        Use(capability, one.cell, one.line, one.spelling)
+        Use(one.cell, one.node)
         for one in seen.references
         if _matches(spellings, one) and not _own(one, seen)
     ]
-    found += [
-        Use(capability, one.cell, one.line, one.spelling)
-        for one in seen.syntax
-        if issubclass(one.kind, spellings.syntax)
-    ]
+    found += [Use(cell, node) for cell, node in seen.syntax if isinstance(node, spellings.syntax)]
     return sorted(found, key=lambda use: (use.cell, use.line))
 
 
-def ambiguous(capability: Capability, seen: Seen) -> bool:
-    """Whether the code can't tell: it is made at run time, or names have two meanings."""
-    return bool(seen.dynamic) or any(
-        _matches(_TABLE[capability], one) and _own(one, seen) for one in seen.references
-    )
+def undecided(capability: Capability, seen: Seen) -> list[Use]:
+    """Places that may use a capability, which only running the code tells.
+
+    Code and names made at run time, and attributes that may be the submission's own.
+    """
+    own = [
+        Use(one.cell, one.node)
+        for one in seen.references
+        if _matches(_TABLE[capability], one) and _own(one, seen)
+    ]
+    return [Use(cell, node) for cell, node in seen.dynamic] + own
 
 
 def _matches(spellings: _Spellings, reference: Reference) -> bool:
     if reference.qualified:
-        return _any(spellings.qualified, reference.qualified)
+        return any(
+            re.fullmatch(pattern, name)
+            for pattern in spellings.qualified
+            for name in reference.qualified
+        )
     return reference.attribute in spellings.attributes
 
 
-def _any(patterns: Sequence[str], names: frozenset[str]) -> bool:
-    return any(re.fullmatch(pattern, name) for pattern in patterns for name in names)
-
-
 def _own(reference: Reference, seen: Seen) -> bool:
-    """Whether an attribute may be the submission's own: a method it defines, a value it stores."""
+    """Whether an attribute may be a method that the submission defines, or a value it stores."""
     return not reference.qualified and reference.attribute in seen.own_attributes

@@ -110,7 +110,7 @@ def scope_of(function: Function | Comprehension) -> Scope:
 
 
 def assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    """The names that an assignment binds, each with its value; pairs where both sides are tuples."""
+    """The names that an assignment binds, each with its value; tuples are taken apart."""
     match node:
         case ast.Assign(targets=targets, value=value):
             for target in targets:
@@ -119,6 +119,20 @@ def assigned(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
             yield from _paired(target, value)
         case ast.NamedExpr(target=target, value=value):
             yield from _paired(target, value)
+
+
+def text_of(node: ast.AST | None) -> str | None:
+    """The str that an expression of literals is, or None."""
+    match node:
+        case ast.Constant(value=str() as text):
+            return text
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            parts = [text_of(left), text_of(right)]
+        case ast.JoinedStr(values=values):
+            parts = [text_of(value) for value in values]
+        case _:
+            return None
+    return None if None in parts else "".join(part for part in parts if part)
 
 
 def _paired(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:

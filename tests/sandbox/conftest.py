@@ -46,6 +46,4 @@ def _host() -> tuple[object, ...]:
 def _orphaned_groups() -> list[str]:
     """Control groups of tests whose process is gone."""
     groups = Path("/sys/fs/cgroup").rglob("chainrule-test-*")
-    return [
-        str(path) for path in groups if not Path("/proc", path.name.rpartition("-")[2]).exists()
-    ]
+    return [str(path) for path in groups if not Path("/proc", path.name.split("-")[2]).exists()]

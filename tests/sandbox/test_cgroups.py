@@ -19,6 +19,9 @@ from workers.inside.layers import LayerError
 
 from ._inside import Ran
 
+# Children here only join a group and act, or die.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
 Inside = Callable[..., Ran]
 LIMITS = {"memory_bytes": 32 << 20, "processes": 4}
 PREFIX = f"chainrule-test-{os.getpid()}"

@@ -24,8 +24,22 @@ JSON = st.recursive(
         st.lists(inner, max_size=4)
         | st.dictionaries(
             st.sampled_from(
-                ["cells", "worksheets", "nbformat", "metadata", "cell_type", "source", "input"]
-                + ["tags", "level", "kernelspec", "language_info", "name", "language", "version"]
+                [
+                    "cells",
+                    "worksheets",
+                    "nbformat",
+                    "metadata",
+                    "cell_type",
+                    "source",
+                    "input",
+                    "tags",
+                    "level",
+                    "kernelspec",
+                    "language_info",
+                    "name",
+                    "language",
+                    "version",
+                ]
             ),
             inner,
             max_size=5,
@@ -34,9 +48,39 @@ JSON = st.recursive(
     max_leaves=30,
 )
 LINES = st.sampled_from(
-    ["", "# %%", "# In[1]:", "# words", "#", "x = 1", "def f():", "    return (", ")", '"""', "'''"]
-    + ["@d", "!ls \\", "%time", "%%time", "else:", "x = [", "]", "\\", "    # in", "\f", "# %% [md]"]
-    + ["# chainrule: a", "obj?", "x = !ls", "\x00", "\u2028", "class", "f'{x", "lambda: (y :="]
+    [
+        "",
+        "# %%",
+        "# %% [md]",
+        "# In[1]:",
+        "# words",
+        "#",
+        "x = 1",
+        "def f():",
+        "    return (",
+        "    # in",
+        ")",
+        "x = [",
+        "]",
+        "@d",
+        "class",
+        "else:",
+        "lambda: (y :=",
+        "f'{x",
+        "'''",
+        '"""',
+        "\\",
+        "!ls \\",
+        "x = !ls",
+        "obj?",
+        "%time",
+        "%%time",
+        "# chainrule: a",
+        "\x00",
+        "\x0c",
+        "\u2028",
+        "",
+    ]
 )
 
 
@@ -44,8 +88,7 @@ def survives(name: str, data: bytes) -> None:
     """Reads all that the pipeline reads of a submission."""
     try:
         submission = parse(name, data)
-    except NotASubmission as error:
-        assert "\n" not in str(error)
+    except NotASubmission:
         return
     json.dumps([cell.source for cell in submission.cells], ensure_ascii=False).encode()
     definitions([python_source(cell.source) for cell in submission.cells if cell.kind == "code"])

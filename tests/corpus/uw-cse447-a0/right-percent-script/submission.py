@@ -219,7 +219,7 @@ loss
 # %% [markdown]
 # <!-- chainrule: ex3-loss-increase -->
 # <!-- chainrule: ex3-loss-increase -->
-# It can. We move in a straight line, but the loss surface is curved, so the promise "downhill" holds for infinitely small steps only. A learning rate of 100 made my loss jump from 9 to 21.
+# It can. We move in a straight line, but the loss surface is curved, so the promise "downhill" holds for infinitely small steps only. A learning rate of 100 made my loss jump from 10 to 18.
 
 # %% [markdown]
 # ## Part 3: let PyTorch do it
