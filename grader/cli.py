@@ -8,6 +8,7 @@ that is not valid; 3 a failure of ours; 130 interrupted.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 import traceback
@@ -119,21 +120,35 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _failed(message: str, status: int) -> int:
-    """Say what went wrong in one line; the traceback is for who asks for it."""
+    """Say what went wrong in one line."""
     click.echo(f"chainrule: {one_line(message, 2000)}", err=True)
-    try:
-        wanted = config.debug()
-    except BadInput:
-        wanted = True
-    if wanted and status == FAILURE:
+    if status == FAILURE and _wants_tracebacks():
         traceback.print_exc()
     return status
+
+
+def _wants_tracebacks() -> bool:
+    try:
+        return config.debug()
+    except BadInput:
+        return True
+
+
+class LogToStderr(logging.Handler):
+    """What is logged on the way, as one line each; tracebacks for who asks for them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        click.echo(f"chainrule: {one_line(record.getMessage(), 2000)}", err=True)
+        if record.exc_info and _wants_tracebacks():
+            click.echo("".join(traceback.format_exception(*record.exc_info)), err=True)
 
 
 def main() -> None:
     """The console script."""
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    logging.basicConfig(level=logging.WARNING, handlers=[LogToStderr()])
     sys.exit(run(sys.argv[1:]))
 
 

@@ -113,7 +113,7 @@ def _exercise(exercise: ExerciseResult) -> RenderableType:
         _row(exercise.outcome, one_line(exercise.title), exercise.score, exercise.max_score, "bold")
     ]
     for check in exercise.checks:
-        parts.append(Padding(Group(*_check(check, len(exercise.checks) > 1)), (0, 0, 0, 2)))
+        parts.append(_indented(Group(*_check(check, len(exercise.checks) > 1))))
     return Group(*parts)
 
 
@@ -186,4 +186,4 @@ def _labelled(label: str, style: str, words: str) -> Text:
 
 
 def _indented(part: RenderableType) -> Padding:
-    return Padding(part, (0, 0, 0, 2))
+    return Padding(part, (0, 0, 0, 2), expand=False)

@@ -12,7 +12,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -337,5 +337,3 @@ def _not_judged() -> Verdict:
     return Verdict(
         Outcome.NOT_JUDGED, 0.0, "This could not be judged through a fault of ours, not yours."
     )
-
-

@@ -10,7 +10,7 @@ import numpy as np
 
 from grader.checks.arrays import Array
 from grader.checks.inputs import Draw, Sizes, draw_all
-from grader.checks.looks import ReferenceFault, sound
+from grader.checks.looks import Asking, ReferenceFault, ask_student, sound
 from grader.checks.reading import (
     BadEvidence,
     count,
@@ -97,6 +97,38 @@ def calls(answer: Answer, function: str, cases: int, limit_s: float) -> list[Cal
         message = f"{function} is {what}, not a function."
         return Failure(message, NearMiss("not-callable"))
     return [_call(case) for case in listing(evidence, "cases", cases)]
+
+
+def called(
+    function: str,
+    cases: Sequence[tuple[Inputs, Sequence[Argument]]],
+    limit_s: float,
+    *,
+    repeat: int = 1,
+) -> Asking[list[Call] | Failure]:
+    """Call a function of the submission; where it raises, in the precision of its own data.
+
+    Who has gone over to float64 mixes the two when given float32, and that is not the exercise.
+    """
+    answer = yield from ask_student(call_probe(function, cases, limit_s, repeat=repeat))
+    found = calls(answer, function, len(cases), limit_s)
+    if isinstance(found, Failure) or not any(isinstance(one.values[0], Raised) for one in found):
+        return found
+    names = sorted({name for inputs, _ in cases for name in inputs})
+    answer = yield from ask_student(Probe("values", {"names": names}, limit_s))
+    if answer.status is not AnswerStatus.ANSWERED:
+        return found
+    held = mapping(answer.evidence.get("values")).values()
+    if not any(isinstance(value, Tensor) and value.dtype == "float64" for value in held):
+        return found
+    wide = [({name: widened(one) for name, one in bound.items()}, args) for bound, args in cases]
+    answer = yield from ask_student(call_probe(function, wide, limit_s, repeat=repeat))
+    return calls(answer, function, len(cases), limit_s)
+
+
+def widened(array: Array) -> Array:
+    """The same numbers in float64, where they are floating."""
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
 def changed_inputs(function: str, call: Call) -> Failure:

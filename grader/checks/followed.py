@@ -6,15 +6,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from grader.checks.calls import Inputs, call_probe, calls
+from grader.checks.calls import Inputs, called
 from grader.checks.compare import Expected
 from grader.checks.follow import Differences, Finding, Sweep
 from grader.checks.gradspec import GradientSpec, Seen, by_name, values
 from grader.checks.inputs import draw_all
-from grader.checks.looks import Asking, ask
+from grader.checks.looks import Asking, ask, ask_student
 from grader.checks.nearmiss import agree
 from grader.checks.verdicts import Failure
-from grader.domain.evidence import Answer, Raised, Tensor, Value
+from grader.domain.evidence import Raised, Tensor, Value
 
 _FURTHER_DRAWS = 8  # where every case lies flat, so that nothing can be told by following it
 
@@ -46,10 +46,8 @@ def followed_gradients(
             break
         inputs = draw_all(spec.inputs, spec.cases[0], rng)
         sweep = Sweep.planned(follow, inputs, steady, rng)
-        call = call_probe(spec.function, [(inputs, spec.args)], spec.limit_s)
-        replies = yield from ask(student=(call, sweep.probe(spec.limit_s)))
-        gradients = _gradients_of(spec, replies.student[0])
-        differences = sweep.differences(replies.student[1])
+        gradients = yield from _called(spec, inputs)
+        differences = sweep.differences((yield from ask_student(sweep.probe(spec.limit_s))))
         if gradients is None or differences is None:
             return []
         depends |= differences.depends_on_argument
@@ -66,8 +64,9 @@ def _same_twice(seen: Seen, name: str) -> bool:
     return first is not None and second is not None and agree(first, second)
 
 
-def _gradients_of(spec: GradientSpec, answer: Answer) -> dict[str, Value] | None:
-    found = calls(answer, spec.function, 1, spec.limit_s)
+def _called(spec: GradientSpec, inputs: Inputs) -> Asking[dict[str, Value] | None]:
+    """The gradients that a call with these inputs returns."""
+    found = yield from called(spec.function, [(inputs, spec.args)], spec.limit_s)
     if isinstance(found, Failure) or isinstance(found[0].values[0], Raised):
         return None
     gradients = by_name(spec, found[0].values[0])

@@ -16,7 +16,7 @@ from grader.checks.calls import (
     Inputs,
     Variant,
     call_probe,
-    calls,
+    called,
     changed_inputs,
     drawn_cases,
     reference_tensor,
@@ -29,7 +29,6 @@ from grader.checks.looks import (
     ReferenceFault,
     ask,
     ask_reference,
-    ask_student,
     at_each_look,
 )
 from grader.checks.nearmiss import Case, Explanation, named
@@ -76,8 +75,8 @@ def places(spec: ForwardSpec) -> tuple[Place, ...]:
 def judge(spec: ForwardSpec, context: Context) -> Judging:
     """Ask both for every case; name the mistake where all cases agree on one."""
     drawn = drawn_cases(spec.inputs, spec.cases, context.rng)
-    probe = call_probe(spec.function, [(inputs, spec.args) for inputs in drawn], spec.limit_s)
-    answer = yield from ask_reference(probe)
+    asked = [(inputs, spec.args) for inputs in drawn]
+    answer = yield from ask_reference(call_probe(spec.function, asked, spec.limit_s))
     wanted = [reference_tensor(value) for value in reference_values(answer, len(drawn))]
     expected = [
         Expected(array=array(one), dtype=spec.dtype or one.dtype, relative=spec.tolerance)
@@ -87,8 +86,7 @@ def judge(spec: ForwardSpec, context: Context) -> Judging:
         raise ReferenceFault("its results are all zeros, which tells right from wrong in nothing")
 
     def at_look(look: Look) -> Asking[Verdict]:
-        answer = yield from ask_student(probe)
-        found = calls(answer, spec.function, len(drawn), spec.limit_s)
+        found = yield from called(spec.function, asked, spec.limit_s)
         if isinstance(found, Failure):
             return failed(spec, found)
         seen = [

@@ -15,7 +15,7 @@ from grader.checks.calls import (
     Inputs,
     arguments,
     call_probe,
-    calls,
+    called,
     changed_inputs,
     drawn_cases,
     reference_evidence,
@@ -31,7 +31,6 @@ from grader.checks.looks import (
     ReferenceFault,
     ask,
     ask_reference,
-    ask_student,
     at_each_look,
     sound,
 )
@@ -55,12 +54,11 @@ def judge(spec: GradientSpec, context: Context) -> Judging:
     """Compare with autograd; where something misses, follow through, then name the mistake."""
     drawn = drawn_cases(spec.inputs, spec.cases, context.rng)
     expected = yield from _expected(spec, drawn)
-    # Called twice: a right function gives the same again.
-    probe = call_probe(spec.function, [(one, spec.args) for one in drawn], spec.limit_s, repeat=2)
+    asked = [(inputs, spec.args) for inputs in drawn]
 
     def at_look(look: Look) -> Asking[Verdict]:
-        answer = yield from ask_student(probe)
-        found = calls(answer, spec.function, len(drawn), spec.limit_s)
+        # Called twice: a right function gives the same again.
+        found = yield from called(spec.function, asked, spec.limit_s, repeat=2)
         if isinstance(found, Failure):
             return failed(spec, found)
         seen = []

@@ -79,6 +79,8 @@ _HINTS = {
     # training
     "no-training": "No cell was seen in which an optimiser or backward() made steps. Did the "
     "training cell run, and to its end?",
+    "not-trained": "The loop has to find the weights itself, from the random start that the model "
+    "gets when it is made.",
     "diverged": "The weights are not finite any more. Take a smaller learning rate, and call "
     "zero_grad() in every step.",
     "threshold-missed": "Try another learning rate, more steps, momentum or another optimiser.",

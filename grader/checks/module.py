@@ -13,7 +13,7 @@ import numpy as np
 
 from grader.checks.arrays import Array, read
 from grader.checks.base import Context
-from grader.checks.calls import reference_tensor
+from grader.checks.calls import reference_tensor, widened
 from grader.checks.compare import Expected, compare, relative_error
 from grader.checks.inputs import Draw, check_sizes, draw
 from grader.checks.looks import (
@@ -38,7 +38,7 @@ from grader.checks.nearmiss import Case, named
 from grader.checks.reading import array, shown
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
 from grader.domain.evidence import Raised, Sequence, Tensor
-from grader.domain.questions import Judging, Look, Verdict
+from grader.domain.questions import Judging, Look, Probe, Verdict
 from grader.domain.rubric import CheckSpec, Place
 
 Part = Literal["parameters", "forward", "gradients"]
@@ -94,38 +94,33 @@ def judge(spec: ModuleSpec, context: Context) -> Judging:
     arrays = [one.array for one in inputs]
     seed = int(context.rng.integers(1 << 31))
 
-    def probe(parameters: list[tuple[str, Array]]) -> Asking[Module]:
-        asked = module_probe(
+    def probe(inputs: list[Array], parameters: list[tuple[str, Array]]) -> Probe:
+        return module_probe(
             spec.name,
             spec.limit_s,
             make=True,
-            inputs=arrays,
+            inputs=inputs,
             parameters=parameters,
             args=spec.args,
             seed=seed,
         )
-        return reference_module((yield from ask_reference(asked)), len(arrays))
 
-    bare = yield from probe([])
+    bare = reference_module((yield from ask_reference(probe([], []))), 0)
     drawn = [
         (one.name, context.rng.standard_normal(one.shape).astype(np.float32))
         for one in bare.parameters
     ]
-    reference = yield from probe(drawn)
+    answer = yield from ask_reference(probe(arrays, drawn))
+    reference = reference_module(answer, len(arrays))
     expected = [_expected(spec, outcome) for outcome in _only_matching(reference)]
 
     def at_look(look: Look) -> Asking[Verdict]:
-        asked = module_probe(
-            spec.name,
-            spec.limit_s,
-            make=True,
-            inputs=arrays,
-            parameters=drawn,
-            args=spec.args,
-            seed=seed,
-        )
-        answer = yield from ask_student(asked)
+        answer = yield from ask_student(probe(arrays, drawn))
         found = module_of(answer, context, spec.name, spec.limit_s, len(arrays))
+        if isinstance(found, Module) and found.wide and isinstance(found.own[0], Raised):
+            # Who has gone over to float64 can't pass float32 through the model.
+            answer = yield from ask_student(probe([widened(one) for one in arrays], drawn))
+            found = module_of(answer, context, spec.name, spec.limit_s, len(arrays))
         if isinstance(found, Failure):
             return failed(spec, found)
         return _judged(spec, context, found, reference, inputs, expected)

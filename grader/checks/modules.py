@@ -24,7 +24,7 @@ from grader.checks.reading import (
     text,
 )
 from grader.checks.verdicts import Failure, NearMiss, missing, raised, unanswered
-from grader.domain.evidence import Answer, Raised, Value
+from grader.domain.evidence import Answer, Raised, Tensor, Value
 from grader.domain.questions import Probe
 
 Outcome = Value | Raised  # of one call
@@ -59,6 +59,12 @@ class Module:
     def shapes(self) -> list[Shape]:
         """The shapes of the parameters, in order."""
         return [parameter.shape for parameter in self.parameters]
+
+    @property
+    def wide(self) -> bool:
+        """Whether the parameters are in float64."""
+        values = (parameter.value for parameter in self.parameters)
+        return any(isinstance(value, Tensor) and value.dtype == "float64" for value in values)
 
 
 def module_probe(

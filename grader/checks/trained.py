@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -36,6 +37,7 @@ class Measured:
 
     loss: float
     own: float | None = None
+    weights: bytes = b""  # a digest of the parameters' values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +82,7 @@ class Measuring:
             for values, one in zip(weights, found.parameters, strict=True)
         ):
             return Failure(f"The weights of {self.model} cannot be read.", NearMiss("unreadable"))
-        return Measured((yield from self._by_weights(found, weights)), own)
+        return Measured((yield from self._by_weights(found, weights)), own, _digest(found))
 
     def _by_weights(self, found: Module, weights: list[Array | None]) -> Asking[float]:
         """The loss of the reference's architecture with these weights, as they match best."""
@@ -136,7 +138,7 @@ class Measuring:
             if untrained < self.trivial:
                 message = f"A {self.architecture} that was never trained has a loss as low."
                 return Failure(message, NearMiss("untrained-meets-threshold"))
-        return Measured(own, own)
+        return Measured(own, own, _digest(found))
 
     def _loss(self, outcome: Outcome) -> float | None:
         """The loss of predictions; None where they are none of the right shape."""
@@ -147,6 +149,14 @@ class Measuring:
             return loss(self.loss, predictions, self.targets)
         except ValueError:
             return None
+
+
+def _digest(found: Module) -> bytes:
+    digest = hashlib.sha256()
+    for one in found.parameters:
+        if isinstance(one.value, Tensor) and one.value.data is not None:
+            digest.update(one.value.data)
+    return digest.digest()
 
 
 def _array(outcome: Outcome) -> Array | None:

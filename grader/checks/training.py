@@ -17,6 +17,7 @@ import numpy as np
 from grader.checks.arrays import read
 from grader.checks.base import Context
 from grader.checks.calls import reference_evidence, reference_tensor
+from grader.checks.copied import may_be_copied
 from grader.checks.looks import Asking, ReferenceFault, ask, ask_student, at_each_look, sound
 from grader.checks.losses import Loss
 from grader.checks.modules import module_probe, reference_module
@@ -137,9 +138,11 @@ def judge(spec: TrainingSpec, context: Context) -> Judging:
             return _untrained(spec, record)
         best = record.best()
         done = best is not None and spec.fraction(best.measured.loss) == 1
-        if look.last and look.alive and not done:
-            yield from _again(spec, context, measuring, record)
-        return _verdict(spec, context, record)
+        if done and look.alive and may_be_copied(context.code, record.trained_at):
+            yield from _again(spec, context, measuring, record, tries=1)
+        elif look.last and look.alive and not done:
+            yield from _again(spec, context, measuring, record, tries=spec.seeds)
+        return _copied(spec, record) or _verdict(spec, context, record)
 
     return (yield from at_each_look(spec, context, at_look))
 
@@ -204,12 +207,24 @@ def _untrained(spec: TrainingSpec, record: _Record) -> Verdict:
     return failed(spec, Failure(message, NearMiss("no-training"), _detail(record, None)))
 
 
+def _copied(spec: TrainingSpec, record: _Record) -> Verdict | None:
+    """A failure where the best run's weights come out the same, to the bit, under another seed."""
+    best = record.best()
+    if best is None or not spec.fraction(best.measured.loss) or not best.measured.weights:
+        return None
+    others = (run for run in record.reruns if run is not best)
+    if all(run.measured.weights != best.measured.weights for run in others):
+        return None
+    message = f"The weights of {spec.model} do not come from the training: every seed ends in them."
+    return failed(spec, Failure(message, NearMiss("not-trained"), _detail(record, None)))
+
+
 def _again(
-    spec: TrainingSpec, context: Context, measuring: Measuring, record: _Record
+    spec: TrainingSpec, context: Context, measuring: Measuring, record: _Record, tries: int
 ) -> Asking[None]:
-    """Run the training cells again, each time from the state before them."""
+    """Run the training cells again, each time from the state before them, until one passes."""
     spent = 0.0
-    for _ in range(spec.seeds):
+    for _ in range(tries):
         if spent >= spec.budget_s or record.trained_at is None:
             return
         seed = int(context.rng.integers(1, 1 << 31))
@@ -262,7 +277,7 @@ def _words(spec: TrainingSpec, context: Context, record: _Record, best: _Run) ->
     needed = f"below {spec.full:g}" if loss < spec.full else f"not below {spec.full:g}"
     reached = f"The {_name(spec)} is {loss:.4g}, {needed}"
     where = place(context, best.cell, None)
-    if not record.reruns:
+    if not record.reruns or (best.seed is None and spec.fraction(loss) == 1):
         return f"{reached} (after {where})." if where else f"{reached}."
     tries = len(record.reruns)
     seeds = "1 further seed" if tries == 1 else f"{tries} further seeds"

@@ -73,7 +73,7 @@ def parse(name: str, data: bytes) -> Submission:
 def _format(name: str) -> str:
     kind = _FORMATS.get(Path(name).suffix.lower())
     if kind is None:
-        raise NotASubmission("only .ipynb and .py files can be graded; give it that suffix")
+        raise NotASubmission("only .ipynb and .py files can be graded")
     return kind
 
 

@@ -38,12 +38,24 @@ def inside(as_nobody: bool) -> Iterator[Callable[..., Ran]]:
 
 def _host() -> tuple[object, ...]:
     """Mounts, and the folders in which a careless sandbox would make something."""
-    folders = ("/", "/home", "/mnt", "/dev", "/dev/shm")
-    listed = [sorted(os.listdir(path)) for path in folders if os.path.isdir(path)]
-    return Path("/proc/self/mountinfo").read_text(), listed
+    listed = [sorted(os.listdir(path)) for path in ("/", "/home", "/mnt") if os.path.isdir(path)]
+    # Others use these at the same time: of them only what tests write inside.
+    written = [os.path.exists(f"{path}/chainrule-test") for path in ("/tmp", "/dev/shm")]
+    return Path("/proc/self/mountinfo").read_text(), listed, written
 
 
 def _orphaned_groups() -> list[str]:
     """Control groups of tests whose process is gone."""
-    groups = Path("/sys/fs/cgroup").rglob("chainrule-test-*")
-    return [str(path) for path in groups if not Path("/proc", path.name.split("-")[2]).exists()]
+    groups = [
+        f"{folder}/{name}"
+        for folder, names, _ in os.walk("/sys/fs/cgroup")
+        for name in names
+        if name.startswith("chainrule-test-")
+    ]
+    orphaned = [path for path in groups if not Path("/proc", _maker(path)).exists()]
+    return [path for path in orphaned if os.path.exists(path)]
+
+
+def _maker(group: str) -> str:
+    """The process id in a group's name."""
+    return os.path.basename(group).split("-")[2]

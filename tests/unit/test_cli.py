@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import logging
 import subprocess
 import sys
 import tomllib
@@ -14,7 +15,7 @@ import click
 import pytest
 
 from grader import cli
-from grader.cli import run
+from grader.cli import LogToStderr, run
 from grader.errors import BadBundle, InternalError, SandboxFailed
 from grader.resultdoc import json_schema as result_schema
 from grader.rubricfile import json_schema as rubric_schema
@@ -64,6 +65,21 @@ def test_a_traceback_is_for_who_asks_for_it(
 
     assert run(["fail"]) == 3
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_what_is_logged_is_one_line_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = logging.Logger("some.module")
+    log.addHandler(LogToStderr())
+    try:
+        raise ValueError("inside")
+    except ValueError:
+        log.exception("a check\nfailed \x1b[2J")
+        assert capsys.readouterr().err == "chainrule: a check failed \\x1b[2J\n"
+        monkeypatch.setenv("CHAINRULE_DEBUG", "1")
+        log.exception("a check failed")
+    assert "ValueError: inside" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("arguments", [["nothing"], ["--nothing"], ["rubric", "schema", "more"]])

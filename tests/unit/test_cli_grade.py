@@ -18,7 +18,6 @@ from grader.domain.rubric import Bundle
 from grader.errors import SandboxFailed, SandboxUnavailable
 from grader.notebooks.read import Submission
 from tests.unit._builders import bundle_folder, check, code, exercise, notebook, result
-from workers.commands import folder as folder_command
 from workers.commands.grade import grade
 from workers.commands.outputs import report_stems, submissions_in
 
@@ -133,7 +132,7 @@ def test_any_score_is_success(course: Course) -> None:
     ("name", "data", "said"),
     [
         ("mine.ipynb", b"", "chainrule: mine.ipynb: it is empty; save it and hand it in again\n"),
-        ("mine.txt", b"x", "chainrule: mine.txt: only .ipynb and .py files can be graded; give"),
+        ("mine.txt", b"x", "chainrule: mine.txt: only .ipynb and .py files can be graded\n"),
     ],
 )
 def test_no_submission_is_one_line_and_status_2(
@@ -269,7 +268,6 @@ def test_a_folder_as_json_is_one_line_for_each_file(
 
 
 @pytest.mark.parametrize("error", [SandboxFailed("gone"), ZeroDivisionError("bug")], ids=str)
-@pytest.mark.filterwarnings("default")
 def test_a_failure_of_ours_is_a_row_and_the_others_go_on(course: Course, error: Exception) -> None:
     def fails_for_b(one: Submission) -> Result:
         if one.info.name == "b.ipynb":
@@ -344,5 +342,16 @@ def test_reports_of_equal_names_do_not_meet() -> None:
     ]
 
 
-def test_a_progress_bar_leaves_stdout_alone() -> None:
-    assert folder_command._progress(quiet=False).live._redirect_stdout is False
+def test_a_progress_bar_leaves_stdout_alone(
+    course: Course, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # as if a person watched
+    for name in ("a.ipynb", "b.ipynb"):
+        course.hand_in(name)
+
+    assert run(["grade", "two-layers", "in", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert [json.loads(line)["score"] for line in captured.out.splitlines()] == [4.0, 4.0]
+    assert "2/2" in captured.err
+    assert run(["grade", "two-layers", "in", "--json", "--quiet"]) == 0
+    assert capsys.readouterr().err == ""

@@ -32,6 +32,8 @@ from workers.zygote import Zygote
 if TYPE_CHECKING:
     from workers.commands.grade import Order
 
+_NAME_WIDTH = 40  # columns of 80 that the names may have to themselves
+
 
 def grade_folder(order: Order) -> bool:
     """Grade every submission below a folder; False where one failed for a reason of ours.
@@ -112,13 +114,15 @@ def _progress(quiet: bool) -> Progress:
 
 def _print_scores(rows: list[Row], console: Console) -> None:
     table = Table(box=None, pad_edge=False)
-    table.add_column("submission", overflow="fold")
+    widest = max(len(row.name) for row in rows)
+    table.add_column("submission", overflow="fold", min_width=min(widest, _NAME_WIDTH))
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("wait", justify="right", no_wrap=True)
     table.add_column("run", overflow="fold")
     for row in rows:
         if row.score is None or row.max_score is None:
-            table.add_row(Text(row.name), "", "", Text(row.error, "red"))
+            error = row.error.removeprefix(f"{row.name}: ")
+            table.add_row(Text(row.name), "", "", Text(error, "red"))
             continue
         table.add_row(
             Text(row.name),

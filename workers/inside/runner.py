@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +30,7 @@ STRAY = 5  # a process that student code forked came back out of its cell
 
 _ANSWERS = 4  # one reply carries at most the evidence of this many answers of the largest size
 
-_getpid, _exit = os.getpid, os._exit
+_getpid, _exit, _kill = os.getpid, os._exit, os.kill
 
 
 def serve(
@@ -37,6 +39,7 @@ def serve(
     seed: int,
     *,
     trusted: bool = False,
+    owns_namespace: bool = False,
     output_bytes: int = 32 << 20,
     kept_output_bytes: int = 1 << 20,
     evidence_bytes: int = 8 << 20,
@@ -44,11 +47,12 @@ def serve(
     """Serve requests from `sock` until it is closed; return the process's exit status.
 
     `seed` sets the random streams of the run, and again those of each probe. `trusted` answers
-    probes in this process. Sizes are those of `Limits`.
+    probes in this process. `owns_namespace` says that every process but init that this one can see
+    is the submission's, and may be stopped while probes are answered. Sizes are those of `Limits`.
     """
     signal.set_wakeup_fd(-1)
     calm_down()
-    runner = _Runner(sock, shell, seed, trusted, evidence_bytes)
+    runner = _Runner(sock, shell, seed, trusted, owns_namespace, evidence_bytes)
     log = OutputLog(kept_output_bytes, output_bytes)
     log.flood = runner.flooded
     shell.attach(log)
@@ -63,6 +67,12 @@ def serve(
         return DONE
     except (OSError, FrameError, wire.WireError):
         return CHANNEL_LOST
+
+
+def _signal_all(number: int) -> None:
+    """Signal every process of this pid namespace but init and this one."""
+    with suppress(OSError):  # there is none
+        _kill(-1, number)
 
 
 @dataclass
@@ -80,6 +90,7 @@ class _Runner:
     shell: Shell
     seed: int
     trusted: bool
+    owns_namespace: bool
     evidence_bytes: int
     _program: _Program = field(default_factory=lambda: _Program([], frozenset(), 0, None, 0.0))
     _next: int = 0
@@ -101,7 +112,8 @@ class _Runner:
         elif kind is Kind.RESUME:
             self._run_on()
         elif kind is Kind.ASK:
-            self._answers([self._answered(probe) for probe in request["probes"]])
+            with self._alone():
+                self._answers([self._answered(probe) for probe in request["probes"]])
         elif kind is Kind.RERUN:
             self._answers([self._rerun(request)])
         else:
@@ -155,6 +167,18 @@ class _Runner:
     def _keep_if_due(self, index: int) -> None:
         if self._program.keep == index:
             self._keeper = Keeper(self._repeat, self.evidence_bytes)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """While probes are answered, nothing else runs that the submission has started.
+
+        A process forked by an earlier cell could otherwise compute in a probe's stead, unwatched.
+        """
+        if self.owns_namespace:
+            _signal_all(signal.SIGSTOP)
+        yield
+        if self.owns_namespace:
+            _signal_all(signal.SIGCONT)
 
     def _answered(self, probe: dict[str, Any]) -> Outcome:
         def compute() -> bytes:

@@ -244,6 +244,7 @@ class _Inner:
                 self.workshop.shell,
                 int(self.request["seed"]),  # type: ignore[call-overload]
                 trusted=self.request["trusted"] is True,
+                owns_namespace=True,
                 output_bytes=int(limits["output_bytes"]),
                 kept_output_bytes=int(limits["kept_output_bytes"]),
                 evidence_bytes=int(limits["evidence_bytes"]),

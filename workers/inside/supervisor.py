@@ -9,6 +9,7 @@ sandbox (parent-death signal of init).
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -342,10 +343,8 @@ class Supervisor:
             },
         )
         self.conn.settimeout(_OPEN_S)
-        try:
+        with contextlib.suppress(OSError):  # the worker went away: nobody to tell
             self.conn.sendall(bytes(self._to_worker) + ended)
-        except OSError:
-            pass  # the worker went away: nobody to tell
 
 
 def _recv(sock: socket.socket) -> bytes | None:

@@ -34,7 +34,7 @@ def load_lazy_parts() -> None:
     for name in _in_child(_names_after_training):
         try:
             importlib.import_module(name)
-        except Exception:  # noqa: S112 - a module that only loads in context stays lazy
+        except Exception:  # a module that only loads in its context stays lazy
             continue
 
 

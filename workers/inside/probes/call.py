@@ -10,7 +10,7 @@ import torch
 from ..describe import ROOM, Describer
 from ..failures import raised
 from ..watch import Watch
-from .inputs import Inputs
+from .inputs import Inputs, widened
 
 _enable_grad = torch.enable_grad
 
@@ -38,7 +38,7 @@ def _case(
     describer: Describer,
 ) -> dict[str, Any]:
     grad = bool(payload.get("grad"))
-    inputs = Inputs(case, grad=grad)
+    inputs = Inputs(case, dtype=widened(), grad=grad)
     values = []
     used = 0
     with inputs.bound(namespace, function):

@@ -21,6 +21,7 @@ _Function = torch._C.DisableTorchFunction
 _base: Any = torch._C.TensorBase
 _reshape, _to, _clone, _require = _base.reshape, _base.to, _base.clone, _base.requires_grad_
 _dtype = _base.dtype.__get__
+_default_dtype = torch.get_default_dtype
 _missing = object()
 
 
@@ -42,6 +43,11 @@ def tensor(array: Array, *, dtype: torch.dtype | None = None, grad: bool = False
             if grad:
                 made = _require(made)
         return made
+
+
+def widened() -> torch.dtype | None:
+    """float64 where the student's code made that the default, so that their own constants fit."""
+    return torch.float64 if _default_dtype() is torch.float64 else None
 
 
 def fresh(value: torch.Tensor) -> torch.Tensor:
@@ -67,6 +73,10 @@ class Inputs:
             key: tensor(array, dtype=dtype, grad=grad) for key, array in self._arrays.items()
         }
         self._bound = list(case.get("bind", {}))
+        if dtype is not None:
+            describer = Describer(sum(8 * len(array.data) for array in self._arrays.values()))
+            made = {key: describer.array(one) for key, one in self.tensors.items()}
+            self._arrays = {key: made[key] or array for key, array in self._arrays.items()}
 
     def _places(self) -> Iterator[tuple[str, Any]]:
         yield from ((f"args[{i}]", value) for i, value in enumerate(self._args))

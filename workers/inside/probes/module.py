@@ -16,7 +16,7 @@ from ..describe import ROOM, Describer
 from ..failures import raised, type_name
 from ..seeds import reseed
 from ..wire import Array
-from .inputs import attempt, tensor
+from .inputs import attempt, tensor, widened
 from .matching import Matching, matchings
 
 _Module, _Tensor = torch.nn.Module, torch.Tensor
@@ -68,13 +68,15 @@ def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> di
     inputs: list[Array] = payload["inputs"]
 
     def outputs() -> list[dict[str, Any]]:
-        return [attempt(describer, lambda x=x: module(tensor(x))) for x in inputs]  # type: ignore
+        return [attempt(describer, lambda x=x: module(tensor(x, dtype=widened()))) for x in inputs]  # type: ignore
 
     training = _dict_of(module, "__dict__").get("training")
     with _evaluating(module):
         with _no_grad():
             if inputs and any(type(p) is _Uninitialized for _, p in _parameters(module)):
-                attempt(describer, lambda: module(tensor(inputs[0])))  # gives lazy layers a shape
+                attempt(
+                    describer, lambda: module(tensor(inputs[0], dtype=widened()))
+                )  # gives lazy layers a shape
             own = outputs()
         parameters = list(_parameters(module))
         found = [
@@ -140,7 +142,7 @@ def _without_gradient(
     learning = [(name, p) for name, p in parameters if _requires_grad(p)]
     try:
         with _enable_grad():
-            total = _sum(module(tensor(inputs[0])))
+            total = _sum(module(tensor(inputs[0], dtype=widened())))
             gradients = _grad(total, [p for _, p in learning], allow_unused=True)
     except BaseException:  # it has no graph, or raised: nothing gets a gradient
         return names

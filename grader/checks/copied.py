@@ -1,0 +1,73 @@
+"""Whether a submission could have put weights into its model by another way than training.
+
+Reading the code can't tell; running the training again under another seed can, since weights that
+were put in come out the same. This says where that is worth its time: not for the plain loop that
+nearly everybody writes.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+_WAYS = frozenset(
+    {
+        "Parameter",
+        "__dict__",
+        "__setattr__",
+        "_parameters",
+        "as_strided",
+        "b64decode",
+        "compile",
+        "data",
+        "eval",
+        "exec",
+        "from_numpy",
+        "frombuffer",
+        "fromstring",
+        "load",
+        "loads",
+        "load_state_dict",
+        "set_state_dict",
+        "setattr",
+        "storage",
+        "unpack",
+        "untyped_storage",
+        "vector_to_parameters",
+    }
+)
+_PLAIN_IN_PLACE = frozenset({"requires_grad_", "zero_", "train_", "clip_grad_norm_"})
+_MANY_NUMBERS = 10
+_LONG = 80
+
+
+def may_be_copied(code: Sequence[str | None], until: int) -> bool:
+    """Whether the code cells up to `until` hold a way to set weights, or the weights themselves."""
+    trees = (ast.parse(source) for source in code[: until + 1] if source is not None)
+    return any(_sets_weights(node) for tree in trees for node in ast.walk(tree))
+
+
+def _sets_weights(node: ast.AST) -> bool:
+    match node:
+        case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
+            if name in _WAYS:
+                return True
+            return (
+                isinstance(node, ast.Attribute)
+                and name.endswith("_")
+                and not name.startswith("_")
+                and name not in _PLAIN_IN_PLACE
+            )
+        case ast.Subscript(value=ast.Attribute(), ctx=ast.Store()):
+            return True
+        case ast.List() | ast.Tuple():
+            return sum(_is_number(part) for part in ast.walk(node)) >= _MANY_NUMBERS
+        case ast.Constant(value=bytes() as data):
+            return len(data) > _LONG
+        case ast.Constant(value=str() as text):
+            return len(text) > _LONG and " " not in text  # prose has spaces, encoded data none
+    return False
+
+
+def _is_number(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, float)
