@@ -21,7 +21,7 @@ from types import TracebackType
 
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import SandboxUnavailable
-from workers.inside import cgroups
+import workers.inside.cgroups as cgroups
 from workers.sandbox.session import CellStarted, Session
 
 _INSIDE = Path(__file__).with_name("inside")

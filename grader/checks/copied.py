@@ -19,10 +19,8 @@ _WAYS = frozenset(
         "as_strided",
         "b64decode",
         "compile",
-        "data",
         "eval",
         "exec",
-        "from_numpy",
         "frombuffer",
         "fromstring",
         "load",
@@ -36,6 +34,7 @@ _WAYS = frozenset(
         "vector_to_parameters",
     }
 )
+_ATTRIBUTES = frozenset({"data"})  # as a name of its own it is what everybody calls a tensor
 _PLAIN_IN_PLACE = frozenset({"requires_grad_", "zero_", "train_", "clip_grad_norm_"})
 _MANY_NUMBERS = 10
 _LONG = 80
@@ -50,14 +49,7 @@ def may_be_copied(code: Sequence[str | None], until: int) -> bool:
 def _sets_weights(node: ast.AST) -> bool:
     match node:
         case ast.Attribute(attr=name) | ast.Name(id=name) | ast.alias(name=name):
-            if name in _WAYS:
-                return True
-            return (
-                isinstance(node, ast.Attribute)
-                and name.endswith("_")
-                and not name.startswith("_")
-                and name not in _PLAIN_IN_PLACE
-            )
+            return name in _WAYS or (isinstance(node, ast.Attribute) and _changes(name))
         case ast.Subscript(value=ast.Attribute(), ctx=ast.Store()):
             return True
         case ast.List() | ast.Tuple():
@@ -67,6 +59,12 @@ def _sets_weights(node: ast.AST) -> bool:
         case ast.Constant(value=str() as text):
             return len(text) > _LONG and " " not in text  # prose has spaces, encoded data none
     return False
+
+
+def _changes(attribute: str) -> bool:
+    """Whether an attribute is one by which a tensor is changed in place."""
+    in_place = attribute.endswith("_") and not attribute.startswith("_")
+    return attribute in _ATTRIBUTES or (in_place and attribute not in _PLAIN_IN_PLACE)
 
 
 def _is_number(node: ast.AST) -> bool:

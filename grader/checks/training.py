@@ -112,8 +112,11 @@ class _Record:
     reruns: list[_Run] = field(default_factory=list)
     trained_at: int | None = None  # the best cell that trained
 
-    def best(self) -> _Run | None:
-        """The run with the lowest loss, of all of them."""
+    def best(self, enough: float) -> _Run | None:
+        """The run that counts: the one as written if its loss is below `enough`, else the best."""
+        own = min(_finite(self.runs), key=_loss_of, default=None)
+        if own is not None and own.measured.loss < enough:
+            return own
         return min(_finite([*self.runs, *self.reruns]), key=_loss_of, default=None)
 
 
@@ -136,7 +139,7 @@ def judge(spec: TrainingSpec, context: Context) -> Judging:
                 record.trained_at = _best_cell(record.runs)
         if record.trained_at is None:
             return _untrained(spec, record)
-        best = record.best()
+        best = record.best(spec.full)
         done = best is not None and spec.fraction(best.measured.loss) == 1
         if done and look.alive and may_be_copied(context.code, record.trained_at):
             yield from _again(spec, context, measuring, record, tries=1)
@@ -209,7 +212,7 @@ def _untrained(spec: TrainingSpec, record: _Record) -> Verdict:
 
 def _copied(spec: TrainingSpec, record: _Record) -> Verdict | None:
     """A failure where the best run's weights come out the same, to the bit, under another seed."""
-    best = record.best()
+    best = record.best(spec.full)
     if best is None or not spec.fraction(best.measured.loss) or not best.measured.weights:
         return None
     others = (run for run in record.reruns if run is not best)
@@ -246,7 +249,7 @@ def _cost(spec: TrainingSpec, answer: Answer) -> float:
 
 
 def _verdict(spec: TrainingSpec, context: Context, record: _Record) -> Verdict:
-    best = record.best()
+    best = record.best(spec.full)
     detail = _detail(record, best)
     if best is None:
         message = f"The {_name(spec)} is not a number: the weights of {spec.model} are not finite."
@@ -288,7 +291,7 @@ def _words(spec: TrainingSpec, context: Context, record: _Record, best: _Run) ->
     number = next(n for n, run in enumerate(record.reruns, 1) if run is best)
     return (
         f"{reached}. As you ran it, it came to {as_written}; trained again under {seeds}, "
-        f"the best was number {number}, which counts."
+        f"the best of them, number {number}, counts."
     )
 
 

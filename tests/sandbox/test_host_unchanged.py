@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 import os
 import socket
 import tempfile
@@ -13,13 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import torch
 
 from grader.domain.rubric import Limits
-from workers.zygote import Zygote, group_prefix
+from workers.zygote import Zygote
 
 from ..submissions import Case, cases
 from .host import descendants, eventually, groups, mounts
+
+_torch = importlib.util.find_spec("torch")
+assert _torch is not None
+assert _torch.origin is not None
 
 # Everything that hostile submissions make and that has a name is called so.
 MARK = "hostile-"
@@ -38,7 +42,7 @@ FOLDERS = (
     "/var/tmp",
     os.getcwd(),
     str(Path.home()),
-    str(Path(torch.__file__).parent),
+    str(Path(_torch.origin).parent),
     str(Path(os.__file__).parent),
 )
 
@@ -69,7 +73,7 @@ class Host:
             files=frozenset(str(path) for one in FOLDERS for path in Path(one).glob(f"{MARK}*")),
             scratch=frozenset(str(path) for path in Path(folder).rglob("*")),
             system_v=frozenset(
-                line
+                f"{kind} {line.split()[1]}"
                 for kind in ("shm", "sem", "msg")
                 for line in _lines(f"/proc/sysvipc/{kind}")[1:]
             ),

@@ -32,8 +32,6 @@ from workers.zygote import Zygote
 if TYPE_CHECKING:
     from workers.commands.grade import Order
 
-_NAME_WIDTH = 40  # columns of 80 that the names may have to themselves
-
 
 def grade_folder(order: Order) -> bool:
     """Grade every submission below a folder; False where one failed for a reason of ours.
@@ -113,16 +111,16 @@ def _progress(quiet: bool) -> Progress:
 
 
 def _print_scores(rows: list[Row], console: Console) -> None:
+    """The scores, then what has none and why, then how many there were of each."""
     table = Table(box=None, pad_edge=False)
-    widest = max(len(row.name) for row in rows)
-    table.add_column("submission", overflow="fold", min_width=min(widest, _NAME_WIDTH))
+    table.add_column("submission", overflow="fold")
     table.add_column("points", justify="right", no_wrap=True)
     table.add_column("wait", justify="right", no_wrap=True)
-    table.add_column("run", overflow="fold")
+    table.add_column("run", no_wrap=True)
+    without = []
     for row in rows:
         if row.score is None or row.max_score is None:
-            error = row.error.removeprefix(f"{row.name}: ")
-            table.add_row(Text(row.name), "", "", Text(error, "red"))
+            without.append(Text(row.error if row.name in row.error else f"{row.name}: {row.error}"))
             continue
         table.add_row(
             Text(row.name),
@@ -130,11 +128,14 @@ def _print_scores(rows: list[Row], console: Console) -> None:
             points(row.pending) if row.pending else "",
             Text(row.status.replace("_", " "), "" if row.status == "completed" else "yellow"),
         )
-    console.print(table)
+    if table.row_count:
+        console.print(table, Text(), sep="\n")
+    if without:
+        console.print(*without, Text(), sep="\n", style="red")
     no_submissions = sum(row.status == NOT_A_SUBMISSION for row in rows)
     failures = sum(row.failure for row in rows)
     console.print(
-        f"\n{len(rows) - no_submissions - failures} judged"
+        f"{len(rows) - no_submissions - failures} judged"
         + (f", {no_submissions} no submissions" if no_submissions else "")
         + (f", {failures} not judged through a failure of ours" if failures else "")
     )

@@ -73,8 +73,9 @@ def judged(judge: Judge, submission: Submission) -> Result:
     except SandboxUnavailable:
         raise
     except InternalError as error:
-        log.warning("%s is judged again: %s", one_line(submission.info.name), error)
-        return judge(submission)
+        result = judge(submission)
+        log.warning("%s took a second try: %s", submission.info.name, error)
+        return result
 
 
 def row_of(result: Result) -> Row:

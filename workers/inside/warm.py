@@ -53,7 +53,7 @@ def _names_after_training() -> list[str]:
         schedule = torch.optim.lr_scheduler.StepLR(optimiser, 10)
         for _ in range(2):
             optimiser.zero_grad()
-            torch.nn.functional.mse_loss(model(x), y).backward()
+            torch.nn.functional.mse_loss(model(x), y).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
     repr(model), repr(x), str(torch.randn(2, requires_grad=True))

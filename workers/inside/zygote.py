@@ -16,7 +16,10 @@ import signal
 import socket
 import sys
 import traceback
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from .sandbox import Workshop
 
 
 def main() -> NoReturn:
@@ -51,7 +54,7 @@ def _warmed(config: dict[str, object]) -> _Zygote:
 
 
 class _Zygote:
-    def __init__(self, listener: socket.socket, workshop: Workshop) -> None:  # noqa: F821
+    def __init__(self, listener: socket.socket, workshop: Workshop) -> None:
         self._listener = listener
         self._workshop = workshop
         self._supervisors: set[int] = set()

@@ -16,10 +16,10 @@ def generate_data(N):
 torch.manual_seed(0)
 X, Y = generate_data(20)
 
-W1 = torch.randn(3, 4) * 0.2
-B1 = torch.randn(1, 4) * 0.2
-W2 = torch.randn(4, 2) * 0.2
-B2 = torch.randn(1, 2) * 0.2
+W1 = 0.2 * torch.randn(3, 4)
+B1 = 0.2 * torch.randn(1, 4)
+W2 = 0.2 * torch.randn(4, 2)
+B2 = 0.2 * torch.randn(1, 2)
 
 
 def forward(x):
