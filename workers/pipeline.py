@@ -205,7 +205,7 @@ class _Attempt:
         keep: int | None = None
         if training is not None:
             start = self._place(training.start)
-            keep = -1 if start is None else start
+            keep = -1 if start is None else start - 1
         stops = frozenset().union(*(one.looks.cells for one in self._judgements))
         return Program(
             sources=tuple(cell.source for cell in self._code),

@@ -100,7 +100,7 @@ class Training:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = _STRICT
 
-    start: Place  # the state after this place is kept for re-runs
+    start: Place  # this cell is the first one that a re-run repeats
     steps: int = 10  # optimiser steps or backward passes that make a cell one that trained
 
 

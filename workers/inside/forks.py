@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -34,6 +35,8 @@ _fork, _exit, _pipe, _close, _read, _write = (
 )
 _open, _dup2, _setsid, _kill, _killpg = os.open, os.dup2, os.setsid, os.kill, os.killpg
 _wait4, _waitid = os.wait4, os.waitid
+_fcntl, _F_DUPFD = fcntl.fcntl, fcntl.F_DUPFD_CLOEXEC
+_STDERR = 2
 _EXITED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 _monotonic = time.monotonic
 _poll, _IN = select.poll, select.POLLIN
@@ -77,7 +80,7 @@ def in_fork(compute: Callable[[], bytes], limit_s: float, limit_bytes: int) -> O
     """
     former = _getsignal(signal.SIGCHLD)
     _signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the child's status away
-    reader, writer = _pipe()
+    reader, writer = _pipe_above_streams()
     deadline = _monotonic() + limit_s
     child = fork()
     if child == 0:
@@ -121,6 +124,16 @@ def calm_down() -> None:
     _signal(signal.SIGINT, signal.default_int_handler)
     _sigmask(signal.SIG_UNBLOCK, _valid_signals())
     _setrecursionlimit(max(_getrecursionlimit(), _RECURSION))
+
+
+def _pipe_above_streams() -> tuple[int, int]:
+    """A pipe whose ends are no standard streams, also where the student's code closed those."""
+    ends = _pipe()
+    low = [end for end in ends if end <= _STDERR]
+    reader, writer = (_fcntl(end, _F_DUPFD, _STDERR + 1) if end in low else end for end in ends)
+    for end in low:
+        _close(end)
+    return reader, writer
 
 
 def _compute_and_exit(compute: Callable[[], bytes], writer: int) -> NoReturn:

@@ -231,8 +231,7 @@ class _Inner:
         code = 1
         try:
             os.close(self.report)
-            with open("/dev/null", "rb") as nothing:
-                os.dup2(nothing.fileno(), 0)
+            _make_null(0)
             # Its standard error stays the zygote's until student code can run: for our failures.
             held = confine.lock_down(self.workshop.layout, without=self.without)
             send(self.sock, Kind.OPENED, {"layers": held})
@@ -255,6 +254,14 @@ class _Inner:
             traceback.print_exc()
         finally:
             os._exit(code)
+
+
+def _make_null(target: int) -> None:
+    """Make `target` a descriptor of nothing to read, whether it is open or not."""
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    if nothing != target:
+        os.dup2(nothing, target)
+        os.close(nothing)
 
 
 def _lay_out(files: Mapping[str, bytes]) -> None:

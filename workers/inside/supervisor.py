@@ -30,9 +30,13 @@ _OPEN_S = 20.0
 _CHUNK = 1 << 16
 _BACKLOG = 32 << 20  # bytes that may wait for a slow worker before the runner is not read
 
-_TO_RUNNER = {Kind.RUN, Kind.RESUME, Kind.ASK, Kind.RERUN}
-_REPLIES = {Kind.STOPPED, Kind.ANSWERS}
-_FROM_RUNNER = _REPLIES | {Kind.CELL_STARTED, Kind.CELL_FINISHED}
+_REPLY_TO = {
+    Kind.RUN: Kind.STOPPED,
+    Kind.RESUME: Kind.STOPPED,
+    Kind.ASK: Kind.ANSWERS,
+    Kind.RERUN: Kind.ANSWERS,
+}
+_EVENTS = {Kind.CELL_STARTED, Kind.CELL_FINISHED}
 
 
 @dataclass
@@ -95,6 +99,7 @@ class Supervisor:
     _end: _End | None = None
     _at_end: bool = False  # the runner said that all cells have run
     _closing: bool = False
+    _due: Kind | None = None  # the reply that the runner owes
     _channel_gone: bool = False  # the runner closed its socket, by ending or on purpose
     _event_bytes: int = 0  # what the runner sent without having been asked
     _to_worker: bytearray = field(default_factory=bytearray)
@@ -201,8 +206,9 @@ class Supervisor:
         if kind is Kind.CLOSE:
             self._closing = True
             return
-        if kind not in _TO_RUNNER:
+        if kind not in _REPLY_TO:
             raise FrameError(f"the worker sent {kind.name}")
+        self._due = _REPLY_TO[kind]
         self._clock.start(kind, _allowance_s(kind, body))
         self._to_runner += _reframed(kind, body)
 
@@ -229,8 +235,8 @@ class Supervisor:
     def _from_runner(self, data: bytes, framer: Framer) -> None:
         try:
             for kind, body in framer.feed(data):
-                if kind not in _FROM_RUNNER:
-                    raise FrameError(f"a frame of kind {kind.name}")
+                if kind not in _EVENTS and kind is not self._due:
+                    raise FrameError(f"a frame of kind {kind.name} that was not due")
                 self._take(kind, body)
         except (FrameError, wire.WireError) as error:
             self._ended(
@@ -239,9 +245,8 @@ class Supervisor:
             )
 
     def _take(self, kind: Kind, body: bytes) -> None:
-        if kind in _REPLIES:
-            if self._clock.started is None:
-                return  # nobody asked: not ours, drop it
+        if kind is self._due:
+            self._due = None
             self._clock.stop()
         else:
             self._event_bytes += len(body)
