@@ -19,9 +19,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
+import workers.inside.cgroups as cgroups
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import SandboxUnavailable
-import workers.inside.cgroups as cgroups
 from workers.sandbox.session import CellStarted, Session
 
 _INSIDE = Path(__file__).with_name("inside")

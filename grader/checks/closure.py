@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ast
 import builtins
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +21,7 @@ from grader.checks.scopes import (
     Notebook,
     Scope,
     notebook_of,
+    parsed,
     scope_of,
     text_of,
 )
@@ -70,22 +70,13 @@ def reached(code: Sequence[str | None], function: str, cell: int) -> Seen:
 
     `code` holds each code cell's Python, None where it does not parse.
     """
-    notebook = notebook_of([_parsed(source) for source in code])
+    notebook = notebook_of([parsed(source) for source in code])
     reader = _Reader(notebook, cell, Seen(found=function in notebook.names))
     try:
         reader.read(function)
     except RecursionError:  # nested beyond what anybody writes: running it has to tell
         reader.seen.dynamic.append((cell, ast.Pass()))
     return reader.seen
-
-
-def _parsed(source: str | None) -> ast.Module | None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return None if source is None else ast.parse(source)
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
 
 
 class _Reader:
@@ -276,7 +267,7 @@ class _Reader:
     def _text(self, node: ast.Call) -> None:
         """Code in a str that is handed to eval or exec."""
         text = text_of(node.args[0]) if node.args else None
-        tree = _parsed(text) if text is not None else None
+        tree = parsed(text) if text is not None else None
         if tree is None:
             self._is_dynamic(node)
             return

@@ -10,6 +10,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 
+from grader.checks.scopes import parsed
+
 _WAYS = frozenset(
     {
         "Parameter",
@@ -42,8 +44,8 @@ _LONG = 80
 
 def may_be_copied(code: Sequence[str | None], until: int) -> bool:
     """Whether the code cells up to `until` hold a way to set weights, or the weights themselves."""
-    trees = (ast.parse(source) for source in code[: until + 1] if source is not None)
-    return any(_sets_weights(node) for tree in trees for node in ast.walk(tree))
+    trees = (parsed(source) for source in code[: until + 1])
+    return any(_sets_weights(node) for tree in trees if tree for node in ast.walk(tree))
 
 
 def _sets_weights(node: ast.AST) -> bool:

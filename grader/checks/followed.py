@@ -83,7 +83,10 @@ def _note(
     for name, found in findings.items():
         value = gradients[name]
         gradient = values(value)
-        if gradient is None or not isinstance(value, Tensor):
+        misshapen = gradient is None or (
+            spec.shape == "exact" and gradient.shape != inputs[name].shape
+        )
+        if gradient is None or misshapen or not isinstance(value, Tensor):
             found.append(Finding.DIFFERS)
             continue
         want = Expected(array=inputs[name], dtype=str(inputs[name].dtype), relative=spec.tolerance)

@@ -131,9 +131,7 @@ def _judged(spec: GradientSpec, context: Context, seen: list[Seen]) -> Asking[Ve
     words = [f"{_list(right)} right."] if right else []
     if followed:
         own = spec.follow.function if spec.follow else ""
-        words.append(
-            f"{_list(followed)} right for your own {own}(), which is not the assignment's."
-        )
+        words.append(f"{_list(followed)} right for your own {own}().")
     if not wrong:
         return passed(" ".join(words), detail)
     words += [one.message for name in wrong[:4] if (one := mismatches[name]) is not None]

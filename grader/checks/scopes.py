@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -53,6 +54,16 @@ class Notebook:
             if one.certain:
                 break
         return standing + [one for one in known if one.cell > cell]
+
+
+def parsed(source: str | None) -> ast.Module | None:
+    """A cell's syntax tree; None where it does not parse, or is too much for the parser."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return None if source is None else ast.parse(source)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
 
 
 def notebook_of(trees: Sequence[ast.Module | None]) -> Notebook:

@@ -140,11 +140,11 @@ def judge(spec: TrainingSpec, context: Context) -> Judging:
         if record.trained_at is None:
             return _untrained(spec, record)
         best = record.best(spec.full)
-        done = best is not None and spec.fraction(best.measured.loss) == 1
-        if done and look.alive and may_be_copied(context.code, record.trained_at):
-            yield from _again(spec, context, measuring, record, tries=1)
-        elif look.last and look.alive and not done:
+        earned = spec.fraction(best.measured.loss) if best else 0.0
+        if look.last and look.alive and earned < 1:
             yield from _again(spec, context, measuring, record, tries=spec.seeds)
+        elif earned and look.alive and may_be_copied(context.code, record.trained_at):
+            yield from _again(spec, context, measuring, record, tries=1)
         return _copied(spec, record) or _verdict(spec, context, record)
 
     return (yield from at_each_look(spec, context, at_look))

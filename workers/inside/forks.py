@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
 import select
 import signal
 import struct
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from . import failures
+from . import failures, landlock
 from .wire import WireError
 
 _HEAD = struct.Struct("<BI")
@@ -37,6 +38,7 @@ _open, _dup2, _setsid, _kill, _killpg = os.open, os.dup2, os.setsid, os.kill, os
 _wait4, _waitid = os.wait4, os.waitid
 _fcntl, _F_DUPFD = fcntl.fcntl, fcntl.F_DUPFD_CLOEXEC
 _STDERR = 2
+_setrlimit, _keep_signals_in = resource.setrlimit, landlock.keep_signals_in
 _EXITED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 _monotonic = time.monotonic
 _poll, _IN = select.poll, select.POLLIN
@@ -73,10 +75,13 @@ def fork() -> int:
         return _fork()
 
 
-def in_fork(compute: Callable[[], bytes], limit_s: float, limit_bytes: int) -> Outcome:
+def in_fork(
+    compute: Callable[[], bytes], limit_s: float, limit_bytes: int, *, alone: bool = False
+) -> Outcome:
     """What `compute` returns in a child of this process, by `limit_s` seconds from now.
 
-    The child and whatever it started in its session are gone afterwards.
+    The child and whatever it started in its session are gone afterwards. With `alone` it can
+    neither start a process or thread nor signal another.
     """
     former = _getsignal(signal.SIGCHLD)
     _signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the child's status away
@@ -85,7 +90,7 @@ def in_fork(compute: Callable[[], bytes], limit_s: float, limit_bytes: int) -> O
     child = fork()
     if child == 0:
         _close(reader)
-        _compute_and_exit(compute, writer)
+        _compute_and_exit(compute, writer, alone)
     _close(writer)
     try:
         data = _collected(reader, child, deadline, limit_bytes)
@@ -136,12 +141,15 @@ def _pipe_above_streams() -> tuple[int, int]:
     return reader, writer
 
 
-def _compute_and_exit(compute: Callable[[], bytes], writer: int) -> NoReturn:
+def _compute_and_exit(compute: Callable[[], bytes], writer: int, alone: bool) -> NoReturn:
     code = 1
     try:
         _setsid()
         calm_down()
         _discard_descriptors()
+        if alone:
+            _setrlimit(resource.RLIMIT_NPROC, (0, 0))
+            _keep_signals_in()
         try:
             kind, body = _OK, compute()
         except WireError as error:

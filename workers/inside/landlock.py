@@ -26,6 +26,8 @@ _HANDLED_NETWORK = {4: _BIND_TCP | _CONNECT_TCP}
 _ABSTRACT_SOCKETS, _SIGNALS = 1, 2
 _SCOPES = {6: _ABSTRACT_SOCKETS | _SIGNALS}
 
+_close = os.close  # for the fork of a process whose code may have patched it
+
 _READ = _READ_FILE | _READ_DIR
 _USE_DEVICE = _READ_FILE | _WRITE_FILE | _TRUNCATE | _IOCTL_DEV
 _CHANGE = _READ | _WRITE_FILE | _TRUNCATE | _REFER | _REMOVE_DIR | _REMOVE_FILE
@@ -79,6 +81,21 @@ def restrict(layout: Layout) -> None:
             os.close(ruleset)
     except OSError as error:
         raise LayerError(layers.LANDLOCK, str(error)) from error
+
+
+def keep_signals_in() -> None:
+    """From here on this process can signal only itself and what it starts.
+
+    Further processes of the sandbox are out of its reach. Where the kernel can't, nothing changes.
+    """
+    scopes = _known(_SCOPES, abi()) & _SIGNALS
+    if not scopes:
+        return
+    ruleset = syscalls.landlock_create_ruleset(struct.pack("<QQQ", 0, 0, scopes))
+    try:
+        syscalls.landlock_restrict_self(ruleset)
+    finally:
+        _close(ruleset)
 
 
 def _known(by_abi: dict[int, int], version: int) -> int:

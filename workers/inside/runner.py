@@ -186,6 +186,8 @@ class _Runner:
         _signal_all(signal.SIGSTOP)
         yield
         _signal_all(signal.SIGCONT)
+        if self._keeper is not None:
+            self._keeper.await_going_on()
 
     def _answered(self, probe: dict[str, Any]) -> Outcome:
         def compute() -> bytes:
@@ -193,7 +195,8 @@ class _Runner:
 
         if self.trusted:
             return in_process(compute, self.evidence_bytes)
-        return in_fork(compute, float(probe["limit_s"]), self.evidence_bytes)
+        limit_s = float(probe["limit_s"])
+        return in_fork(compute, limit_s, self.evidence_bytes, alone=self.owns_namespace)
 
     def _evidence(self, probe: dict[str, Any]) -> bytes:
         if not self.trusted:

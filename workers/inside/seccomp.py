@@ -57,6 +57,10 @@ time times timer_create timer_settime timer_gettime timer_getoverrun timer_delet
 getuid geteuid getgid getegid getresuid getresgid getgroups capget getrlimit setrlimit prlimit64
 getrusage sysinfo uname
 """
+# A process may tie its own hands further, as the fork that answers a probe does.
+_TIGHTER = """
+landlock_create_ruleset landlock_restrict_self
+"""
 # Sockets, of which `socket` makes local ones only.
 _SOCKETS = """
 socketpair connect accept accept4 bind listen sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg
@@ -95,7 +99,9 @@ kexec_load kexec_file_load create_module init_module finit_module delete_module
 reboot swapon swapoff iopl ioperm acct quotactl quotactl_fd
 """
 
-ALLOWED = frozenset((_FILES + _WAITING + _MEMORY + _PROCESSES + _SELF + _SOCKETS).split())
+ALLOWED = frozenset(
+    (_FILES + _WAITING + _MEMORY + _PROCESSES + _SELF + _TIGHTER + _SOCKETS).split()
+)
 REFUSED = frozenset(_GREY.split())
 KILLED = frozenset((_INTRUSION + _ESCAPE + _KERNEL + _MACHINE).split())
 
