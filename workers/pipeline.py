@@ -11,27 +11,25 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
 
 from grader.checks import KINDS
 from grader.checks.base import Context
-from grader.domain.evidence import Answer, AnswerStatus
+from grader.domain.evidence import Answer
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Ask, Judging, Look, NextLook, Probe, Replies, Verdict
 from grader.domain.results import CheckResult, ExerciseResult, Result, RunReport
-from grader.domain.rubric import Bundle, CheckSpec, Exercise, Limits, Place
+from grader.domain.rubric import Bundle, CheckSpec, Exercise, Place
 from grader.errors import InternalError
 from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
+from workers.references import Reference
 from workers.sandbox.session import CellStarted, Program, Session, Stopped
 from workers.zygote import Zygote
 
 log = logging.getLogger(__name__)
-
-_REFERENCE_LIMITS = Limits(wall_s=60, cell_s=60, cpu_s=600)
 
 
 def grade(
@@ -47,16 +45,15 @@ def grade(
     result. `on_cell` hears of each code cell as it starts. Raises InternalError where we failed.
     """
     seed = secrets.randbits(63) if seed is None else seed
-    with ExitStack() as stack:
-        student = stack.enter_context(
-            zygote.open(
-                bundle.rubric.limits,
-                files=bundle.files,
-                seed=_derived(seed, "sandbox"),
-                on_cell=on_cell,
-            )
-        )
-        reference = _Reference(zygote, bundle, _derived(seed, "reference"), stack)
+    with (
+        zygote.references.lend(bundle) as reference,
+        zygote.open(
+            bundle.rubric.limits,
+            files=bundle.files,
+            seed=_derived(seed, "sandbox"),
+            on_cell=on_cell,
+        ) as student,
+    ):
         attempt = _Attempt(bundle, submission, seed, student, reference)
         attempt.run()
         ending = student.close()
@@ -86,43 +83,6 @@ def _derived(seed: int, purpose: str) -> int:
     """A seed that tells nothing about `seed`: the student's process may know this one."""
     digest = hashlib.sha256(f"{seed}/{purpose}".encode()).digest()
     return int.from_bytes(digest[:7], "little")
-
-
-@dataclass
-class _Reference:
-    """The reference's sandbox, opened when the first check asks it something."""
-
-    zygote: Zygote
-    bundle: Bundle
-    seed: int
-    stack: ExitStack
-    _session: Session | None = None
-
-    def ask(self, probes: tuple[Probe, ...]) -> tuple[Answer, ...]:
-        if not probes:
-            return ()
-        if self._session is None:
-            self._session = self._opened()
-        answers = self._session.ask(probes)
-        for probe, answer in zip(probes, answers, strict=True):
-            if answer.status is not AnswerStatus.ANSWERED:
-                raise InternalError(
-                    f"the reference did not answer a {probe.kind} probe: "
-                    f"{answer.status} {answer.detail}"
-                )
-        return answers
-
-    def _opened(self) -> Session:
-        session = self.stack.enter_context(
-            self.zygote.open(
-                _REFERENCE_LIMITS, files=self.bundle.files, seed=self.seed, trusted=True
-            )
-        )
-        stopped = session.run(Program((self.bundle.reference,), ("solution.py",)))
-        failed = [out.error for out in session.outputs.values() if out.error]
-        if stopped is None or failed:
-            raise InternalError(f"the reference solution does not run: {failed or session.ending}")
-        return session
 
 
 @dataclass
@@ -160,7 +120,7 @@ class _Attempt:
         submission: Submission,
         seed: int,
         student: Session,
-        reference: _Reference,
+        reference: Reference,
     ) -> None:
         self._bundle = bundle
         self._seed = seed
@@ -282,7 +242,7 @@ class _Attempt:
 
     def _replies(self, ask: Ask) -> Replies:
         # The reference goes first: where it fails, the submission need not be asked.
-        reference = self._reference.ask(ask.reference)
+        reference = self._reference.ask(ask.reference) if ask.reference else ()
         student: list[Answer] = []
         pending: list[Probe] = []
         for question in ask.student:

@@ -22,6 +22,7 @@ from types import TracebackType
 import workers.inside.cgroups as cgroups
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import SandboxUnavailable
+from workers.references import References
 from workers.sandbox.session import CellStarted, Session
 
 _INSIDE = Path(__file__).with_name("inside")
@@ -35,7 +36,7 @@ class Zygote:
     def __init__(self, runtime: Runtime, *, accept_missing: frozenset[str] = frozenset()) -> None:
         self.runtime = runtime
         self.accept_missing = accept_missing
-        self.layers: tuple[str, ...] = ()
+        self.references = References(self)
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -111,6 +112,7 @@ class Zygote:
 
     def close(self) -> None:
         """End the zygote and whatever it still runs; nothing of it stays on the host."""
+        self.references.close()
         if self._process is not None:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
@@ -148,7 +150,6 @@ class Zygote:
             ) from None
         if error := said.get("error"):
             raise SandboxUnavailable(f"the zygote did not get ready: {error}")
-        self.layers = tuple(said.get("layers", ()))
 
 
 def group_prefix(zygote: int) -> str:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any, NoReturn
 
 from . import wire
@@ -19,11 +17,7 @@ from .frames import Closed, FrameError, Kind, receive, send
 
 _GRACE_S = 1.0  # beyond the limit that the keeper itself enforces
 
-_GOING_ON_S = 0.05
-_CONTINUED = os.WCONTINUED | os.WNOHANG
-
-_exit, _setsid, _waitid = os._exit, os.setsid, os.waitid
-_monotonic, _sleep = time.monotonic, time.sleep
+_exit, _setsid = os._exit, os.setsid
 _socketpair = socket.socketpair
 
 Repeat = Callable[[dict[str, Any]], bytes]
@@ -35,8 +29,8 @@ class Keeper:
     def __init__(self, repeat: Repeat, limit_bytes: int) -> None:
         """Keep the present state. `repeat` answers the body of a RERUN frame, in a fork of it."""
         self._sock, theirs = _socketpair()
-        self._pid = fork()
-        if self._pid == 0:
+        self.pid = fork()
+        if self.pid == 0:
             self._sock.close()
             _keep(theirs, repeat, limit_bytes)
         theirs.close()
@@ -51,16 +45,6 @@ class Keeper:
             return Outcome(**answer)
         except (OSError, Closed, FrameError, wire.WireError, TypeError):
             return Outcome("died", detail="the state before the training cells was lost")
-
-    def await_going_on(self) -> None:
-        """After a SIGCONT, have the keeper's word that it goes on reach this process now.
-
-        Its SIGCHLD then can't interrupt the student's cells later.
-        """
-        deadline = _monotonic() + _GOING_ON_S
-        with suppress(ChildProcessError):  # the student's code killed it
-            while _waitid(os.P_PID, self._pid, _CONTINUED) is None and _monotonic() < deadline:
-                _sleep(0.0002)
 
 
 def limit_s(request: dict[str, Any]) -> float:

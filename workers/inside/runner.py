@@ -30,7 +30,8 @@ STRAY = 5  # a process that student code forked came back out of its cell
 
 _ANSWERS = 4  # one reply carries at most the evidence of this many answers of the largest size
 
-_getpid, _exit, _kill, _signal = os.getpid, os._exit, os.kill, signal.signal
+_INIT = 1
+_getpid, _exit, _kill, _listdir = os.getpid, os._exit, os.kill, os.listdir
 
 
 def serve(
@@ -95,7 +96,6 @@ class _Runner:
     _program: _Program = field(default_factory=lambda: _Program([], frozenset(), 0, None, 0.0))
     _next: int = 0
     _keeper: Keeper | None = None
-    _set_aside: list[Any] = field(default_factory=list)  # handlers of SIGCHLD
     _pid: int = field(default_factory=_getpid)
 
     def handle(self, kind: Kind, request: dict[str, Any]) -> None:
@@ -131,8 +131,6 @@ class _Runner:
     def _run_on(self) -> None:
         """Run to the next stop. The last cell can be one: the end is then a stop of its own."""
         program = self._program
-        while self._set_aside:
-            _signal(signal.SIGCHLD, self._set_aside.pop() or signal.SIG_DFL)
         while self._next < len(program.cells):
             index = self._next
             trained = self._run_cell(index)
@@ -177,17 +175,20 @@ class _Runner:
 
         A process forked by an earlier cell could otherwise compute in a probe's stead, unwatched.
         """
-        if not self.owns_namespace:
+        if not (self.owns_namespace and self._has_company()):
             yield
             return
-        # That children stop and go on is told to this process, at no certain time: the student's
-        # handler has a turn again when their cells have.
-        self._set_aside.append(_signal(signal.SIGCHLD, signal.SIG_DFL))
         _signal_all(signal.SIGSTOP)
         yield
         _signal_all(signal.SIGCONT)
-        if self._keeper is not None:
-            self._keeper.await_going_on()
+
+    def _has_company(self) -> bool:
+        """Whether the sandbox holds more processes than init, this one and the keeper."""
+        expected = {_INIT, self._pid, self._keeper.pid if self._keeper else self._pid}
+        try:
+            return any(name.isdigit() and int(name) not in expected for name in _listdir("/proc"))
+        except OSError:
+            return True  # it cannot be told
 
     def _answered(self, probe: dict[str, Any]) -> Outcome:
         def compute() -> bytes:

@@ -31,15 +31,21 @@ CODE = ("class ToyModel: pass", "model = ToyModel()", "for step in range(100): t
 
 
 def off(by: float, seed: int = 0) -> Model:
-    """A model whose loss is `by`, trained to weights that are `seed`'s own."""
+    """A model whose loss is `by`, with weights that are `seed`'s own."""
     rng = np.random.default_rng(seed)
-    direction = [rng.standard_normal(one.shape).astype(np.float32) for one in SOLVED]
-    low, high = 0.0, 50.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        moved = [one + np.float32(middle) * d for one, d in zip(SOLVED, direction, strict=True)]
-        low, high = (middle, high) if loss_of(moved) < by else (low, middle)
-    return model([one + np.float32(low) * d for one, d in zip(SOLVED, direction, strict=True)])
+    while True:
+        direction = [rng.standard_normal(one.shape).astype(np.float32) for one in SOLVED]
+        low, high = 0.0, 20.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if loss_of(moved(direction, middle)) < by else (low, middle)
+        held = moved(direction, low)
+        if abs(loss_of(held) - by) < 1e-4:
+            return model(held)
+
+
+def moved(direction: Sequence[np.ndarray], step: float) -> list[np.ndarray]:
+    return [one + np.float32(step) * way for one, way in zip(SOLVED, direction, strict=True)]
 
 
 def loss_of(held: Sequence[np.ndarray]) -> float:

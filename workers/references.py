@@ -1,0 +1,91 @@
+"""Reference solutions at work: each in a sandbox of its own, kept between attempts.
+
+A reference is trusted, and every probe binds all that it depends on, so the same process can
+answer for one attempt after another: a third of what an attempt would cost goes. What it computes
+depends on the probe alone, since its random streams begin anew with each.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from grader.domain.evidence import Answer, AnswerStatus
+from grader.domain.questions import Probe
+from grader.domain.rubric import Bundle, Limits
+from grader.errors import InternalError
+from workers.sandbox.session import Program
+
+if TYPE_CHECKING:
+    from workers.zygote import Zygote
+
+_LIMITS = Limits(wall_s=60, cell_s=60, cpu_s=3600)
+_SEED = 0
+_ATTEMPTS = 500  # after so many a fresh one takes over, well below the limits
+
+
+class Reference:
+    """One reference's sandbox. For one thread at a time."""
+
+    def __init__(self, zygote: Zygote, bundle: Bundle) -> None:
+        self.attempts = 0
+        self._session = zygote.open(_LIMITS, files=bundle.files, seed=_SEED, trusted=True)
+        stopped = self._session.run(Program((bundle.reference,), ("solution.py",)))
+        failed = [out.error for out in self._session.outputs.values() if out.error]
+        if stopped is None or failed:
+            self.close()
+            raise InternalError(f"the reference solution does not run: {failed or 'it ended'}")
+
+    def ask(self, probes: tuple[Probe, ...]) -> tuple[Answer, ...]:
+        """Answers to all of `probes`; raises InternalError where one is none."""
+        answers = self._session.ask(probes)
+        for probe, answer in zip(probes, answers, strict=True):
+            if answer.status is not AnswerStatus.ANSWERED:
+                raise InternalError(
+                    f"the reference did not answer a {probe.kind} probe: "
+                    f"{answer.status} {answer.detail}"
+                )
+        return answers
+
+    def close(self) -> None:
+        """Kill its sandbox."""
+        self._session.sock.close()
+
+
+class References:
+    """The references of one zygote that wait for an attempt. For any thread."""
+
+    def __init__(self, zygote: Zygote) -> None:
+        self._zygote = zygote
+        self._idle: dict[str, list[Reference]] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lend(self, bundle: Bundle) -> Iterator[Reference]:
+        """A reference for one attempt; one that failed is not used again."""
+        with self._lock:
+            waiting = self._idle.setdefault(bundle.version, [])
+            reference = waiting.pop() if waiting else None
+        if reference is None:
+            reference = Reference(self._zygote, bundle)
+        try:
+            yield reference
+        except BaseException:
+            reference.close()
+            raise
+        reference.attempts += 1
+        if reference.attempts >= _ATTEMPTS:
+            reference.close()
+            return
+        with self._lock:
+            self._idle[bundle.version].append(reference)
+
+    def close(self) -> None:
+        """Kill all that wait."""
+        with self._lock:
+            for references in self._idle.values():
+                for reference in references:
+                    reference.close()
+            self._idle.clear()
