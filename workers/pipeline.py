@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,13 +22,16 @@ from grader.domain.evidence import Answer
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Ask, Judging, Look, NextLook, Probe, Replies, Verdict
 from grader.domain.results import CheckResult, ExerciseResult, Result, RunReport
-from grader.domain.rubric import Bundle, CheckSpec, Exercise, Place
+from grader.domain.rubric import Bundle, CheckSpec, Exercise, Place, Training
 from grader.errors import InternalError
 from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
 from workers.references import Reference
 from workers.sandbox.session import CellStarted, Program, Session, Stopped
 from workers.zygote import Zygote
+
+# Wide on purpose: code that is run as text or comes from a module may train as well.
+_TRAINS = re.compile(r"backward|step|optim|grad|minimi|train|fit|exec|eval|import|magic")
 
 log = logging.getLogger(__name__)
 
@@ -162,10 +166,7 @@ class _Attempt:
 
     def _program(self) -> Program:
         training = self._bundle.rubric.training
-        keep: int | None = None
-        if training is not None:
-            start = self._place(training.start)
-            keep = -1 if start is None else start - 1
+        keep = self._state_to_keep(training) if training is not None else None
         stops = frozenset().union(*(one.looks.cells for one in self._judgements))
         return Program(
             sources=tuple(cell.source for cell in self._code),
@@ -175,6 +176,15 @@ class _Attempt:
             keep=keep,
             cell_limit_s=self._bundle.rubric.limits.cell_s,
         )
+
+    def _state_to_keep(self, training: Training) -> int | None:
+        """After which cell to fork a keeper: before the first of the training cells.
+
+        None where no cell from there on could train anything: the fork would be for nothing.
+        """
+        start = self._place(training.start) or 0
+        later = self._code[start:]
+        return start - 1 if any(_TRAINS.search(cell.source) for cell in later) else None
 
     def _look(self, look: Look, trained: bool) -> None:
         for judgement in self._judgements:

@@ -26,7 +26,7 @@ from grader.checks.looks import (
 )
 from grader.checks.modules import (
     Module,
-    Outcome,
+    Output,
     fits,
     in_words,
     module_of,
@@ -106,10 +106,7 @@ def judge(spec: ModuleSpec, context: Context) -> Judging:
         )
 
     bare = reference_module((yield from ask_reference(probe([], []))), 0)
-    drawn = [
-        (one.name, context.rng.standard_normal(one.shape).astype(np.float32))
-        for one in bare.parameters
-    ]
+    drawn = [(one.name, _drawn(one.shape, context.rng)) for one in bare.parameters]
     answer = yield from ask_reference(probe(arrays, drawn))
     reference = reference_module(answer, len(arrays))
     expected = [_expected(spec, outcome) for outcome in _only_matching(reference)]
@@ -128,6 +125,11 @@ def judge(spec: ModuleSpec, context: Context) -> Judging:
     return (yield from at_each_look(spec, context, at_look))
 
 
+def _drawn(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """Values of a parameter: large enough to show, small enough to leave sigmoids unsaturated."""
+    return (0.7 * rng.standard_normal(shape)).astype(np.float32)
+
+
 def _inputs(spec: ModuleSpec, rng: np.random.Generator) -> list[_Input]:
     found = []
     for sizes in spec.cases:
@@ -139,14 +141,14 @@ def _inputs(spec: ModuleSpec, rng: np.random.Generator) -> list[_Input]:
     return found
 
 
-def _only_matching(reference: Module) -> tuple[Outcome, ...]:
+def _only_matching(reference: Module) -> tuple[Output, ...]:
     """The reference's results with its parameters in order: the first matching is that."""
     if not reference.outputs:
         raise ReferenceFault("its model does not take its own parameters")
     return reference.outputs[0]
 
 
-def _expected(spec: ModuleSpec, outcome: Outcome) -> Expected:
+def _expected(spec: ModuleSpec, outcome: Output) -> Expected:
     tensor = reference_tensor(sound(outcome))
     return Expected(array=array(tensor), dtype=tensor.dtype, relative=spec.tolerance)
 
@@ -216,7 +218,7 @@ def _forward(
     return next(iter(fewest.values()))
 
 
-def _unusable(spec: ModuleSpec, context: Context, outcome: Outcome) -> Failure | None:
+def _unusable(spec: ModuleSpec, context: Context, outcome: Output) -> Failure | None:
     """Why a model's result is no tensor."""
     if isinstance(outcome, Raised):
         failure = raised(context, outcome, f"{spec.name}'s forward")
@@ -232,7 +234,7 @@ def _unusable(spec: ModuleSpec, context: Context, outcome: Outcome) -> Failure |
 
 
 def _mismatches(
-    spec: ModuleSpec, context: Context, outcomes: tuple[Outcome, ...], expected: list[Expected]
+    spec: ModuleSpec, context: Context, outcomes: tuple[Output, ...], expected: list[Expected]
 ) -> dict[int, Failure]:
     """What is wrong for one matching, by the number of the input."""
     wrong = {}
@@ -248,7 +250,7 @@ def _mismatches(
 
 
 def _cases(
-    outcomes: tuple[Outcome, ...], inputs: list[_Input], expected: list[Expected]
+    outcomes: tuple[Output, ...], inputs: list[_Input], expected: list[Expected]
 ) -> list[Case]:
     cases = []
     for outcome, one, want in zip(outcomes, inputs, expected, strict=True):

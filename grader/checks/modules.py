@@ -27,7 +27,7 @@ from grader.checks.verdicts import Failure, NearMiss, missing, raised, unanswere
 from grader.domain.evidence import Answer, Raised, Tensor, Value
 from grader.domain.questions import Probe
 
-Outcome = Value | Raised  # of one call
+Output = Value | Raised  # of one call
 Shape = tuple[int, ...]
 
 
@@ -51,8 +51,8 @@ class Module:
     type: str
     parameters: tuple[Parameter, ...]
     modules: tuple[str, ...]
-    outputs: tuple[tuple[Outcome, ...], ...]
-    own: tuple[Outcome, ...]
+    outputs: tuple[tuple[Output, ...], ...]
+    own: tuple[Output, ...]
     without_gradient: tuple[str, ...]
 
     @property
@@ -139,7 +139,7 @@ def _module(evidence: Mapping[str, object], inputs: int) -> Module:
     )
 
 
-def _outcomes(evidence: Mapping[str, object], key: str, inputs: int) -> tuple[Outcome, ...]:
+def _outcomes(evidence: Mapping[str, object], key: str, inputs: int) -> tuple[Output, ...]:
     return tuple(described(value) for value in listing(evidence, key, inputs))
 
 

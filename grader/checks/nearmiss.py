@@ -21,7 +21,7 @@ from grader.checks.verdicts import NearMiss
 _EXACT = 1e-3
 _DIFFERENT = 1e-2
 _MAX_COLUMNS = 5
-_SATURATED = 8.0  # beyond it a float32 sigmoid has no digits left to be undone
+_SATURATED = 11.0  # beyond it a float32 sigmoid has too few digits left to be undone
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _activations(cases: Sequence[Case]) -> Iterator[Explanation]:
     ):
         if used != wanted:
             words = f"The last activation is {used}; it should be {wanted}."
-            other = [activation(inverse(_wide(case.want))) for case in cases]
+            other = [_instead(case, inverse, activation) for case in cases]
             yield Explanation(NearMiss("other-activation", words, f"{used}-for-{wanted}"), other)
 
 
@@ -157,6 +157,17 @@ def _before(case: Case, activation: Callable[[Array], Array]) -> Array | None:
     return case.got if agree(activation(_wide(case.got)), case.want) else None
 
 
+def _instead(
+    case: Case, inverse: Callable[[Array], Array], activation: Callable[[Array], Array]
+) -> Array | None:
+    """The right results with their activation replaced; saturated rows tell nothing and fit."""
+    if case.got.shape != case.want.shape or not case.want.ndim:
+        return None
+    before = inverse(_wide(case.want))
+    rows = (np.abs(before) < _SATURATED).all(axis=-1, keepdims=True)
+    return np.where(rows, activation(np.where(rows, before, 0)), case.got)
+
+
 def _linear(cases: Sequence[Case]) -> NearMiss | None:
     """Results that are linear in the input up to the last activation, where the right ones aren't.
 
@@ -164,7 +175,7 @@ def _linear(cases: Sequence[Case]) -> NearMiss | None:
     """
     for undo in (None, *_INVERSES.values()):
         told = [fit for case in cases if (fit := _fits(case, undo)) is not None]
-        if told and all(got < _EXACT and want > 0.05 for got, want in told):
+        if all(got < _EXACT for got, _ in told) and any(want > 0.05 for _, want in told):
             words = (
                 "Up to the last activation it depends linearly on the input: there is no "
                 "activation in the hidden layer, or it has no effect."
@@ -183,7 +194,9 @@ def _fits(case: Case, undo: Callable[[Array], Array] | None) -> tuple[float, flo
         return None
     if undo is not None:
         got, want = undo(got), undo(want)
-    # A row that is saturated or can't be undone says nothing.
+    if np.isnan(got).any():
+        return 1.0, 0.0  # no result of this activation
+    # A row that is saturated says nothing.
     most = np.inf if undo is None else _SATURATED
     rows = (np.abs(got) < most).all(axis=1) & (np.abs(want) < most).all(axis=1)
     if rows.sum() < x.shape[1] + 4:

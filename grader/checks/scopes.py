@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -56,6 +57,7 @@ class Notebook:
         return standing + [one for one in known if one.cell > cell]
 
 
+@functools.lru_cache(maxsize=256)  # every check of an attempt reads the same cells
 def parsed(source: str | None) -> ast.Module | None:
     """A cell's syntax tree; None where it does not parse, or is too much for the parser."""
     with warnings.catch_warnings():

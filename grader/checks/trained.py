@@ -15,7 +15,7 @@ from grader.checks.looks import Asking, ReferenceFault, ask_reference, ask_stude
 from grader.checks.losses import Loss, loss
 from grader.checks.modules import (
     Module,
-    Outcome,
+    Output,
     Shape,
     fits,
     module_of,
@@ -140,7 +140,7 @@ class Measuring:
                 return Failure(message, NearMiss("untrained-meets-threshold"))
         return Measured(own, own, _digest(found))
 
-    def _loss(self, outcome: Outcome) -> float | None:
+    def _loss(self, outcome: Output) -> float | None:
         """The loss of predictions; None where they are none of the right shape."""
         predictions = _array(outcome)
         if predictions is None or predictions.dtype.kind != "f":
@@ -159,5 +159,5 @@ def _digest(found: Module) -> bytes:
     return digest.digest()
 
 
-def _array(outcome: Outcome) -> Array | None:
+def _array(outcome: Output) -> Array | None:
     return read(outcome) if isinstance(outcome, Tensor) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 import threading
 import warnings
@@ -22,6 +23,7 @@ _TRIES_PER_BLOCK = 10
 _TRIES = 500
 
 
+@functools.lru_cache(maxsize=256)  # every check of an attempt reads the same cells
 def parsed(source: str) -> ast.Module | None:
     """The syntax tree, or None where the source does not parse or is too much for the parser."""
     with _FILTERS, warnings.catch_warnings():
