@@ -5,9 +5,9 @@
     python -m bench folder     submissions a second over a folder of 200, two at a time
     python -m bench memory     a sandbox's own memory before student code
 
-CPU time is that of every process: the worker's own, and the zygote's with all that it waited for
-(supervisors, inits, runners, probes). The submissions' own compute is measured in the same run, in
-a warm process without any sandbox, so that each figure has its yardstick beside it.
+CPU time is that of every process, by a control group around all of them: the worker, the zygote,
+supervisors, inits, runners, probes. The submissions' own compute is measured in the same run, in a
+warm process without any sandbox, so that each figure has its yardstick beside it.
 """
 
 from __future__ import annotations
@@ -21,22 +21,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 from rich.console import Console
 from rich.table import Table
 
 from bench import submissions
+from grader.domain.results import Result
 from grader.domain.rubric import Bundle, Limits
 from grader.notebooks.read import Submission, parse
 from grader.rubricfile import load_bundle
+from workers.inside import cgroups
 from workers.pipeline import grade
 from workers.zygote import Zygote
 
 ROOT = Path(__file__).parent.parent
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,50 @@ class Figure:
     aim: str = ""
 
 
+@dataclass(frozen=True)
+class Bench:
+    """What the parts measure with."""
+
+    bundle: Bundle
+    zygote: Zygote
+    clock: _CpuClock
+
+    def grade(self, submission: Submission, seed: int | None = None) -> Result:
+        """Grade one submission of the assignment."""
+        return grade(self.zygote, self.bundle, submission, seed=seed)
+
+    def grading(self, source: str) -> Callable[[int], object]:
+        """The work of grading this source under a seed; warmed up."""
+        submission = _submission(source)
+        self.grade(submission, seed=0)
+        return partial(self.grade, submission)
+
+    def open_and_close(self, seed: int) -> object:
+        """The work of making one sandbox."""
+        return self.zygote.open(Limits(), files={}, seed=seed).close()
+
+    def cpu_of(self, work: Callable[[int], object], seed: int) -> float:
+        """CPU seconds of everybody for `work`."""
+        before = self.clock.read()
+        work(seed)
+        self._settle()
+        return self.clock.read() - before
+
+    def own_cpu_of(self, work: Callable[[int], object], seed: int) -> float:
+        """CPU seconds of this process alone for `work`."""
+        before = time.process_time()
+        work(seed)
+        return time.process_time() - before
+
+    def _settle(self) -> None:
+        """Wait until no supervisor is left but those of references."""
+        while len(_children(self.zygote.pid)) > 1:
+            time.sleep(0.001)
+
+
 def main() -> None:
     """Run the named parts, or all."""
-    parts: dict[str, Callable[[Zygote, Bundle], Iterator[Figure]]] = {
+    parts: dict[str, Callable[[Bench], Iterator[Figure]]] = {
         "cpu": cpu_per_submission,
         "folder": folder_throughput,
         "memory": memory_per_sandbox,
@@ -62,9 +105,10 @@ def main() -> None:
     chosen = parser.parse_args()
     bundle = load_bundle("uw-cse447-a0", ROOT)
     figures: list[Figure] = []
-    with Zygote(bundle.rubric.runtime) as zygote:
+    with _CpuClock() as clock, Zygote(bundle.rubric.runtime) as zygote:
+        bench = Bench(bundle, zygote, clock)
         for name in chosen.part or parts:
-            figures += parts[name](zygote, bundle)
+            figures += parts[name](bench)
     if chosen.json:
         json.dump([vars(figure) for figure in figures], sys.stdout, indent=2)
         return
@@ -74,46 +118,44 @@ def main() -> None:
     Console().print(table)
 
 
-def cpu_per_submission(zygote: Zygote, bundle: Bundle, rounds: int = 15) -> Iterator[Figure]:
+def cpu_per_submission(bench: Bench, rounds: int = 15) -> Iterator[Figure]:
     """CPU seconds for one submission in all, and how they are spent."""
-    trained = _submission(submissions.TRAINED)
-    untrained = _submission(submissions.UNTRAINED)
-    empty = _submission("x = 1\n")
-    grade(zygote, bundle, trained, seed=0)
     own = _own_compute(rounds)
-    whole = _median_cpu(zygote, lambda seed: grade(zygote, bundle, trained, seed=seed), rounds)
-    still = _median_cpu(zygote, lambda seed: grade(zygote, bundle, untrained, seed=seed), rounds)
-    bare = _median_cpu(zygote, lambda seed: grade(zygote, bundle, empty, seed=seed), rounds)
-    one = _median_cpu(zygote, lambda seed: _open_and_close(zygote, seed), rounds)
-    with _cpu(zygote) as spent:
-        for seed in range(rounds):
-            grade(zygote, bundle, trained, seed=seed)
+    parts = {
+        "the same submission, graded": bench.grading(submissions.TRAINED),
+        "of that: all exercises but no training": bench.grading(submissions.UNTRAINED),
+        "of that: a submission with one statement": bench.grading("x = 1\n"),
+        "of that: one sandbox opened and closed": bench.open_and_close,
+    }
+    took = {name: _median(partial(bench.cpu_of, work), rounds) for name, work in parts.items()}
+    whole, *_ = took.values()
+    judging = _median(partial(bench.own_cpu_of, bench.grading(submissions.TRAINED)), rounds)
     yield Figure("its own compute: 300 steps in a warm process", own, "CPU s")
-    yield Figure("the same submission, graded", whole, "CPU s", "at most 0.200")
-    yield Figure("ratio to its own compute", whole / own, "")
-    yield Figure("of that: one sandbox opened and closed", one, "CPU s")
-    yield Figure("of that: a submission with one statement", bare, "CPU s")
-    yield Figure("of that: all exercises but no training", still, "CPU s")
-    yield Figure("of that: in the worker (judging, reading)", spent.worker / rounds, "CPU s")
+    for name, value in took.items():
+        yield Figure(name, value, "CPU s", "at most 0.200" if value is whole else "")
+    yield Figure("of that: in the worker (judging, reading)", judging, "CPU s")
+    yield Figure("what grading adds, as a multiple of its own compute", (whole - own) / own, "")
 
 
-def folder_throughput(zygote: Zygote, bundle: Bundle, count: int = 200) -> Iterator[Figure]:
+def folder_throughput(bench: Bench, count: int = 200) -> Iterator[Figure]:
     """Submissions a second whose own compute is negligible, two at a time."""
     files = [_submission(f"{submissions.UNTRAINED}\n# {n}\n") for n in range(count)]
-    grade(zygote, bundle, files[0], seed=0)
+    bench.grade(files[0], seed=0)
     started = time.perf_counter()
     with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(lambda one: grade(zygote, bundle, one), files))
+        results = list(pool.map(bench.grade, files))
     took = time.perf_counter() - started
     assert {result.exercises[0].score for result in results} == {4.0}
     yield Figure(f"a folder of {count}, two at a time", count / took, "1/s", "at least 15")
 
 
-def memory_per_sandbox(zygote: Zygote, _bundle: Bundle, count: int = 4) -> Iterator[Figure]:
+def memory_per_sandbox(bench: Bench, count: int = 4) -> Iterator[Figure]:
     """A sandbox's own memory, all of its processes and its supervisor, before student code."""
-    sessions = [zygote.open(Limits(), files={}, seed=n) for n in range(count)]
+    pid = bench.zygote.pid
+    others = set(_descendants(pid))
+    sessions = [bench.zygote.open(Limits(), files={}, seed=n) for n in range(count)]
     try:
-        private = sum(map(_private_bytes, _descendants(zygote.pid))) / count
+        private = sum(map(_private_bytes, set(_descendants(pid)) - others)) / count
     finally:
         for session in sessions:
             session.close()
@@ -122,10 +164,6 @@ def memory_per_sandbox(zygote: Zygote, _bundle: Bundle, count: int = 4) -> Itera
 
 def _submission(source: str) -> Submission:
     return parse("bench.py", source.encode())
-
-
-def _open_and_close(zygote: Zygote, seed: int) -> None:
-    zygote.open(Limits(), files={}, seed=seed).close()
 
 
 def _own_compute(rounds: int) -> float:
@@ -138,50 +176,55 @@ def _own_compute(rounds: int) -> float:
     return statistics.median(json.loads(said.stdout))
 
 
-@dataclass
-class _Spent:
-    worker: float = 0.0
-    zygote: float = 0.0
+class _CpuClock:
+    """CPU seconds of this process and all below it, those of gone and inner processes too.
+
+    A control group of its own: what /proc adds up loses the children of a killed pid namespace.
+    """
+
+    def __init__(self) -> None:
+        hierarchies = cgroups.find()
+        controller = "cpuacct" if "cpuacct" in hierarchies.folders else "cpu"
+        if controller not in hierarchies.folders:
+            sys.exit(f"no control group to measure with: {hierarchies.missing}")
+        self._home = Path(hierarchies.folders[controller])
+        self._own = self._home / f"chainrule-bench-{os.getpid()}"
+
+    def __enter__(self) -> Self:
+        self._own.mkdir()
+        (self._own / "cgroup.procs").write_text(str(os.getpid()))
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        (self._home / "cgroup.procs").write_text(str(os.getpid()))
+        self._own.rmdir()
+
+    def read(self) -> float:
+        """Seconds so far."""
+        old = self._own / "cpuacct.usage"
+        if old.exists():
+            return int(old.read_text()) / 1e9
+        (line,) = (
+            line
+            for line in (self._own / "cpu.stat").read_text().splitlines()
+            if line.startswith("usage_usec")
+        )
+        return int(line.split()[1]) / 1e6
 
 
-@contextmanager
-def _cpu(zygote: Zygote) -> Iterator[_Spent]:
-    spent = _Spent()
-    worker, below = time.process_time(), _tree_cpu(zygote.pid)
-    yield spent
-    spent.worker = time.process_time() - worker
-    spent.zygote = _settled_tree_cpu(zygote.pid) - below
+def _median(values: Callable[[int], float], rounds: int) -> float:
+    return statistics.median(values(seed) for seed in range(rounds))
 
 
-def _median_cpu(zygote: Zygote, work: Callable[[int], object], rounds: int) -> float:
-    """The kernel counts a tree's time in ticks of 10 ms: so take the mean of each five."""
-    means = []
-    for part in range(3):
-        with _cpu(zygote) as spent:
-            for seed in range(rounds // 3):
-                work(part * rounds + seed)
-        means.append((spent.worker + spent.zygote) / (rounds // 3))
-    return statistics.median(means)
-
-
-def _settled_tree_cpu(pid: int) -> float:
-    """The zygote's time once it has waited for every supervisor."""
-    while _descendants(pid)[1:]:
-        time.sleep(0.002)
-    return _tree_cpu(pid)
-
-
-def _tree_cpu(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return sum(map(int, fields[11:15])) / TICK
+def _children(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children")
+    return list(map(int, children.read_text().split())) if children.exists() else []
 
 
 def _descendants(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
-        children = Path(f"/proc/{parent}/task/{parent}/children")
-        if children.exists():
-            found += map(int, children.read_text().split())
+        found += _children(parent)
     return found
 
 

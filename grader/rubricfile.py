@@ -162,8 +162,16 @@ def _refuse_wrong_numbers(rubric: Rubric, marked: Marked) -> None:
             steps = ("exercises", at, "checks", number)
             if not 0 <= check.points < math.inf:
                 raise marked.error((*steps, "points"), "should be 0 or more")
+            if rubric.training is None and _looks_at_training(check):
+                words = "looks where a model was trained: the rubric needs a section training"
+                raise marked.error(steps, words)
             if not 0 < check.limit_s < math.inf:
                 raise marked.error((*steps, "limit_s"), "should be more than 0")
+
+
+def _looks_at_training(check: CheckSpec) -> bool:
+    kind: str = check.kind  # type: ignore[attr-defined]
+    return any(place.trained for place in check.look or KINDS[kind].places(check))
 
 
 def _refuse_wrong_names(rubric: Rubric, marked: Marked) -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from grader.checks.arrays import Array, read
+from grader.checks.arrays import Array, family, read
 from grader.checks.base import Context
 from grader.checks.calls import (
     Argument,
@@ -23,7 +23,7 @@ from grader.checks.calls import (
     reference_values,
 )
 from grader.checks.compare import Expected, compare, relative_error
-from grader.checks.inputs import Draw, check_names, check_sizes
+from grader.checks.inputs import Draw, check_names, check_sizes, check_tolerance
 from grader.checks.looks import (
     Asking,
     ReferenceFault,
@@ -59,6 +59,9 @@ class ForwardSpec(CheckSpec):
     near_misses: Mapping[str, Variant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_tolerance(self.tolerance)
+        if self.dtype is not None and family(self.dtype) is None:
+            raise ValueError(f"there is no dtype {self.dtype}")
         check_sizes(self.inputs.values(), self.cases)
         check_names(self.inputs, self.args, "args")
 

@@ -10,7 +10,7 @@ from grader.checks.arrays import Array, read
 from grader.checks.calls import Argument, Inputs, Variant
 from grader.checks.compare import Expected, Mismatch, compare
 from grader.checks.follow import Follow
-from grader.checks.inputs import Draw, check_names, check_sizes
+from grader.checks.inputs import Draw, check_names, check_sizes, check_tolerance
 from grader.checks.reading import in_words
 from grader.checks.verdicts import Failure, NearMiss
 from grader.domain.evidence import Mapped, Sequence, Tensor, Value
@@ -41,6 +41,7 @@ class GradientSpec(CheckSpec):
     near_misses: Mapping[str, Variant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        check_tolerance(self.tolerance)
         check_sizes(self.inputs.values(), self.cases)
         check_names(self.inputs, self.args, "args")
         check_names(self.inputs, self.wrt, "wrt")

@@ -91,8 +91,10 @@ def draw_all(
 
 def check_sizes(inputs: Iterable[Draw], cases: Iterable[Sizes]) -> None:
     """Raise ValueError where a case lacks a size that a shape names, or asks for too much."""
-    specs = list(inputs)
-    for case in cases:
+    specs, given = list(inputs), list(cases)
+    if not given:
+        raise ValueError("cases is empty: there would be nothing to look at")
+    for case in given:
         for name, size in case.items():
             if size < 1:
                 raise ValueError(f"the size {name} must be at least 1")
@@ -103,6 +105,12 @@ def check_sizes(inputs: Iterable[Draw], cases: Iterable[Sizes]) -> None:
             known = (case[size] if isinstance(size, str) else size for size in spec.shape)
             if math.prod(known) > _LARGEST:
                 raise ValueError(f"an input has more than {_LARGEST} elements")
+
+
+def check_tolerance(tolerance: float | None) -> None:
+    """Raise ValueError for a tolerance that nothing, or everything, would meet."""
+    if tolerance is not None and not 0 < tolerance < 1:
+        raise ValueError("a tolerance is relative: above 0 and below 1")
 
 
 def check_names(known: Iterable[str], used: Iterable[object], what: str) -> None:

@@ -15,7 +15,7 @@ from grader.checks.arrays import Array, read
 from grader.checks.base import Context
 from grader.checks.calls import reference_tensor, widened
 from grader.checks.compare import Expected, compare, relative_error
-from grader.checks.inputs import Draw, check_sizes, draw
+from grader.checks.inputs import Draw, check_sizes, check_tolerance, draw
 from grader.checks.looks import (
     Asking,
     ReferenceFault,
@@ -64,6 +64,7 @@ class ModuleSpec(CheckSpec):
     tolerance: float | None = None  # relative; None: by dtype
 
     def __post_init__(self) -> None:
+        check_tolerance(self.tolerance)
         check_sizes(self.inputs, self.cases)
         if not self.inputs or not self.cases:
             raise ValueError("a module needs an input and a case")

@@ -103,6 +103,10 @@ class Training:
     start: Place  # this cell is the first one that a re-run repeats
     steps: int = 10  # optimiser steps or backward passes that make a cell one that trained
 
+    def __post_init__(self) -> None:
+        if self.start.trained or self.start.end:
+            raise ValueError("training starts at a marker or at a definition")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Rubric:
