@@ -7,7 +7,6 @@ control character reaches the terminal.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
@@ -141,13 +140,13 @@ def _check(check: CheckResult, several: bool) -> Iterator[RenderableType]:
 
 
 def _evidence(check: CheckResult) -> Iterator[str]:
+    """What staff know a wrong answer by, as far as it fits a line; the document has all of it."""
     detail = safe_detail(check.detail)
-    for shown, (key, value) in enumerate(detail.items()):
-        if shown == _EVIDENCE_SHOWN:
-            yield f"and {len(detail) - shown} more in the JSON document"
-            return
-        words = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        yield one_line(f"{key.replace('_', ' ')}: {words}", _EVIDENCE_CHARS)
+    plain = {key: value for key, value in detail.items() if isinstance(value, str | int | float)}
+    for key, value in list(plain.items())[:_EVIDENCE_SHOWN]:
+        yield one_line(f"{key.replace('_', ' ')}: {value}", _EVIDENCE_CHARS)
+    if len(detail) > min(len(plain), _EVIDENCE_SHOWN):
+        yield "values and errors: in the JSON document"
 
 
 def _run(result: Result, submission: Submission) -> RenderableType:
@@ -174,6 +173,7 @@ def _run(result: Result, submission: Submission) -> RenderableType:
     if len(failed) > _ERRORS_SHOWN:
         lines.append(_indented(Text(f"and {len(failed) - _ERRORS_SHOWN} more", "dim")))
     lines.append(_indented(Text(f"{len(run.layers)} layers of the sandbox held", "dim")))
+    lines.append(_indented(Text(f"inputs were drawn from seed {result.seed}", "dim")))
     return Group(*lines)
 
 
@@ -186,4 +186,4 @@ def _labelled(label: str, style: str, words: str) -> Text:
 
 
 def _indented(part: RenderableType) -> Padding:
-    return Padding(part, (0, 0, 0, 2), expand=False)
+    return Padding(part, (0, 0, 0, 2))

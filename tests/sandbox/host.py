@@ -45,13 +45,6 @@ def mounts() -> int:
     return len(Path("/proc/self/mountinfo").read_text().splitlines())
 
 
-def scratch() -> set[str]:
-    """Chainrule's entries in the temporary folders."""
-    return {
-        str(path) for folder in ("/tmp", "/dev/shm") for path in Path(folder).glob("chainrule-*")
-    }
-
-
 def eventually(holds: Callable[[], bool], within_s: float = 10.0) -> bool:
     """Whether `holds` becomes true: for what another process does in its own time."""
     deadline = time.monotonic() + within_s

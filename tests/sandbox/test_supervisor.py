@@ -14,10 +14,9 @@ from grader.domain.outcomes import RunStatus
 from grader.domain.questions import Probe
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import InternalError
+from tests.sandbox.host import alive, descendants, eventually, groups, mounts
 from workers.sandbox.session import Ending, Program, Session
 from workers.zygote import Zygote
-
-from tests.sandbox.host import alive, descendants, eventually, groups, mounts, scratch
 
 LIMITS = Limits(
     wall_s=5, cpu_s=20, cell_s=30, memory_bytes=256 << 20, processes=24, output_bytes=1 << 20
@@ -38,7 +37,7 @@ def zygote() -> Iterator[Zygote]:
 @pytest.fixture
 def opened(zygote: Zygote) -> Iterator[OpenSession]:
     """Open sessions; afterwards the host is as it was before."""
-    before = (descendants(zygote.pid), groups(zygote.pid), mounts(), scratch())
+    before = (descendants(zygote.pid), groups(zygote.pid), mounts())
     sessions: list[Session] = []
 
     def make(limits: Limits = LIMITS, **more: object) -> Session:
@@ -51,7 +50,7 @@ def opened(zygote: Zygote) -> Iterator[OpenSession]:
         session.sock.close()
     assert eventually(lambda: alive(descendants(zygote.pid)) <= before[0])
     assert eventually(lambda: groups(zygote.pid) <= before[1])
-    assert (mounts(), scratch()) == before[2:]
+    assert mounts() == before[2]
 
 
 def ending_of(session: Session, *sources: str) -> Ending:
