@@ -118,7 +118,7 @@ def run_outside(function: Callable[..., object], *arguments: object, **options: 
     return json.loads(said)["result"]
 
 
-def _drop_to_nobody() -> None:
+def drop_to_nobody() -> None:
     """Become an ordinary user who can reach the interpreter and this checkout all the same."""
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
@@ -144,7 +144,7 @@ def _drop_to_nobody() -> None:
 def main(request: dict[str, Any]) -> None:
     """Make one sandbox as the zygote and the supervisor do, run the function, report."""
     if request.pop("as_nobody", False):
-        _drop_to_nobody()
+        drop_to_nobody()
         os.execv(sys.executable, [*sys.orig_argv[:-1], json.dumps(request)])
     namespaces.enter_user_namespace_if_needed()
     if request.get("outside"):

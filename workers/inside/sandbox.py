@@ -8,6 +8,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -224,7 +225,8 @@ class _Inner:
         while True:
             ended, status = os.waitpid(-1, 0)
             if ended == pid:
-                os.write(self.report, str(status).encode())
+                with suppress(BrokenPipeError):  # the supervisor died, and this dies with it
+                    os.write(self.report, str(status).encode())
                 return 0
 
     def _runner(self, limits: Mapping[str, float]) -> NoReturn:
