@@ -122,7 +122,8 @@ def _row(outcome: Outcome, title: str, score: float, of: float, style: str = "")
     table.add_column(width=_WORD_WIDTH, no_wrap=True)
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True)
-    earned = f"{points(score)} of {points(of)}" if of else ""
+    given = "–" if outcome is Outcome.PENDING and not score else points(score)
+    earned = f"{given} of {points(of)}" if of else ""
     table.add_row(Text(word, colour), Text(title, style), Text(earned, style))
     return table
 

@@ -69,8 +69,10 @@ def json_schema() -> dict[str, object]:
 
 
 def _folder(name: str, root: Path) -> Path:
-    if "/" not in name and name not in (".", ".."):
-        folder = root / "rubrics" / name
+    if "/" not in name.rstrip("/") and name not in (".", ".."):
+        folder = root / "rubrics" / name.rstrip("/")
+        if not folder.is_dir() and Path(name, "rubric.yaml").is_file():
+            folder = Path(name)  # a bundle of this folder, named without a path
         if not folder.is_dir():
             raise BadBundle(f"there is no assignment {one_line(name, 80)}{_near(name, root)}")
     else:
@@ -91,7 +93,7 @@ def _near(name: str, root: Path) -> str:
     if near:
         return f"; did you mean {near[0]}?"
     listed = ", ".join(known[:10])
-    return f" in {_shown(root / 'rubrics')}" + (f"; there are {listed}" if known else "")
+    return f" in {_shown(root / 'rubrics')}" + (f"; known: {listed}" if known else "")
 
 
 def _shown(path: Path) -> str:
@@ -229,7 +231,10 @@ def _reference(path: Path) -> str:
         source = path.read_text("utf-8")
         ast.parse(source)
     except OSError as error:
-        raise BadBundle(f"the reference {_shown(path)} cannot be read: {error.strerror}") from None
+        raise BadBundle(
+            f"the reference {_shown(path)} cannot be read: {error.strerror} (the bundle in "
+            "rubrics/NAME has its reference in reference/NAME/solution.py beside rubrics)"
+        ) from None
     except UnicodeDecodeError:
         raise BadBundle(f"the reference {_shown(path)} is not UTF-8") from None
     except SyntaxError as error:

@@ -248,7 +248,7 @@ def test_an_unknown_assignment_is_answered_with_the_nearest(root: Path) -> None:
     bundle_folder(root, RUBRIC)
     with pytest.raises(BadBundle, match="did you mean two-layers"):
         load_bundle("two-layer", root)
-    with pytest.raises(BadBundle, match="there are two-layers"):
+    with pytest.raises(BadBundle, match="known: two-layers"):
         load_bundle("something", root)
     with pytest.raises(BadBundle, match="no folder"):
         load_bundle("./something", root)

@@ -37,7 +37,8 @@ def grade_folder(order: Order) -> bool:
     """Grade every submission below a folder; False where one failed for a reason of ours.
 
     A file that is no submission is a row with its error, and the others go on. Raises BadInput
-    for a folder without any, and SandboxUnavailable where not even the first gets a sandbox.
+    for a folder without any, in the end also where no file was one, and SandboxUnavailable where
+    not even the first gets a sandbox.
     """
     names = submissions_in(order.path, leave_out=order.out)
     if not names:
@@ -54,6 +55,8 @@ def grade_folder(order: Order) -> bool:
                 click.echo(row.line)
     if not order.as_json:
         _print_scores(rows, Console(highlight=False))
+    if all(row.status == NOT_A_SUBMISSION for row in rows):
+        raise BadInput(f"none of the {len(rows)} files in {order.path} is a submission")
     return not any(row.failure for row in rows)
 
 

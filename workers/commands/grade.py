@@ -78,7 +78,7 @@ def grade_file(order: Order) -> bool:
     from workers.zygote import Zygote
 
     submission = read_submission(order.path)
-    names = [cell.name for cell in submission.cells if cell.kind == "code"]
+    count = sum(cell.kind == "code" for cell in submission.cells)
     progress = Console(stderr=True, quiet=order.quiet or not Console(stderr=True).is_terminal)
     with ExitStack() as stack:
         table = stack.enter_context(ScoreTable.opened(order.table, order.bundle))
@@ -93,7 +93,7 @@ def grade_file(order: Order) -> bool:
                 order.bundle,
                 one,
                 seed=order.seed,
-                on_cell=lambda cell: status.update(f"{names[cell]} of {len(names)}"),
+                on_cell=lambda cell: status.update(f"code cell {cell + 1} of {count}"),
             ),
             submission,
         )

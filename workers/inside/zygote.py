@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
@@ -119,4 +120,5 @@ class _Zygote:
 
 
 def _say(message: dict[str, object]) -> None:
-    os.write(1, json.dumps(message).encode() + b"\n")
+    with suppress(BrokenPipeError):  # whoever started it is gone, and standard input tells so
+        os.write(1, json.dumps(message).encode() + b"\n")
