@@ -10,18 +10,18 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from grader.domain.evidence import Answer, AnswerStatus
 from grader.domain.questions import Probe
-from grader.domain.rubric import Bundle, Limits
+from grader.domain.rubric import Bundle
 from grader.errors import InternalError
 from workers.sandbox.session import Program
 
 if TYPE_CHECKING:
     from workers.zygote import Zygote
 
-_LIMITS = Limits(wall_s=60, cell_s=60, cpu_s=3600)
 _SEED = 0
 _ATTEMPTS = 500  # after so many a fresh one takes over, well below the limits
 
@@ -31,7 +31,8 @@ class Reference:
 
     def __init__(self, zygote: Zygote, bundle: Bundle) -> None:
         self.attempts = 0
-        self._session = zygote.open(_LIMITS, files=bundle.files, seed=_SEED, trusted=True)
+        limits = replace(bundle.rubric.limits, wall_s=3600, cpu_s=7200)  # of all its attempts
+        self._session = zygote.open(limits, files=bundle.files, seed=_SEED, trusted=True)
         stopped = self._session.run(Program((bundle.reference,), ("solution.py",)))
         failed = [out.error for out in self._session.outputs.values() if out.error]
         if stopped is None or failed:
@@ -49,6 +50,10 @@ class Reference:
                 )
         return answers
 
+    def alive(self) -> bool:
+        """Whether it still answers; it may have died while it waited."""
+        return self._session.is_open()
+
     def close(self) -> None:
         """Kill its sandbox."""
         self._session.sock.close()
@@ -61,6 +66,7 @@ class References:
         self._zygote = zygote
         self._idle: dict[str, list[Reference]] = {}
         self._lock = threading.Lock()
+        self._closed = False
 
     @contextmanager
     def lend(self, bundle: Bundle) -> Iterator[Reference]:
@@ -68,7 +74,7 @@ class References:
         with self._lock:
             waiting = self._idle.setdefault(bundle.version, [])
             reference = waiting.pop() if waiting else None
-        if reference is None:
+        if reference is None or not reference.alive():
             reference = Reference(self._zygote, bundle)
         try:
             yield reference
@@ -80,7 +86,10 @@ class References:
             reference.close()
             return
         with self._lock:
-            self._idle[bundle.version].append(reference)
+            if not self._closed:
+                waiting.append(reference)
+                return
+        reference.close()
 
     def close(self) -> None:
         """Kill all that wait."""
@@ -89,3 +98,4 @@ class References:
                 for reference in references:
                     reference.close()
             self._idle.clear()
+            self._closed = True

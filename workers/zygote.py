@@ -180,6 +180,7 @@ def _environment(folder: Path) -> dict[str, str]:
         "TZ": "UTC",
         "PYTHONHASHSEED": "0",  # replays come out the same
         "OMP_NUM_THREADS": "1",
+        "OMP_THREAD_LIMIT": "1",  # whatever code asks for: no pool of threads survives a fork
         "MKL_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",

@@ -105,12 +105,15 @@ def called(
     limit_s: float,
     *,
     repeat: int = 1,
+    watch: bool = False,
 ) -> Asking[list[Call] | Failure]:
     """Call a function of the submission; where it raises, in the precision of its own data.
 
     Who has gone over to float64 mixes the two when given float32, and that is not the exercise.
     """
-    answer = yield from ask_student(call_probe(function, cases, limit_s, repeat=repeat))
+    answer = yield from ask_student(
+        call_probe(function, cases, limit_s, repeat=repeat, watch=watch)
+    )
     found = calls(answer, function, len(cases), limit_s)
     if isinstance(found, Failure) or not any(isinstance(one.values[0], Raised) for one in found):
         return found
@@ -122,7 +125,7 @@ def called(
     if not any(isinstance(value, Tensor) and value.dtype == "float64" for value in held):
         return found
     wide = [({name: widened(one) for name, one in bound.items()}, args) for bound, args in cases]
-    answer = yield from ask_student(call_probe(function, wide, limit_s, repeat=repeat))
+    answer = yield from ask_student(call_probe(function, wide, limit_s, repeat=repeat, watch=watch))
     return calls(answer, function, len(cases), limit_s)
 
 

@@ -58,9 +58,12 @@ def judge(spec: GradientSpec, context: Context) -> Judging:
 
     def at_look(look: Look) -> Asking[Verdict]:
         # Called twice: a right function gives the same again.
-        found = yield from called(spec.function, asked, spec.limit_s, repeat=2)
+        found = yield from called(spec.function, asked, spec.limit_s, repeat=2, watch=spec.by_hand)
         if isinstance(found, Failure):
             return failed(spec, found)
+        if spec.by_hand and any(call.autograd for call in found):
+            message = f"{spec.function}() uses autograd: it was seen at work while it ran."
+            return failed(spec, Failure(message, NearMiss("forbidden", variant="autograd")))
         seen = []
         for inputs, want, call in zip(drawn, expected, found, strict=True):
             one = _seen(spec, context, inputs, want, call)

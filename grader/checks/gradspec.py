@@ -23,7 +23,9 @@ class GradientSpec(CheckSpec):
 
     As a tuple or list in that order, a dict by name, or one tensor. Points are split evenly, or
     by `weights`. `shape: squeeze` lets a gradient's dimensions of 1 be missing or added.
-    `near_misses` names mistakes by functions of the reference that return gradients alike.
+    `near_misses` names mistakes by functions of the reference that return gradients alike. With
+    `by_hand`, the calls that are judged are watched for autograd as well: a `source` check sees
+    the code, and the function at one moment.
     """
 
     kind: Literal["gradient"] = "gradient"
@@ -37,6 +39,7 @@ class GradientSpec(CheckSpec):
     shape: Literal["squeeze", "exact"] = "squeeze"
     tolerance: float | None = None  # relative; None: by dtype
     may_change_inputs: bool = False
+    by_hand: bool = False  # calling autograd earns nothing
     follow: Follow | None = None
     near_misses: Mapping[str, Variant] = field(default_factory=dict)
 

@@ -111,6 +111,12 @@ class _Record:
     runs: list[_Run] = field(default_factory=list)
     reruns: list[_Run] = field(default_factory=list)
     trained_at: int | None = None  # the best cell that trained
+    broken: bool = False  # a re-run ended as running the cells the first time did not
+
+    def until(self, counted: _Run | None) -> int:
+        """The last cell that a re-run repeats: where the model was trained, or what counts."""
+        cells = [self.trained_at, counted.cell if counted and counted.seed is None else None]
+        return max((cell for cell in cells if cell is not None), default=-1)
 
     def best(self, enough: float) -> _Run | None:
         """The run that counts: the one as written if its loss is below `enough`, else the best."""
@@ -143,7 +149,7 @@ def judge(spec: TrainingSpec, context: Context) -> Judging:
         earned = spec.fraction(best.measured.loss) if best else 0.0
         if look.last and look.alive and earned < 1:
             yield from _again(spec, context, measuring, record, tries=spec.seeds)
-        elif earned and look.alive and may_be_copied(context.code, record.trained_at):
+        elif earned and look.alive and may_be_copied(context.code, record.until(best)):
             yield from _again(spec, context, measuring, record, tries=1)
         return _copied(spec, record) or _verdict(spec, context, record)
 
@@ -216,7 +222,8 @@ def _copied(spec: TrainingSpec, record: _Record) -> Verdict | None:
     if best is None or not spec.fraction(best.measured.loss) or not best.measured.weights:
         return None
     others = (run for run in record.reruns if run is not best)
-    if all(run.measured.weights != best.measured.weights for run in others):
+    differ = all(run.measured.weights != best.measured.weights for run in others)
+    if differ and not (record.broken and best.seed is None):
         return None
     message = f"The weights of {spec.model} do not come from the training: every seed ends in them."
     return failed(spec, Failure(message, NearMiss("not-trained"), _detail(record, None)))
@@ -227,17 +234,19 @@ def _again(
 ) -> Asking[None]:
     """Run the training cells again, each time from the state before them, until one passes."""
     spent = 0.0
+    until = record.until(record.best(spec.full))
     for _ in range(tries):
         if spent >= spec.budget_s or record.trained_at is None:
             return
         seed = int(context.rng.integers(1, 1 << 31))
-        rerun = Rerun(seed, record.trained_at, measuring.probe(), spec.rerun_limit_s)
+        rerun = Rerun(seed, until, measuring.probe(), spec.rerun_limit_s)
         answer = yield from ask_student(rerun)
         spent += _cost(spec, answer)
         measured = yield from measuring.measured(answer, spec.rerun_limit_s)
         if isinstance(measured, Failure):
             measured = Measured(math.nan)
-        record.reruns.append(_Run(record.trained_at, measured, seed))
+        record.broken |= answer.status in (AnswerStatus.DIED, AnswerStatus.MALFORMED)
+        record.reruns.append(_Run(until, measured, seed))
         if spec.fraction(measured.loss) == 1:
             return
 

@@ -85,9 +85,12 @@ def in_fork(
     """
     former = _getsignal(signal.SIGCHLD)
     _signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the child's status away
-    reader, writer = _pipe_above_streams()
     deadline = _monotonic() + limit_s
-    child = fork()
+    try:
+        reader, writer = _pipe_above_streams()
+        child = fork()
+    except OSError as error:  # the student's code left no descriptor or no process to have
+        return Outcome("died", detail=str(error)[:_DETAIL])
     if child == 0:
         _close(reader)
         _compute_and_exit(compute, writer, alone)

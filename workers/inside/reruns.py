@@ -7,6 +7,7 @@ keeper; the keeper itself runs nothing and ends when the runner does.
 from __future__ import annotations
 
 import os
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any, NoReturn
@@ -19,6 +20,9 @@ _GRACE_S = 1.0  # beyond the limit that the keeper itself enforces
 
 _exit, _setsid = os._exit, os.setsid
 _socketpair = socket.socketpair
+
+_signal = signal.signal
+_HANDLED = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 
 Repeat = Callable[[dict[str, Any]], bytes]
 
@@ -44,6 +48,7 @@ class Keeper:
             answer: Any = wire.loads(body)
             return Outcome(**answer)
         except (OSError, Closed, FrameError, wire.WireError, TypeError):
+            self._sock.close()  # a late answer must not be taken for the next one's
             return Outcome("died", detail="the state before the training cells was lost")
 
 
@@ -58,6 +63,8 @@ def _keep(sock: socket.socket, repeat: Repeat, limit_bytes: int) -> NoReturn:
     try:
         _setsid()
         calm_down()
+        for number in _HANDLED:
+            _signal(number, signal.SIG_DFL)  # nothing of the student's runs in the keeper itself
         while True:
             _, body = receive(sock)
             request: Any = wire.loads(body)

@@ -179,8 +179,10 @@ class _Runner:
             yield
             return
         _signal_all(signal.SIGSTOP)
-        yield
-        _signal_all(signal.SIGCONT)
+        try:
+            yield
+        finally:
+            _signal_all(signal.SIGCONT)
 
     def _has_company(self) -> bool:
         """Whether the sandbox holds more processes than init, this one and the keeper."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
+import time
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -158,10 +160,8 @@ class Workshop:
 
     def _said(self, report: int) -> list[str]:
         """The layers that init put in place."""
-        try:
-            said = json.loads(os.read(report, 65536) or b"{}")
-        except ValueError:
-            said = {}
+        line = _first_line(report)
+        said = json.loads(line) if line.endswith(b"\n") else {}
         if "failed" in said:
             raise LayerError(*said["failed"])
         if "layers" not in said:
@@ -214,9 +214,9 @@ class _Inner:
         except (LayerError, OSError) as error:
             layer = getattr(error, "layer", layers.WORKDIR)
             detail = getattr(error, "detail", str(error))
-            os.write(self.report, json.dumps({"failed": [layer, detail]}).encode())
+            os.write(self.report, json.dumps({"failed": [layer, detail]}).encode() + b"\n")
             return 1
-        os.write(self.report, json.dumps({"layers": held}).encode())
+        os.write(self.report, json.dumps({"layers": held}).encode() + b"\n")
         pid = os.fork()
         if pid == 0:
             self._runner(limits)
@@ -256,6 +256,19 @@ class _Inner:
             traceback.print_exc()
         finally:
             os._exit(code)
+
+
+def _first_line(fd: int) -> bytes:
+    """Up to the first line's end and no further; cut short where it does not come in time."""
+    line = b""
+    deadline = time.monotonic() + _OPEN_S
+    while not line.endswith(b"\n"):
+        ready, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
+        piece = os.read(fd, 1) if ready else b""
+        if not piece:
+            break
+        line += piece
+    return line
 
 
 def _make_null(target: int) -> None:

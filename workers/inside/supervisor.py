@@ -24,6 +24,7 @@ from .meter import Usage
 from .sandbox import Sandbox, SandboxError, SandboxMaker
 
 _GRACE_S = 2.0  # beyond a probe's own limit, which the runner enforces
+_ANSWERING = 6  # probes and re-runs together may take this many times as long as the cells
 _POLL_S = 0.1  # how often limits are looked at while the kernel does not enforce them for us
 _LAST_WORD_S = 1.0  # from the end of the runner's socket to init's word on how it ended
 _OPEN_S = 20.0
@@ -53,6 +54,7 @@ class _Clock:
 
     budget_s: float
     used_s: float = 0.0
+    answering_s: float = 0.0
     started: float | None = None
     deadline: float | None = None
     in_cells: bool = False
@@ -60,12 +62,16 @@ class _Clock:
     def start(self, kind: Kind, allowance_s: float) -> None:
         now = time.monotonic()
         self.in_cells = kind in (Kind.RUN, Kind.RESUME)
-        left = self.budget_s - self.used_s if self.in_cells else allowance_s + _GRACE_S
+        left = self.budget_s - self.used_s
+        if not self.in_cells:
+            left = min(allowance_s + _GRACE_S, _ANSWERING * self.budget_s - self.answering_s)
         self.started, self.deadline = now, now + left
 
     def stop(self) -> None:
-        if self.started is not None and self.in_cells:
-            self.used_s += time.monotonic() - self.started
+        if self.started is not None:
+            took = time.monotonic() - self.started
+            self.used_s += took * self.in_cells
+            self.answering_s += took * (not self.in_cells)
         self.started = self.deadline = None
 
 
@@ -99,6 +105,8 @@ class Supervisor:
     _end: _End | None = None
     _at_end: bool = False  # the runner said that all cells have run
     _closing: bool = False
+    _cells: int = 0
+    _progress: dict[Kind, int] = field(default_factory=dict)  # the last cell that each kind told of
     _due: Kind | None = None  # the reply that the runner owes
     _channel_gone: bool = False  # the runner closed its socket, by ending or on purpose
     _event_bytes: int = 0  # what the runner sent without having been asked
@@ -209,6 +217,8 @@ class Supervisor:
         if kind not in _REPLY_TO:
             raise FrameError(f"the worker sent {kind.name}")
         self._due = _REPLY_TO[kind]
+        if kind is Kind.RUN:
+            self._cells = _cell_count(body)
         self._clock.start(kind, _allowance_s(kind, body))
         self._to_runner += _reframed(kind, body)
 
@@ -252,14 +262,24 @@ class Supervisor:
             self._event_bytes += len(body)
             if self._event_bytes > self._event_limit:
                 raise FrameError("more output than the runner keeps")
-        if kind in (Kind.CELL_STARTED, Kind.STOPPED):
-            said = wire.loads(body)
-            cell = said.get("cell") if isinstance(said, dict) else None
-            if isinstance(said, dict) and said.get("why") == "end":
-                self._at_end = True
-            if isinstance(cell, int) and 0 <= cell < 100_000:
-                self._streams.cell = cell
+        if kind is not Kind.ANSWERS:
+            self._take_progress(kind, wire.loads(body))
         self._to_worker += _reframed(kind, body)
+
+    def _take_progress(self, kind: Kind, said: object) -> None:
+        """Cells start, finish and are stopped after in their order, each at most once."""
+        cell = said.get("cell") if isinstance(said, dict) else None
+        if not isinstance(said, dict) or type(cell) is not int or not cell < self._cells:
+            raise FrameError("progress of a cell that there is not")
+        if kind is Kind.STOPPED and said.get("why") == "end":
+            if self._at_end:
+                raise FrameError("a second end")
+            self._at_end = True
+        elif cell <= self._progress.get(kind, -1):
+            raise FrameError("progress that was told before")
+        self._progress[kind] = cell
+        if kind is Kind.CELL_STARTED:
+            self._streams.cell = cell
 
     def _stream_ready(self, fd: int, name: str, poll: select.poll) -> None:
         try:
@@ -364,6 +384,14 @@ def _recv(sock: socket.socket) -> bytes | None:
 
 def _reframed(kind: Kind, body: bytes) -> bytes:
     return (len(body) + 1).to_bytes(4, "little") + bytes([kind]) + body
+
+
+def _cell_count(body: bytes) -> int:
+    request = wire.loads(body)
+    assert isinstance(request, dict)
+    cells = request["cells"]
+    assert isinstance(cells, list)
+    return len(cells)
 
 
 def _allowance_s(kind: Kind, body: bytes) -> float:

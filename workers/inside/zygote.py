@@ -78,13 +78,22 @@ class _Zygote:
             if sys.stdin.fileno() in ready and not os.read(sys.stdin.fileno(), 4096):
                 break
             if self._listener.fileno() in ready:
-                conn, _ = self._listener.accept()
-                self._supervise(conn, (wake, woken))
-                conn.close()
+                self._accept((wake, woken))
         for pid in self._supervisors:
             os.kill(pid, signal.SIGKILL)
         while self._supervisors:
             self._reap(block=True)
+
+    def _accept(self, close: tuple[int, int]) -> None:
+        try:
+            conn, _ = self._listener.accept()
+        except OSError:
+            return  # it went away again, or there is no descriptor left for it
+        with conn:
+            try:
+                self._supervise(conn, close)
+            except OSError:
+                traceback.print_exc()  # no process to be had: this one connection is closed
 
     def _supervise(self, conn: socket.socket, close: tuple[int, int]) -> None:
         from .supervisor import Supervisor

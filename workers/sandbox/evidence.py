@@ -106,6 +106,8 @@ def _plain(value: object) -> Value:
 
 def _tensor(entry: Mapping[str, object]) -> Tensor:
     shape = tuple(_size(dim) for dim in _list(entry, "shape"))
+    if len(shape) > wire.MAX_RANK or any(dim >= 1 << 62 for dim in shape):
+        raise Malformed("a shape that no tensor has")
     dtype = _text(entry, "dtype")[:60]
     data = entry.get("data")
     if data is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import select
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -73,7 +74,7 @@ class Session:
     outputs: dict[int, CellOutput] = field(default_factory=dict)
     cells_run: int = 0
     _on_cell: CellStarted | None = None
-    _streams: dict[int, list[Mapping[str, object]]] = field(default_factory=dict)
+    _streams: dict[tuple[int, str], list[str]] = field(default_factory=dict)
 
     @classmethod
     def open(
@@ -156,6 +157,11 @@ class Session:
         limit = request.limit_s + request.probe.limit_s
         return self._answers(Kind.RERUN, body, limit, 1)[0]
 
+    def is_open(self) -> bool:
+        """Whether the supervisor is there and has said nothing unasked, such as an ending."""
+        ready, _, _ = select.select([self.sock], [], [], 0)
+        return self.ending is None and not ready
+
     def close(self) -> Ending:
         """End the sandbox, if it has not ended by itself, and say how it went."""
         try:
@@ -232,21 +238,16 @@ class Session:
             self.cells_run += cell not in self.outputs
             self.outputs[cell] = _cell_output(cell, event)
         elif kind is Kind.STREAM:
-            self._streams.setdefault(cell, []).append(
-                {
-                    "output_type": "stream",
-                    "name": "stderr" if event.get("name") == "stderr" else "stdout",
-                    "text": str(event.get("text")),
-                }
-            )
+            name = "stderr" if event.get("name") == "stderr" else "stdout"
+            self._streams.setdefault((cell, name), []).append(str(event.get("text")))
 
     def cell_outputs(self) -> tuple[CellOutput, ...]:
         """What each code cell wrote, low-level streams included, in the order of the cells."""
-        every = {**{cell: CellOutput(index=cell) for cell in self._streams}, **self.outputs}
-        return tuple(
-            dataclasses.replace(out, outputs=(*out.outputs, *self._streams.get(cell, ())))
-            for cell, out in sorted(every.items())
-        )
+        every = {**{cell: CellOutput(index=cell) for cell, _ in self._streams}, **self.outputs}
+        for (cell, name), texts in self._streams.items():
+            low = {"output_type": "stream", "name": name, "text": "".join(texts)}
+            every[cell] = dataclasses.replace(every[cell], outputs=(*every[cell].outputs, low))
+        return tuple(out for _, out in sorted(every.items()))
 
     def _why_not_opened(self, kind: Kind, body: bytes) -> str:
         if kind is Kind.ENDED:
