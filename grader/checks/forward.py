@@ -30,6 +30,7 @@ from grader.checks.looks import (
     ask,
     ask_reference,
     at_each_look,
+    wherever_defined,
 )
 from grader.checks.nearmiss import Case, Explanation, named
 from grader.checks.reading import array, shown
@@ -68,11 +69,7 @@ class ForwardSpec(CheckSpec):
 
 def places(spec: ForwardSpec) -> tuple[Place, ...]:
     """Where to look by default: every state in which the function may be as it was meant."""
-    return (
-        Place(first_definition=spec.function),
-        Place(last_definition=spec.function),
-        Place(end=True),
-    )
+    return wherever_defined(spec.function)
 
 
 def judge(spec: ForwardSpec, context: Context) -> Judging:

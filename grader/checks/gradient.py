@@ -33,6 +33,7 @@ from grader.checks.looks import (
     ask_reference,
     at_each_look,
     sound,
+    wherever_defined,
 )
 from grader.checks.reading import BadEvidence, array, described, listing, mapping, shown
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
@@ -43,11 +44,7 @@ from grader.domain.rubric import Place
 
 def places(spec: GradientSpec) -> tuple[Place, ...]:
     """Where to look by default: every state in which the function may be as it was meant."""
-    return (
-        Place(first_definition=spec.function),
-        Place(last_definition=spec.function),
-        Place(end=True),
-    )
+    return wherever_defined(spec.function)
 
 
 def judge(spec: GradientSpec, context: Context) -> Judging:

@@ -21,7 +21,7 @@ from grader.domain.questions import (
     Step,
     Verdict,
 )
-from grader.domain.rubric import CheckSpec
+from grader.domain.rubric import CheckSpec, Place
 
 Received = Replies | Look | None
 Returned = TypeVar("Returned")
@@ -54,6 +54,11 @@ def guarded(judge: Judge) -> Judge:
             )
 
     return judged
+
+
+def wherever_defined(name: str) -> tuple[Place, ...]:
+    """Where to look for a function or class: every state in which it may be as it was meant."""
+    return Place(first_definition=name), Place(last_definition=name), Place(end=True)
 
 
 def at_each_look(spec: CheckSpec, context: Context, judge: AtLook) -> Asking[Verdict]:

@@ -23,6 +23,7 @@ from grader.checks.looks import (
     ask_student,
     at_each_look,
     sound,
+    wherever_defined,
 )
 from grader.checks.modules import (
     Module,
@@ -74,11 +75,7 @@ class ModuleSpec(CheckSpec):
 
 def places(spec: ModuleSpec) -> tuple[Place, ...]:
     """Where to look by default: every state in which the class may be as it was meant."""
-    return (
-        Place(first_definition=spec.name),
-        Place(last_definition=spec.name),
-        Place(end=True),
-    )
+    return wherever_defined(spec.name)
 
 
 @dataclass(frozen=True)
