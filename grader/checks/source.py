@@ -28,9 +28,10 @@ _SHOWN = 5
 class SourceSpec(CheckSpec):
     """`function`, with what it reaches in the notebook, uses no `forbid` and every `require`.
 
-    Where autograd is one of them, the function is watched in a call for each of `cases` too.
-    Worth no points, it is a gate for checks that depend on it, and is open where there is no such
-    function: they say so themselves.
+    Where autograd is one of them, the function is watched in a call for each of `cases` too; with
+    `cases: []` it is only read, which will do before a `gradient` check that watches for itself
+    (`by_hand`). Worth no points, it is a gate for checks that depend on it, and is open where there
+    is no such function: they say so themselves.
     """
 
     kind: Literal["source"] = "source"
@@ -42,7 +43,8 @@ class SourceSpec(CheckSpec):
     cases: tuple[Mapping[str, int], ...] = ({},)
 
     def __post_init__(self) -> None:
-        check_sizes(self.inputs.values(), self.cases)
+        if self.cases:
+            check_sizes(self.inputs.values(), self.cases)
         check_names(self.inputs, self.args, "args")
         if not self.forbid and not self.require:
             raise ValueError("forbid or require must name a capability")
@@ -52,7 +54,7 @@ class SourceSpec(CheckSpec):
     @property
     def watched(self) -> bool:
         """Whether the function has to be run."""
-        return "autograd" in (*self.forbid, *self.require)
+        return bool(self.cases) and "autograd" in (*self.forbid, *self.require)
 
 
 def places(spec: SourceSpec) -> tuple[Place, ...]:
@@ -71,6 +73,8 @@ def judge(spec: SourceSpec, context: Context) -> Judging:
             if found := uses(capability, seen):
                 return failed(spec, _forbidden(spec, context, capability, found))
         count = yield from _watched(spec, probe, len(drawn))
+        if not spec.watched and not seen.found:
+            count = missing(spec.function)
         if isinstance(count, Failure):
             absent = count.near_miss is not None and count.near_miss.cause == "missing"
             if absent and look.last and look.alive and not spec.points:
@@ -95,8 +99,6 @@ def _judged(spec: SourceSpec, context: Context, seen: Seen, count: int) -> Verdi
     if count and "autograd" in spec.forbid:
         message = f"{spec.function}() uses autograd: it was seen at work while the function ran."
         return failed(spec, Failure(message, NearMiss("forbidden", variant="autograd"), detail))
-    if not seen.found and not spec.watched:
-        return failed(spec, missing(spec.function))
     for capability in spec.require:
         at_work = capability == "autograd" and count
         if not at_work and not uses(capability, seen) and not undecided(capability, seen):

@@ -41,10 +41,11 @@ def main() -> NoReturn:
 def _warmed(config: dict[str, object]) -> _Zygote:
     import torch
 
-    from . import namespaces, runner, shell, warm  # noqa: F401 - the runner is for the forks
+    from . import compiler, namespaces, runner, shell, warm  # noqa: F401 - the runner is for the forks
     from .sandbox import Workshop
 
     torch.set_num_threads(1)
+    compiler.stand_in()
     warm.load(config["preload"])  # type: ignore[arg-type]
     warm.load_lazy_parts()
     prepared = shell.prepare()
