@@ -62,8 +62,6 @@ class Zygote:
         """Start the zygote and wait until it is warm; raise SandboxUnavailable if it is not."""
         self._folder = Path(tempfile.mkdtemp(prefix="chainrule-"))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        listener.bind(str(self._address))
-        listener.listen(128)
         config = {
             "listener": listener.fileno(),
             "preload": list(self.runtime.preload),
@@ -71,6 +69,8 @@ class Zygote:
         }
         python = self.runtime.python or sys.executable
         try:
+            listener.bind(str(self._address))
+            listener.listen(128)
             self._process = subprocess.Popen(
                 [python, "-s", "-P", "-B", "-c", _BOOT, str(_INSIDE.parent), json.dumps(config)],
                 stdin=subprocess.PIPE,  # its end tells the zygote that this process is gone
@@ -138,7 +138,6 @@ class Zygote:
     def _await_ready(self) -> None:
         assert self._process is not None
         assert self._process.stdout is not None
-        os.set_blocking(self._process.stdout.fileno(), True)
         deadline = time.monotonic() + _START_S
         line = _line_before(self._process.stdout.fileno(), deadline)
         try:

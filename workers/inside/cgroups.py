@@ -37,7 +37,6 @@ class Usage(NamedTuple):
     cpu_s: float | None
     peak_memory_bytes: int | None
     oom_kills: int  # processes that the kernel killed for memory
-    pids_refused: int  # forks that it refused
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ class Group:
     def usage(self) -> Usage:
         """What has been used so far."""
         cpu_s = peak = None
-        oom_kills = refused = 0
+        oom_kills = 0
         for one, folder in self.folders.items():
             old = self.version[one] == 1
             if one == "cpuacct":
@@ -155,9 +154,7 @@ class Group:
                 current = _number(f"{folder}/memory.current", 0)
                 peak = _number(f"{folder}/memory.peak", current)  # Linux 5.19
                 oom_kills = _named(f"{folder}/memory.events", "oom_kill")
-            elif one == "pids":
-                refused = _named(f"{folder}/pids.events", "max")
-        return Usage(cpu_s, peak, oom_kills, refused)
+        return Usage(cpu_s, peak, oom_kills)
 
     def kill(self) -> None:
         """Kill every process of the group, until none is left; raises LayerError if one stays."""

@@ -44,7 +44,11 @@ class Closed(Exception):
 
 def pack(kind: Kind, body: object) -> bytes:
     """A frame with `body` encoded as a wire value."""
-    encoded = wire.dumps(body, MAX_FRAME - 1)
+    return framed(kind, wire.dumps(body, MAX_FRAME - 1))
+
+
+def framed(kind: Kind, encoded: bytes) -> bytes:
+    """A frame whose body is encoded already."""
     return _HEAD.pack(len(encoded) + 1, kind) + encoded
 
 

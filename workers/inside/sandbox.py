@@ -21,7 +21,7 @@ from .meter import Meter, Usage
 from .root import Layout, Root
 from .shell import Shell
 
-_OPEN_S = 20.0
+OPEN_S = 20.0  # wall seconds for each step of making a sandbox
 
 
 class SandboxError(Exception):
@@ -170,7 +170,7 @@ class Workshop:
 
     def _said_by_runner(self, sock: socket.socket) -> list[str]:
         """The layers that the runner put in place; no student code has run yet."""
-        sock.settimeout(_OPEN_S)
+        sock.settimeout(OPEN_S)
         try:
             _, body = receive(sock)
         except (OSError, Closed, FrameError) as error:
@@ -261,7 +261,7 @@ class _Inner:
 def _first_line(fd: int) -> bytes:
     """Up to the first line's end and no further; cut short where it does not come in time."""
     line = b""
-    deadline = time.monotonic() + _OPEN_S
+    deadline = time.monotonic() + OPEN_S
     while not line.endswith(b"\n"):
         ready, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
         piece = os.read(fd, 1) if ready else b""

@@ -19,15 +19,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from . import runner, wire
-from .frames import Closed, FrameError, Framer, Kind, pack, receive
+from .frames import Closed, FrameError, Framer, Kind, framed, pack, receive
 from .meter import Usage
-from .sandbox import Sandbox, SandboxError, SandboxMaker
+from .sandbox import OPEN_S, Sandbox, SandboxError, SandboxMaker
 
 _GRACE_S = 2.0  # beyond a probe's own limit, which the runner enforces
 _ANSWERING = 6  # probes and re-runs together may take this many times as long as the cells
 _POLL_S = 0.1  # how often limits are looked at while the kernel does not enforce them for us
 _LAST_WORD_S = 1.0  # from the end of the runner's socket to init's word on how it ended
-_OPEN_S = 20.0
 _CHUNK = 1 << 16
 _BACKLOG = 32 << 20  # bytes that may wait for a slow worker before the runner is not read
 
@@ -136,7 +135,7 @@ class Supervisor:
         self._report(self._sandbox, started)
 
     def _open(self) -> dict[str, object] | None:
-        self.conn.settimeout(_OPEN_S)
+        self.conn.settimeout(OPEN_S)
         kind, body = receive(self.conn)
         request = wire.loads(body)
         if kind is not Kind.OPEN or not isinstance(request, dict):
@@ -220,7 +219,7 @@ class Supervisor:
         if kind is Kind.RUN:
             self._cells = _cell_count(body)
         self._clock.start(kind, _allowance_s(kind, body))
-        self._to_runner += _reframed(kind, body)
+        self._to_runner += framed(kind, body)
 
     def _runner_ready(
         self, event: int, sandbox: Sandbox, framer: Framer, poll: select.poll
@@ -264,7 +263,7 @@ class Supervisor:
                 raise FrameError("more output than the runner keeps")
         if kind is not Kind.ANSWERS:
             self._take_progress(kind, wire.loads(body))
-        self._to_worker += _reframed(kind, body)
+        self._to_worker += framed(kind, body)
 
     def _take_progress(self, kind: Kind, said: object) -> None:
         """Cells start, finish and are stopped after in their order, each at most once."""
@@ -367,7 +366,7 @@ class Supervisor:
                 "message": end.message,
             },
         )
-        self.conn.settimeout(_OPEN_S)
+        self.conn.settimeout(OPEN_S)
         with contextlib.suppress(OSError):  # the worker went away: nobody to tell
             self.conn.sendall(bytes(self._to_worker) + ended)
 
@@ -380,10 +379,6 @@ def _recv(sock: socket.socket) -> bytes | None:
         return None
     except OSError:
         return b""
-
-
-def _reframed(kind: Kind, body: bytes) -> bytes:
-    return (len(body) + 1).to_bytes(4, "little") + bytes([kind]) + body
 
 
 def _cell_count(body: bytes) -> int:

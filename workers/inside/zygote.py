@@ -2,9 +2,9 @@
 
 Started by `workers.zygote` under the interpreter that the assignment names, with one argument, a
 JSON object: `listener` (the descriptor of a listening unix socket), `preload` (module names) and
-`folder` (its private scratch folder). It says one JSON line on stdout when it is warm, or why it
-can't be; then every accepted connection is handed to a supervisor. It ends when its standard
-input does. It never starts a thread, runs autograd or touches CUDA.
+`folder` (its private scratch folder, which it removes in the end). It says one JSON line on stdout
+when it is warm, or why it can't be; then every accepted connection is handed to a supervisor. It
+ends when its standard input does. It never starts a thread, runs autograd or touches CUDA.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -35,6 +36,7 @@ def main() -> NoReturn:
         os._exit(1)
     _say({"ready": True})
     zygote.serve()
+    shutil.rmtree(config["folder"], ignore_errors=True)  # also where its worker was killed
     os._exit(0)
 
 
