@@ -1,0 +1,76 @@
+"""Courses, people and what they may do."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from grader.db.models.base import Base, Created, Key, Name, Slug, one_of, refers_to
+
+
+class Role(StrEnum):
+    """What somebody is in one course."""
+
+    STUDENT = "student"
+    TA = "ta"
+    INSTRUCTOR = "instructor"
+
+
+class Course(Base):
+    """A course in one term. `timezone` is an IANA name: its dates are shown in it."""
+
+    __tablename__ = "course"
+
+    id: Mapped[Key]
+    slug: Mapped[Slug] = mapped_column(unique=True)
+    title: Mapped[Name]
+    timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    created_at: Mapped[Created]
+
+
+class Person(Base):
+    """Somebody who signs in or holds a token. Without `password_hash` they come from an LMS."""
+
+    __tablename__ = "person"
+
+    id: Mapped[Key]
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[Name]
+    password_hash: Mapped[str | None] = mapped_column(String(255))
+    is_admin: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[Created]
+
+
+class Enrolment(Base):
+    """Somebody's role in a course. Those of one `team` share submissions and scores."""
+
+    __tablename__ = "enrolment"
+
+    course_id: Mapped[int] = refers_to("course.id", primary_key=True)
+    person_id: Mapped[int] = refers_to("person.id", primary_key=True)
+    role: Mapped[Role] = mapped_column(one_of(Role))
+    team: Mapped[str | None] = mapped_column(String(80))
+    created_at: Mapped[Created]
+
+    __table_args__ = (Index(None, "person_id"), Index(None, "course_id", "role"))
+
+
+class Token(Base):
+    """An API token: only its hash is kept. `scopes` are words separated by spaces."""
+
+    __tablename__ = "token"
+
+    id: Mapped[Key]
+    person_id: Mapped[int] = refers_to("person.id", index=True)
+    name: Mapped[Name]
+    hash: Mapped[str] = mapped_column(String(64))
+    scopes: Mapped[str] = mapped_column(String(400))
+    created_at: Mapped[Created]
+    expires_at: Mapped[datetime]
+    last_used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("hash"),)

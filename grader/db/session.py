@@ -1,0 +1,62 @@
+"""Engines and sessions, set up alike wherever they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.orm import Session, sessionmaker
+
+_BUSY_S = 30  # how long a writer waits for another one on SQLite
+
+
+def engine_for(url: str, *, pool_size: int = 5) -> Engine:
+    """An engine for `url` (sqlite:///... or postgresql+psycopg://...).
+
+    SQLite runs in WAL mode, so that readers and the one writer don't wait for each other, with
+    every commit on the disk before it is confirmed, and with foreign keys held.
+    """
+    if url.startswith("sqlite"):
+        engine = create_engine(url, connect_args={"timeout": _BUSY_S})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return engine
+    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+
+
+def _prepare_sqlite(connection: Any, _: object) -> None:
+    # The driver's own transactions begin late: BEGIN is sent below instead.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # A transaction that reads first and then writes would fail where another one wrote between;
+    # one that says at once that it will write waits its turn.
+    mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+class Database:
+    """Where the rows are. `reading` and `writing` give sessions that end with their block."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._reader = sessionmaker(engine, expire_on_commit=False)
+        immediate = engine.execution_options(sqlite_begin="IMMEDIATE")
+        self._writer = sessionmaker(immediate, expire_on_commit=False)
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session for queries; nothing of it is kept."""
+        with self._reader() as session:
+            yield session
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """One transaction: committed at the end of the block, undone by an exception."""
+        with self._writer.begin() as session:
+            yield session
