@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
@@ -59,7 +60,7 @@ class _Loaded:
         return None if loaded is None else ModuleSpec(name, _Existing(loaded))
 
 
-class _Existing:
+class _Existing(Loader):
     def __init__(self, module: ModuleType) -> None:
         self._module = module
 
