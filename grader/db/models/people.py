@@ -20,7 +20,11 @@ class Role(StrEnum):
 
 
 class Course(Base):
-    """A course in one term. `timezone` is an IANA name: its dates are shown in it."""
+    """A course in one term. `timezone` is an IANA name: its dates are shown in it.
+
+    `served` is the number of the turn in which an attempt of it was last claimed, counted over all
+    courses: the one with the lowest is next.
+    """
 
     __tablename__ = "course"
 
@@ -28,6 +32,7 @@ class Course(Base):
     slug: Mapped[Slug] = mapped_column(unique=True)
     title: Mapped[Name]
     timezone: Mapped[str] = mapped_column(String(64), default="UTC")
+    served: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[Created]
 
 

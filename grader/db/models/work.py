@@ -43,6 +43,11 @@ class Purpose(StrEnum):
     REGRADE = "regrade"
     SHADOW = "shadow"
 
+    @property
+    def rank(self) -> int:
+        """Its place in the order of service, 0 for the first."""
+        return list(Purpose).index(self)
+
 
 class Submission(Base):
     """What was handed in: immutable. `number` counts one person's for one assignment."""
@@ -73,7 +78,8 @@ class Attempt(Base):
     """One judging of one submission against one version.
 
     `seed` is the secret from which inputs are drawn, hexadecimal. `course_id` and `person_id` are
-    those of the submission, for sharing the queue fairly.
+    those of the submission, for sharing the queue fairly; `rank` is the place of the purpose, and
+    `turn` orders the attempts of one course and rank.
     """
 
     __tablename__ = "attempt"
@@ -86,6 +92,8 @@ class Attempt(Base):
     purpose: Mapped[Purpose] = mapped_column(one_of(Purpose))
     queue: Mapped[Queue] = mapped_column(one_of(Queue))
     state: Mapped[AttemptState] = mapped_column(one_of(AttemptState), default=AttemptState.QUEUED)
+    rank: Mapped[int]
+    turn: Mapped[int]
     seed: Mapped[str] = mapped_column(String(16))
     tries: Mapped[int] = mapped_column(default=0)
     fence: Mapped[int] = mapped_column(default=0)
@@ -105,9 +113,11 @@ class Attempt(Base):
         Index(None, "submission_id", "version_id"),
         Index(
             "ix_attempt_waiting",
+            "course_id",
             "queue",
-            "purpose",
-            "created_at",
+            "rank",
+            "turn",
+            "id",
             postgresql_where=text("state = 'queued'"),
             sqlite_where=text("state = 'queued'"),
         ),
