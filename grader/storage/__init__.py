@@ -1,0 +1,1 @@
+"""Blobs by the hash of their content, in a folder."""

@@ -1,0 +1,102 @@
+"""Blobs: what is kept is whole, under its own hash, once; what is refused leaves nothing."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from grader.storage.blobs import BlobMissing, Blobs, TooLarge
+
+CONTENT = b"import torch\n"
+NAME = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> Blobs:
+    return Blobs(tmp_path / "blobs")
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def the_file(folder: Path) -> Path:
+    (path,) = files(folder)
+    return path
+
+
+@given(st.lists(st.binary(max_size=50), max_size=5))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_put_comes_back_under_its_hash(blobs: Blobs, chunks: list[bytes]) -> None:
+    content = b"".join(chunks)
+    stored = blobs.put(chunks)
+    assert (stored.sha256, stored.size) == (hashlib.sha256(content).hexdigest(), len(content))
+    assert blobs.read(stored.sha256) == b"".join(blobs.chunks(stored.sha256)) == content
+
+
+def test_the_same_content_is_kept_once(blobs: Blobs, tmp_path: Path) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        stored = set(pool.map(blobs.put, [[CONTENT]] * 16))
+    assert len(stored) == 1
+    assert the_file(tmp_path).read_bytes() == CONTENT
+
+
+def test_too_much_is_refused_before_the_rest_is_read_and_leaves_nothing(
+    blobs: Blobs, tmp_path: Path
+) -> None:
+    read = []
+
+    def endless() -> Iterator[bytes]:
+        while True:
+            read.append(1)
+            yield b"x" * 100
+
+    with pytest.raises(TooLarge, match="250 bytes"):
+        blobs.put(endless(), at_most=250)
+    assert len(read) == 3
+    assert files(tmp_path) == []
+
+
+def test_exactly_as_much_as_allowed_is_kept(blobs: Blobs) -> None:
+    assert blobs.put([b"x" * 250], at_most=250).size == 250
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(blobs: Blobs, tmp_path: Path) -> None:
+    def broken() -> Iterator[bytes]:
+        yield CONTENT
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        blobs.put(broken())
+    assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["0" * 64, "../../etc/passwd", "", NAME.upper(), NAME + "\n"])
+def test_what_is_no_blob_is_said_to_be_none(blobs: Blobs, name: str) -> None:
+    blobs.put([CONTENT])
+    with pytest.raises(BlobMissing):
+        blobs.read(name)
+
+
+def test_a_blob_that_was_changed_is_not_taken_for_what_it_was(blobs: Blobs, tmp_path: Path) -> None:
+    blobs.put([CONTENT])
+    the_file(tmp_path).write_bytes(b"import os\n")
+    with pytest.raises(BlobMissing, match="changed"):
+        blobs.read(NAME)
+
+
+def test_the_sweep_takes_what_is_old_and_not_referred_to(blobs: Blobs, tmp_path: Path) -> None:
+    kept, lost = blobs.put([b"kept"]), blobs.put([b"lost"])
+    (tmp_path / "blobs" / "unfinished" / "tmp1").write_bytes(b"half")
+    written = max(path.stat().st_mtime for path in files(tmp_path))
+    assert blobs.sweep({kept.sha256}, older_than_s=60, now_s=written + 59) == 0
+    assert blobs.sweep({kept.sha256}, older_than_s=60, now_s=written + 61) == 2
+    assert blobs.read(kept.sha256) == b"kept"
+    with pytest.raises(BlobMissing):
+        blobs.open(lost.sha256)
