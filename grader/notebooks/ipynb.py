@@ -18,11 +18,15 @@ _PYTHON_CODE = re.compile(r"^(?:import|from|def|class|#)\s", re.MULTILINE)
 _KERNELS = {"ir": "R", "julia": "Julia", "javascript": "JavaScript", "bash": "Bash"}
 
 
-def cells_of(text: str) -> Iterator[Cell]:
-    """The cells in order; raise NotASubmission where `text` is no notebook in Python 3."""
+def document_of(text: str) -> Mapping[str, object]:
+    """The notebook in `text`; raises NotASubmission where it is none in Python 3."""
     document = _mapping(_decoded(text), "a notebook is a JSON object, this is not one")
-    metadata = document.get("metadata")
-    _refuse_other_kernels(metadata if isinstance(metadata, dict) else {})
+    _refuse_other_kernels(_part(document, "metadata"))
+    return document
+
+
+def cells_of(document: Mapping[str, object]) -> Iterator[Cell]:
+    """The cells of a notebook in order; raises NotASubmission at one that is no cell."""
     for number, raw in enumerate(_raw_cells(document), start=1):
         yield _cell(number, raw)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grader.domain.results import SubmissionInfo
 from grader.domain.rubric import Cell
 from grader.errors import NotASubmission
 from grader.notebooks import ipynb, script
+from grader.notebooks.fields import fields_of_lines, fields_of_metadata
 from grader.safetext import one_line, storable
 
 MAX_FILE_BYTES = 16 << 20  # decoding JSON takes up to thirty times as much memory
@@ -32,10 +33,14 @@ _DISGUISES = (
 
 @dataclass(frozen=True)
 class Submission:
-    """What a student handed in: the file's name, hash and format, and its cells in order."""
+    """What a student handed in: the file's name, hash and format, and its cells in order.
+
+    `answers` are the fields of a form by their names, where it came with one.
+    """
 
     info: SubmissionInfo
     cells: tuple[Cell, ...]
+    answers: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_submission(path: Path, name: str | None = None) -> Submission:
@@ -63,11 +68,19 @@ def parse(name: str, data: bytes) -> Submission:
     try:
         kind = _format(name)
         text = _text(data)
-        cells = _bounded(ipynb.cells_of(text) if kind == "ipynb" else _script_cells(text))
+        if kind == "ipynb":
+            document = ipynb.document_of(text)
+            cells = _bounded(ipynb.cells_of(document))
+            answers = fields_of_metadata(document.get("metadata"))
+        else:
+            text = _script(text)
+            cells = _bounded(script.cells_of(text))
+            answers = fields_of_lines(text)
     except NotASubmission as error:
         raise NotASubmission(f"{one_line(name)}: {error}") from None
     digest = hashlib.sha256(data).hexdigest()
-    return Submission(SubmissionInfo(name=storable(name), sha256=digest, format=kind), cells)
+    info = SubmissionInfo(name=storable(name), sha256=digest, format=kind)
+    return Submission(info, cells, answers)
 
 
 def _format(name: str) -> str:
@@ -96,12 +109,12 @@ def _text(data: bytes) -> str:
         raise NotASubmission(f"line {line} of it is not UTF-8; save it as UTF-8") from None
 
 
-def _script_cells(text: str) -> Iterator[Cell]:
+def _script(text: str) -> str:
     if text.lstrip().startswith("{") and '"nbformat"' in text:
         raise NotASubmission("it is a notebook with the suffix of a Python file; name it .ipynb")
     if len(text) > MAX_CODE_CHARS:
         raise NotASubmission(_too_much_code())
-    return script.cells_of(text.replace("\r\n", "\n").replace("\r", "\n"))
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _bounded(cells: Iterator[Cell]) -> tuple[Cell, ...]:

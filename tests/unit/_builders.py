@@ -15,6 +15,7 @@ from grader.domain.results import (
     RunReport,
     SubmissionInfo,
 )
+from grader.domain.rubric import Visibility
 
 Cell = dict[str, object]
 
@@ -43,6 +44,7 @@ def check(
     message: str = "Every value agrees.",
     hint: str | None = None,
     detail: dict[str, object] | None = None,
+    visibility: Visibility = "visible",
 ) -> CheckResult:
     """A check's result; by default a passed one of 4 points."""
     return CheckResult(
@@ -54,6 +56,8 @@ def check(
         message=message,
         hint=hint,
         detail=detail or {},
+        title="the right values",
+        visibility=visibility,
     )
 
 

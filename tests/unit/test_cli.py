@@ -126,9 +126,11 @@ def hello() -> None:
 def test_the_entry_points_of_the_project_are_commands() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = project["entry-points"][cli._COMMANDS]
+    below = project["entry-points"][f"{cli._COMMANDS}.rubric"]
 
-    assert set(named) >= {"grade", "doctor"}
-    for name, value in named.items():
+    assert set(named) >= {"grade", "doctor", "replay"}
+    assert set(below) >= {"lint", "new", "preview", "test"}
+    for name, value in [*named.items(), *below.items()]:
         module, _, attribute = value.partition(":")
         command = getattr(importlib.import_module(module), attribute)
         assert isinstance(command, click.Command)
@@ -139,7 +141,8 @@ def test_help_needs_nothing_heavy() -> None:
     """What takes long to import is imported when a command runs."""
     script = (
         "import sys\n"
-        "import workers.commands.grade, workers.commands.doctor\n"
+        "import workers.commands.grade, workers.commands.doctor, workers.commands.replay\n"
+        "import workers.commands.rubric_test, workers.commands.rubric_lint\n"
         "from grader.cli import run\n"
         "run(['--help'])\n"
         "heavy = {'torch', 'numpy', 'IPython', 'nbformat', 'pydantic', 'rich', 'yaml'}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ def test_the_document_has_these_fields_and_no_others() -> None:
         "schema": "chainrule.result/1",
         "assignment": "two-layers",
         "version": "sha256:0123",
+        "seed": "7",
         "submission": {"name": "mine.ipynb", "sha256": "ab" * 32, "format": "ipynb"},
         "run": {
             "status": "completed",
@@ -49,7 +51,9 @@ def test_the_document_has_these_fields_and_no_others() -> None:
                 "checks": [
                     {
                         "id": "values",
+                        "title": "the right values",
                         "kind": "forward",
+                        "visibility": "visible",
                         "outcome": "passed",
                         "score": 4.0,
                         "max_score": 4.0,
@@ -59,7 +63,9 @@ def test_the_document_has_these_fields_and_no_others() -> None:
                     },
                     {
                         "id": "answer",
+                        "title": "the right values",
                         "kind": "forward",
+                        "visibility": "visible",
                         "outcome": "pending",
                         "score": 0.0,
                         "max_score": 2.0,
@@ -71,6 +77,12 @@ def test_the_document_has_these_fields_and_no_others() -> None:
             }
         ],
     }
+
+
+def test_a_seed_that_is_no_exact_number_in_json_is_whole() -> None:
+    judged = replace(result(), seed=2**63 - 1)
+
+    assert json.loads(json.dumps(document(judged)))["seed"] == "9223372036854775807"
 
 
 def test_the_published_schema_is_the_one_of_the_code() -> None:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from . import failures, interactive, stubs, watch
+from . import failures, figures, interactive, stubs, watch
 from .outputs import OutputLog
 from .streams import CapturedText
 
@@ -107,7 +107,9 @@ class Shell:
         try:
             with self._limited(limit_s):
                 self._ipython.compile.name_next(index, name)
+                figures.begin_cell(index)
                 result = self._ipython.run_cell(source, store_history=True)
+                figures.end_cell()
                 error = result.error_before_exec or result.error_in_exec
         except BaseException as escaped:  # an interrupt while the cell's own code did not run
             error = escaped
@@ -141,8 +143,8 @@ class Shell:
             raise CellTimeout(f"the cell ran for more than {self._limit_s:g} s")
 
     def _warm_up(self) -> None:
-        figures = _WARM_UP_FIGURE if importlib.util.find_spec("matplotlib") else ()
-        for index, source in enumerate((*_WARM_UP, *figures)):
+        plots = _WARM_UP_FIGURE if importlib.util.find_spec("matplotlib") else ()
+        for index, source in enumerate((*_WARM_UP, *plots)):
             self.run_cell(source, index, f"warm-up {index}", 60.0)
         self._ipython.magics_manager.load_all_lazy_magics()
         self._ipython.reset(new_session=True)
@@ -162,6 +164,7 @@ def prepare() -> Shell:
     sys.stderr = CapturedText("stderr", 2, lambda text: shell.log.write("stderr", text))
     try:
         shell._warm_up()
+        figures.install()
     finally:
         sys.stdout, sys.stderr = stdout, stderr
         signal.signal(signal.SIGALRM, alarm)

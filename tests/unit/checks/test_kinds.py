@@ -39,6 +39,43 @@ FIELDS: dict[str, dict[str, Any]] = {
         "thresholds": [{"below": 1, "fraction": 1}],
     },
     "source": {"function": "f", "forbid": ["autograd"]},
+    "function": {"function": "f"},
+    "gradcheck": {
+        "function": "f",
+        "args": ["x"],
+        "inputs": {"x": {"normal": [2]}},
+        "wrt": ["x"],
+    },
+    "autograd_function": {
+        "name": "F",
+        "reference": "f",
+        "args": ["x"],
+        "inputs": {"x": {"normal": [2]}},
+    },
+    "expression": {
+        "function": "f",
+        "expected": "2 x",
+        "variables": {"x": {"uniform": []}},
+    },
+    "shape": {"answer": {"variable": "x"}, "shape": ["n", 2]},
+    "tensor": {"name": "x", "dtype": "float32", "shares_storage_with": "y"},
+    "value": {"answer": {"variable": "x"}, "expected": 1.5},
+    "choice": {"answer": {"field": "x"}, "options": ["A", "B"], "expected": ["B"]},
+    "text": {"answer": {"variable": "x"}, "expected": ["softmax"]},
+    "accuracy": {
+        "model": "m",
+        "data": {"inputs": "X", "targets": "Y"},
+        "thresholds": [{"above": 0.9, "fraction": 1}],
+    },
+    "metric": {
+        "model": "m",
+        "data": {"inputs": "X", "targets": "Y"},
+        "metric": "mean_squared_error",
+        "thresholds": [{"below": 1, "fraction": 1}],
+    },
+    "learning": {"function": "train", "args": ["model"]},
+    "performance": {"function": "f", "inputs": {"x": {"normal": ["N"]}}, "growth": "constant"},
+    "plot": {"kind_of_plot": "line"},
     "manual": {},
 }
 

@@ -243,6 +243,20 @@ CAPABILITIES: list[tuple[Capability, str, bool]] = [
     ("einsum", in_function("torch.einsum('ij->j', x)"), True),
     ("einsum", in_function("np.einsum('ij->j', x)", before="import numpy as np"), True),
     ("einsum", in_function("x @ x"), False),
+    ("builtin_softmax", in_function("torch.softmax(x, dim=0)"), True),
+    ("builtin_softmax", in_function("x.softmax(dim=0)"), True),
+    ("builtin_softmax", in_function("s(x)", before="from torch.nn import Softmax as s"), True),
+    ("builtin_softmax", in_function("x.exp() / x.exp().sum()"), False),
+    ("builtin_softmax", in_function("softmax(x)", before="def softmax(x): return x"), False),
+    ("products", in_function("x @ x"), True),
+    ("products", in_function("x @= x"), True),
+    ("products", in_function("torch.dot(x, x)"), True),
+    ("products", in_function("x.matmul(x)"), True),
+    ("products", in_function("(x * x).sum()"), False),
+    ("reductions", in_function("(x * x).sum()"), True),
+    ("reductions", in_function("torch.mean(x)"), True),
+    ("reductions", in_function("sum(a * a for a in x)"), False),
+    ("reductions", in_function("x @ x"), False),
 ]  # fmt: skip
 
 
@@ -355,6 +369,16 @@ def test_a_gate_without_points_is_open_where_there_is_no_function() -> None:
     assert judged("a = 1", student=Player()).outcome is Outcome.PASSED
     worth = judged("a = 1", student=Player(), points=1)
     assert (worth.outcome, worth.cause) == (Outcome.FAILED, "missing")
+
+
+def test_without_cases_the_code_is_only_read() -> None:
+    played = Player()
+    read: dict[str, Any] = {"cases": [], "inputs": {}, "args": [], "student": played}
+    assert judged(BY_HAND, **read).outcome is Outcome.PASSED
+    assert judged(in_function("y = x", "y.backward()"), **read).outcome is Outcome.FAILED
+    assert judged("a = 1", **read).outcome is Outcome.PASSED
+    assert judged("a = 1", **read, points=1).cause == "missing"
+    assert played.asked == []
 
 
 def test_the_gate_stays_shut_until_the_last_look() -> None:

@@ -5,13 +5,33 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import autograd, call, module, sweep, values
+from . import (
+    autograd,
+    call,
+    counting,
+    derivative,
+    figures,
+    formula,
+    learning,
+    module,
+    predict,
+    sweep,
+    tensors,
+    values,
+)
 
 _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any], int], dict[str, Any]]] = {
     "autograd": autograd.answer,
     "call": call.answer,
     "module": module.answer,
+    "predict": predict.answer,
+    "learning": learning.answer,
+    "counting": counting.answer,
+    "figures": figures.answer,
+    "derivative": derivative.answer,
+    "formula": formula.answer,
     "sweep": sweep.answer,
+    "tensors": tensors.answer,
     "values": values.answer,
 }
 

@@ -1,13 +1,11 @@
 """`module`: a module's parameters, its outputs, and its outputs with known parameters.
 
-Modules are gone through by their own dictionaries, not by methods that a student can override;
-buffers are left alone, and shared parameters count once.
+Buffers are left alone, and shared parameters count once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -18,8 +16,8 @@ from ..seeds import reseed
 from ..wire import Array
 from .inputs import attempt, tensor, widened
 from .matching import Matching, matchings
+from .parts import dict_of, evaluating, is_module, parameters_of, parts_of
 
-_Module, _Tensor = torch.nn.Module, torch.Tensor
 _Uninitialized = torch.nn.parameter.UninitializedParameter
 _no_grad, _enable_grad = torch.no_grad, torch.enable_grad
 _grad = torch.autograd.grad
@@ -29,8 +27,6 @@ _requires_grad = _base.requires_grad.__get__
 _shape = _base.shape.__get__
 _copy, _clone, _detach, _t = _base.copy_, _base.clone, _base.detach, _base.t
 _reshape, _squeeze, _sum = _base.reshape, _base.squeeze, _base.sum
-_mro = type.__dict__["__mro__"].__get__
-_dict_of = object.__getattribute__
 
 
 def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM) -> dict[str, Any]:
@@ -50,7 +46,7 @@ def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM)
                 "class": type_name(module),
                 "raised": raised(error),
             }
-    if _Module not in _mro(type(module)):
+    if not is_module(module):
         return {"found": True, "is_module": False, "class": type_name(module)}
     return {
         "found": True,
@@ -70,15 +66,15 @@ def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> di
     def outputs() -> list[dict[str, Any]]:
         return [attempt(describer, lambda x=x: module(tensor(x, dtype=widened()))) for x in inputs]  # type: ignore
 
-    training = _dict_of(module, "__dict__").get("training")
-    with _evaluating(module):
+    training = dict_of(module, "__dict__").get("training")
+    with evaluating(module):
         with _no_grad():
-            if inputs and any(type(p) is _Uninitialized for _, p in _parameters(module)):
+            if inputs and any(type(p) is _Uninitialized for _, p in parameters_of(module)):
                 attempt(
                     describer, lambda: module(tensor(inputs[0], dtype=widened()))
                 )  # gives lazy layers a shape
             own = outputs()
-        parameters = list(_parameters(module))
+        parameters = list(parameters_of(module))
         found = [
             {"name": name, "shape": list(_shape(p)), "value": describer.array(p)}
             for name, p in parameters
@@ -87,7 +83,7 @@ def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> di
         matches, tried = _tried(payload["parameters"], parameters, outputs)
     return {
         "parameters": found,
-        "modules": [type_name(one) for _, one in _modules(module)],
+        "modules": [type_name(one) for _, one in parts_of(module)],
         "matchings": matches,
         "outputs": tried,
         "own": own,
@@ -148,41 +144,3 @@ def _without_gradient(
         return names
     reached = {name for (name, _), g in zip(learning, gradients, strict=True) if g is not None}
     return [name for name in names if name not in reached]
-
-
-@contextmanager
-def _evaluating(module: Any) -> Iterator[None]:
-    """Every part in eval mode; afterwards as it was."""
-    parts = [_dict_of(part, "__dict__") for _, part in _modules(module)]
-    modes = [part.get("training") for part in parts]
-    try:
-        for part in parts:
-            part["training"] = False
-        yield
-    finally:
-        for part, mode in zip(parts, modes, strict=True):
-            part["training"] = mode
-
-
-def _modules(module: Any, prefix: str = "", seen: set[int] | None = None) -> Iterator[Any]:
-    """(name, module) of the module and its parts in order of definition, each once."""
-    seen = set() if seen is None else seen
-    if id(module) in seen or _Module not in _mro(type(module)):
-        return
-    seen.add(id(module))
-    yield prefix, module
-    children = _dict_of(module, "__dict__").get("_modules")
-    if isinstance(children, dict):
-        for name, child in list(dict.items(children)):
-            yield from _modules(child, f"{prefix}.{name}" if prefix else str(name), seen)
-
-
-def _parameters(module: Any) -> Iterator[tuple[str, Any]]:
-    """(name, parameter) in order of definition, each once."""
-    seen: set[int] = set()
-    for prefix, part in _modules(module):
-        own = _dict_of(part, "__dict__").get("_parameters")
-        for name, parameter in list(dict.items(own)) if isinstance(own, dict) else []:
-            if _Tensor in _mro(type(parameter)) and id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield (f"{prefix}.{name}" if prefix else str(name)), parameter

@@ -1,0 +1,90 @@
+"""What a student sees of a result: points of everything, words of what is visible."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from grader.domain.outcomes import Outcome
+from grader.domain.results import Result
+from grader.domain.rubric import Visibility
+from grader.domain.visibility import student_view
+from grader.notebooks.read import parse
+from grader.report import report_text
+from grader.resultdoc import document
+from tests.unit._builders import check, code, exercise, notebook, result
+
+SECRET = "the largest error is 0.5"
+
+
+def judged(visibility: Visibility) -> Result:
+    failed = check(
+        "limits",
+        Outcome.PARTIAL,
+        1.0,
+        4.0,
+        f"Said: {SECRET}.",
+        f"Hinted: {SECRET}.",
+        {"found": SECRET},
+        visibility,
+    )
+    return result(exercise(check(), failed))
+
+
+@pytest.mark.parametrize(
+    ("visibility", "due_passed", "told"),
+    [
+        ("visible", False, True),
+        ("visible", True, True),
+        ("hidden", False, False),
+        ("hidden", True, False),
+        ("after_due", False, False),
+        ("after_due", True, True),
+    ],
+)
+def test_words_and_hint_are_told_when_they_may_be(
+    visibility: Visibility, due_passed: bool, told: bool
+) -> None:
+    seen = student_view(judged(visibility), due_passed=due_passed).exercises[0].checks[1]
+
+    assert (SECRET in seen.message) == told
+    assert (seen.hint is not None) == told
+    assert (seen.kind == "forward") == told
+
+
+@pytest.mark.parametrize("visibility", ["visible", "hidden", "after_due"])
+def test_title_points_and_outcome_always_are(visibility: Visibility) -> None:
+    was = judged(visibility)
+    seen = student_view(was, due_passed=False)
+
+    assert (seen.score, seen.max_score) == (was.score, was.max_score)
+    check = seen.exercises[0].checks[1]
+    assert (check.title, check.score, check.max_score) == ("the right values", 1.0, 4.0)
+    assert check.outcome is Outcome.PARTIAL
+
+
+def test_neither_seed_nor_detail_is_ever_for_students() -> None:
+    seen = student_view(judged("visible"), due_passed=True)
+
+    assert seen.seed is None
+    assert document(seen)["seed"] is None
+    assert all(not check.detail for check in seen.exercises[0].checks)
+
+
+def test_nothing_of_a_hidden_check_is_in_a_students_document_or_report() -> None:
+    seen = student_view(judged("hidden"), due_passed=True)
+    submission = parse("mine.ipynb", notebook(code("x = 1")))
+
+    assert SECRET not in json.dumps(document(seen))
+    text = report_text(seen, submission)
+    assert SECRET not in text
+    assert "seed" not in text
+
+
+def test_staff_see_all_and_what_students_do_not() -> None:
+    text = report_text(judged("hidden"), parse("mine.ipynb", notebook(code("x = 1"))))
+
+    assert SECRET in text
+    assert "students see title and points only" in text
+    assert "inputs were drawn from seed 7" in text

@@ -1,0 +1,217 @@
+"""What the figures of a run show, as bounded plain data.
+
+The inline backend closes every figure when its cell ends, or at `plt.show()`, so that each is
+looked at just before it is closed, and again at the end of each cell while it stays open. Nothing
+is asked of a figure but what matplotlib's own classes say, and whatever raises is left out.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from .wire import Array
+
+_FIGURES = 30  # the first ones of a run; a plot of an exercise is not the thirtieth
+_AXES = 16
+_SERIES = 24  # of one axes
+_POINTS = 20_000  # of one series
+_ROOM = 1 << 20  # bytes of all points
+_TEXT = 200
+
+_asarray, _ascontiguous, _ravel = np.asarray, np.ascontiguousarray, np.ravel
+_float64 = np.float64
+_allclose, _diff, _array = np.allclose, np.diff, np.array
+
+Record = dict[str, Any]
+
+
+@dataclass
+class _State:
+    """The records of this process; a fork has its own."""
+
+    cell: int = -1
+    figures: list[Record] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)  # of the records, in bytes of points
+    open: dict[int, int] = field(default_factory=dict)  # id of an open figure -> its record
+    managers: Callable[[], list[Any]] | None = None
+    reader: _Reader | None = None
+
+
+_state = _State()
+
+
+def install() -> None:
+    """Record figures from here on, where matplotlib is loaded; once, before the first fork."""
+    if "matplotlib.pyplot" not in sys.modules:
+        return
+    from matplotlib._pylab_helpers import Gcf
+
+    destroy, destroy_all = Gcf.destroy.__func__, Gcf.destroy_all.__func__  # type: ignore[attr-defined]
+    managers = Gcf.get_all_fig_managers
+
+    def closing(cls: Any, num: Any) -> None:
+        found = [one for one in managers() if one is num or one.num == num]
+        _keep(found, closed=True)
+        destroy(cls, num)
+
+    def closing_all(cls: Any) -> None:
+        _keep(managers(), closed=True)
+        destroy_all(cls)
+
+    Gcf.destroy = classmethod(closing)  # type: ignore[assignment,method-assign]
+    Gcf.destroy_all = classmethod(closing_all)  # type: ignore[assignment,method-assign]
+    _state.managers, _state.reader = managers, _Reader()
+
+
+def begin_cell(index: int) -> None:
+    """What is made from here on is of code cell `index`."""
+    _state.cell = index
+
+
+def end_cell() -> None:
+    """Look at the figures that the cell left open."""
+    if _state.managers is not None and (found := _state.managers()):
+        _keep(found, closed=False)
+
+
+def recorded() -> list[Record]:
+    """All figures so far, in order, as wire data; see docs/protocol.md."""
+    return _state.figures
+
+
+def _keep(managers: Iterable[Any], *, closed: bool) -> None:
+    reader = _state.reader
+    assert reader is not None
+    for manager in managers:
+        try:
+            figure = manager.canvas.figure
+            place = _state.open.get(id(figure), len(_state.figures))
+            if place >= _FIGURES:
+                continue
+            others = [size for at, size in enumerate(_state.sizes) if at != place]
+            reader.room = _ROOM - sum(others)
+            record = reader.figure(figure)
+        except Exception:  # a figure of the student's own kind; what it shows is not known
+            continue
+        known = place < len(_state.figures)
+        cell = _state.figures[place]["cell"] if known else _state.cell
+        _state.figures[place : place + 1] = [{"cell": cell, **record}]
+        _state.sizes[place : place + 1] = [_ROOM - sum(others) - reader.room]
+        if closed:
+            _state.open.pop(id(figure), None)
+        else:
+            _state.open[id(figure)] = place
+
+
+class _Reader:
+    """Reads figures by the methods of matplotlib's own classes, bound before student code ran."""
+
+    def __init__(self) -> None:
+        from matplotlib.axes import Axes
+        from matplotlib.collections import PathCollection
+        from matplotlib.container import BarContainer
+        from matplotlib.figure import Figure
+        from matplotlib.image import AxesImage
+        from matplotlib.lines import Line2D
+        from matplotlib.patches import Rectangle
+
+        self.room = 0  # bytes of points that may still be read
+        base: Any = Axes
+        self._axes_of = Figure.get_axes
+        self._texts = (
+            ("title", base.get_title),
+            ("xlabel", base.get_xlabel),
+            ("ylabel", base.get_ylabel),
+        )
+        self._lines, self._line, self._points = base.get_lines, Line2D, PathCollection
+        self._bars, self._bar, self._image = BarContainer, Rectangle, AxesImage
+
+    def figure(self, figure: Any) -> Record:
+        """A figure's record, without the cell."""
+        return {
+            "title": _text(lambda: figure._suptitle.get_text()),
+            "axes": [self._one(axes) for axes in islice(self._axes_of(figure), _AXES)],
+        }
+
+    def _one(self, axes: Any) -> Record:
+        texts = {name: _text(lambda get=get: get(axes)) for name, get in self._texts}  # type: ignore[misc]
+        series = list(islice(self._series(axes), _SERIES))
+        return {**texts, "series": series}
+
+    def _series(self, axes: Any) -> Iterator[Record]:
+        for container in list(axes.containers):
+            if isinstance(container, self._bars):
+                yield from _guarded(lambda c=container: self._of_bars(c))  # type: ignore[misc]
+        for line in list(self._lines(axes)):
+            yield from _guarded(lambda one=line: self._of_line(one))  # type: ignore[misc]
+        for one in list(axes.collections):
+            if isinstance(one, self._points):
+                yield from _guarded(lambda one=one: self._of_points(one))  # type: ignore[misc]
+        for one in list(axes.images):
+            if isinstance(one, self._image):
+                yield from _guarded(lambda: {"kind": "image", "x": None, "y": None})
+
+    def _of_line(self, line: Any) -> Record:
+        style = self._line.get_linestyle(line)
+        kind = "scatter" if style in ("None", "none", " ", "") else "line"
+        x, y = self._line.get_xdata(line, orig=False), self._line.get_ydata(line, orig=False)
+        return {"kind": kind, "x": self._numbers(x), "y": self._numbers(y)}
+
+    def _of_points(self, points: Any) -> Record:
+        offsets = _asarray(self._points.get_offsets(points), dtype=_float64)
+        return {
+            "kind": "scatter",
+            "x": self._numbers(offsets[:, 0]),
+            "y": self._numbers(offsets[:, 1]),
+        }
+
+    def _of_bars(self, container: Any) -> Record:
+        """Bars by their middles and heights; those without gaps as a histogram, by their edges."""
+        bars = list(islice(container.patches, _POINTS))
+        at, width, height = (self._bar.get_x, self._bar.get_width, self._bar.get_height)
+        if container.orientation == "horizontal":
+            at, width, height = (self._bar.get_y, self._bar.get_height, self._bar.get_width)
+        starts, widths, heights = (
+            _array([float(get(bar)) for bar in bars]) for get in (at, width, height)
+        )
+        if len(bars) > 1 and _allclose(_diff(starts), widths[:-1], rtol=1e-6, atol=0):
+            edges = [*starts.tolist(), float(starts[-1] + widths[-1])]
+            return {"kind": "hist", "x": self._numbers(edges), "y": self._numbers(heights)}
+        return {"kind": "bar", "x": self._numbers(starts + widths / 2), "y": self._numbers(heights)}
+
+    def _numbers(self, values: Any) -> Array | None:
+        """Numbers as an array of one dimension; None where they are too many, or none."""
+        found = as_numbers(values)
+        if found is None or len(found.data) > self.room:
+            return None
+        self.room -= len(found.data)
+        return found
+
+
+def _guarded(read: Callable[[], Record]) -> Iterator[Record]:
+    try:
+        yield read()
+    except Exception:  # of a kind of its own, or with data that is no numbers
+        return
+
+
+def _text(read: Callable[[], Any]) -> str:
+    try:
+        return str.__str__(read())[:_TEXT]
+    except Exception:  # there is none
+        return ""
+
+
+def as_numbers(values: Any) -> Array | None:
+    """Any sequence of numbers, flat and in float64; None where it is none, or too long."""
+    flat = _ravel(_asarray(values, dtype=_float64))
+    if flat.shape[0] > _POINTS:
+        return None
+    data = _ascontiguous(flat, "<f8").tobytes()
+    return Array("float64", (len(data) // 8,), data)

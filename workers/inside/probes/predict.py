@@ -1,0 +1,83 @@
+"""`predict`: what a model, or a function, makes of the rows of an input, some rows at a time."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+
+from ..describe import ROOM, Describer
+from ..failures import type_name
+from ..wire import ITEM_SIZES, Array
+from .inputs import attempt, tensor, widened
+from .parts import evaluating, is_module, parameters_of
+
+_sha256 = hashlib.sha256
+_no_grad, _float64 = torch.no_grad, torch.float64
+_WEIGHTS = 1 << 30  # bytes of one parameter that goes into the digest
+
+
+def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM) -> dict[str, Any]:
+    """`{found, is_module, callable, class, outputs, weights}`; see docs/protocol.md."""
+    name = payload["name"]
+    if name not in namespace:
+        return {"found": False, "is_module": False, "callable": False, "class": ""}
+    model = namespace[name]
+    able = callable(model) and not isinstance(model, type)
+    found = {
+        "found": True,
+        "is_module": is_module(model),
+        "callable": able,
+        "class": type_name(model),
+    }
+    if not able:
+        return found
+    batches = _batches(payload["inputs"], payload["rows"])
+    describer = Describer(room)
+    with evaluating(model) if is_module(model) else nullcontext(), _no_grad():
+        outputs = _outputs(model, batches, widened(), describer)
+        if outputs[0]["k"] == "raised":  # who has gone over to float64 can't take float32
+            wide = _outputs(model, batches, _float64, describer)
+            outputs = wide if wide[0]["k"] != "raised" else outputs
+    return {**found, "outputs": outputs, "weights": _digest(model)}
+
+
+def _batches(rows: Array, count: int) -> list[Array]:
+    """`rows` cut into pieces of at most `count` rows."""
+    size = ITEM_SIZES[rows.dtype]
+    for dimension in rows.shape[1:]:
+        size *= dimension
+    return [
+        Array(
+            rows.dtype,
+            (min(count, rows.shape[0] - start), *rows.shape[1:]),
+            rows.data[start * size : (start + count) * size],
+        )
+        for start in range(0, rows.shape[0], count)
+    ]
+
+
+def _outputs(
+    model: Any, batches: list[Array], dtype: torch.dtype | None, describer: Describer
+) -> list[dict[str, Any]]:
+    """What comes out for each batch, up to the first that raises."""
+    outputs: list[dict[str, Any]] = []
+    for batch in batches:
+        outputs.append(attempt(describer, lambda batch=batch: model(tensor(batch, dtype=dtype))))  # type: ignore[misc]
+        if outputs[-1]["k"] == "raised":
+            break
+    return outputs
+
+
+def _digest(model: Any) -> bytes:
+    """Of the values of all parameters; empty where there are none, or one cannot be read."""
+    digest, known = _sha256(), False
+    for _, parameter in parameters_of(model):
+        value = Describer(_WEIGHTS).array(parameter)
+        if value is None:
+            return b""
+        digest.update(value.data)
+        known = True
+    return digest.digest() if known else b""
