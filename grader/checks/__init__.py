@@ -6,7 +6,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from grader.checks import forward, gradient, manual, module, source, training
+from grader.checks import (
+    accuracy,
+    autograd_function,
+    choice,
+    expression,
+    forward,
+    function,
+    gradcheck,
+    gradient,
+    heldout,
+    learning,
+    manual,
+    metric,
+    module,
+    performance,
+    plot,
+    shape,
+    source,
+    tensor,
+    text,
+    training,
+    value,
+)
 from grader.checks.gradspec import GradientSpec
 from grader.checks.looks import Judge, guarded
 from grader.domain.rubric import CheckSpec, Place
@@ -22,10 +44,30 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
+    "accuracy": Kind(accuracy.AccuracySpec, guarded(accuracy.judge), heldout.places),
+    "metric": Kind(metric.MetricSpec, guarded(metric.judge), heldout.places),
     "forward": Kind(forward.ForwardSpec, guarded(forward.judge), forward.places),
+    "expression": Kind(expression.ExpressionSpec, guarded(expression.judge), expression.places),
+    "function": Kind(function.FunctionSpec, guarded(function.judge), function.places),
+    "gradcheck": Kind(gradcheck.GradcheckSpec, guarded(gradcheck.judge), gradcheck.places),
+    "autograd_function": Kind(
+        autograd_function.AutogradFunctionSpec,
+        guarded(autograd_function.judge),
+        autograd_function.places,
+    ),
     "gradient": Kind(GradientSpec, guarded(gradient.judge), gradient.places),
     "module": Kind(module.ModuleSpec, guarded(module.judge), module.places),
+    "learning": Kind(learning.LearningSpec, guarded(learning.judge), learning.places),
+    "performance": Kind(
+        performance.PerformanceSpec, guarded(performance.judge), performance.places
+    ),
+    "plot": Kind(plot.PlotSpec, guarded(plot.judge), plot.places),
     "training": Kind(training.TrainingSpec, guarded(training.judge), training.places),
     "source": Kind(source.SourceSpec, guarded(source.judge), source.places),
+    "shape": Kind(shape.ShapeSpec, guarded(shape.judge), shape.places),
+    "tensor": Kind(tensor.TensorSpec, guarded(tensor.judge), tensor.places),
+    "value": Kind(value.ValueSpec, guarded(value.judge), value.places),
+    "choice": Kind(choice.ChoiceSpec, guarded(choice.judge), choice.places),
+    "text": Kind(text.TextSpec, guarded(text.judge), text.places),
     "manual": Kind(manual.ManualSpec, guarded(manual.judge), manual.places),
 }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,10 +17,11 @@ class Context:
 
     `rng` is seeded from the attempt's secret seed and the check's id, so that a replay draws the
     same inputs. `code` holds the parseable Python of each code cell in order (magics replaced),
-    or None for a cell that does not parse.
+    or None for a cell that does not parse. `answers` are the form's fields by name.
     """
 
     look: Look
     rng: np.random.Generator
     cells: tuple[Cell, ...] = ()
     code: tuple[str | None, ...] = ()
+    answers: Mapping[str, str] = field(default_factory=dict)

@@ -89,14 +89,21 @@ def calls(answer: Answer, function: str, cases: int, limit_s: float) -> list[Cal
     if failure is not None:
         return failure
     evidence = mapping(answer.evidence)
+    failure = no_function(evidence, function)
+    if failure is not None:
+        return failure
+    return [_call(case) for case in listing(evidence, "cases", cases)]
+
+
+def no_function(evidence: Mapping[str, object], function: str) -> Failure | None:
+    """Why what was `found` under the name is no function; None where it is one."""
     found = described(evidence.get("found"))
     if found is None:
         return missing(function)
-    if not isinstance(found, Thing) or not found.callable or found.is_class:
-        what = "an exception" if isinstance(found, Raised) else in_words(found)
-        message = f"{function} is {what}, not a function."
-        return Failure(message, NearMiss("not-callable"))
-    return [_call(case) for case in listing(evidence, "cases", cases)]
+    if isinstance(found, Thing) and found.callable and not found.is_class:
+        return None
+    what = "an exception" if isinstance(found, Raised) else in_words(found)
+    return Failure(f"{function} is {what}, not a function.", NearMiss("not-callable"))
 
 
 def called(

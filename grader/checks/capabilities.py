@@ -9,22 +9,36 @@ from typing import Literal
 
 from grader.checks.closure import Reference, Seen
 
-Capability = Literal["autograd", "optimizer", "nn_modules", "builtin_loss", "loops", "einsum"]
+Capability = Literal[
+    "autograd",
+    "optimizer",
+    "nn_modules",
+    "builtin_loss",
+    "builtin_softmax",
+    "loops",
+    "einsum",
+    "products",
+    "reductions",
+]
 
 
 @dataclass(frozen=True)
 class _Spellings:
     """`qualified` are patterns for names with their modules, as in torch.optim.SGD.
 
-    `attributes` are those of any object; `syntax` are kinds of statements and expressions.
+    `attributes` are those of any object; `syntax` are kinds of statements and expressions, and
+    `operators` those of operations.
     """
 
     words: str
     qualified: tuple[str, ...] = ()
     attributes: tuple[str, ...] = ()
     syntax: tuple[type[ast.AST], ...] = ()
+    operators: tuple[type[ast.operator], ...] = ()
 
 
+_PRODUCTS = "dot|inner|vdot|vecdot|mv|mm|bmm|matmul|addmv|addmm|baddbmm|tensordot|einsum|multi_dot"
+_REDUCTIONS = "sum|nansum|cumsum|mean|nanmean|prod|max|min|amax|amin|argmax|argmin|norm|trace"
 _TRANSFORMS = "(grad|grad_and_value|vjp|jvp|jacrev|jacfwd|hessian|linearize)"
 _TABLE: dict[Capability, _Spellings] = {
     "autograd": _Spellings(
@@ -59,6 +73,17 @@ _TABLE: dict[Capability, _Spellings] = {
             r"torch\.nn\.functional\.(binary_)?cross_entropy(_with_logits)?",
         ),
     ),
+    "builtin_softmax": _Spellings(
+        "a ready-made softmax",
+        qualified=(
+            r"torch\.(nn\.functional\.|special\.)?(log_)?softmax",
+            r"torch\.nn\.functional\.(softmin|gumbel_softmax)",
+            r"torch\.nn\.(modules\.activation\.)?(LogSoftmax|Softmax|Softmin)(2d)?",
+            r"torch\.Tensor\.(log_)?softmax",
+            r"scipy\.special\.(log_)?softmax",
+        ),
+        attributes=("softmax", "log_softmax"),
+    ),
     "loops": _Spellings(
         "a loop",
         syntax=(
@@ -72,6 +97,22 @@ _TABLE: dict[Capability, _Spellings] = {
         ),
     ),
     "einsum": _Spellings("einsum", qualified=(r"(torch|numpy)\.einsum",), attributes=("einsum",)),
+    "products": _Spellings(
+        "a ready-made product",
+        qualified=(
+            rf"(torch|numpy)\.(linalg\.|Tensor\.)?({_PRODUCTS})",
+            r"torch\.nn\.(functional\.)?(bi)?linear",
+            r"torch\.nn\.(modules\.linear\.)?(Bil|L)inear",
+            r"(operator|math)\.(matmul|sumprod)",
+        ),
+        attributes=tuple(_PRODUCTS.split("|")),
+        operators=(ast.MatMult,),
+    ),
+    "reductions": _Spellings(
+        "a ready-made sum, mean or the like",
+        qualified=(rf"(torch|numpy)\.(linalg\.|Tensor\.)?({_REDUCTIONS})",),
+        attributes=tuple(_REDUCTIONS.split("|")),
+    ),
 }
 
 
@@ -101,7 +142,7 @@ def uses(capability: Capability, seen: Seen) -> list[Use]:
         for one in seen.references
         if _matches(spellings, one) and not _own(one, seen)
     ]
-    found += [Use(cell, node) for cell, node in seen.syntax if isinstance(node, spellings.syntax)]
+    found += [Use(cell, node) for cell, node in seen.syntax if _written(spellings, node)]
     return sorted(found, key=lambda use: (use.cell, use.line))
 
 
@@ -116,6 +157,11 @@ def undecided(capability: Capability, seen: Seen) -> list[Use]:
         if _matches(_TABLE[capability], one) and _own(one, seen)
     ]
     return [Use(cell, node) for cell, node in seen.dynamic] + own
+
+
+def _written(spellings: _Spellings, node: ast.AST) -> bool:
+    operator = getattr(node, "op", None)
+    return isinstance(node, spellings.syntax) or isinstance(operator, spellings.operators)
 
 
 def _matches(spellings: _Spellings, reference: Reference) -> bool:

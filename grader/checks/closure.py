@@ -53,9 +53,9 @@ class Reference:
 class Seen:
     """All that a function uses.
 
-    `syntax` holds statements and comprehensions with their cells; `dynamic` the places where code
-    or names are made at run time. `own_attributes` are methods that the code defines itself and
-    attributes that it stores into: a reference to one of these may mean that.
+    `syntax` holds statements, comprehensions and operations with their cells; `dynamic` the places
+    where code or names are made at run time. `own_attributes` are methods that the code defines
+    itself and attributes that it stores into: a reference to one of these may mean that.
     """
 
     found: bool = False
@@ -150,7 +150,7 @@ class _Reader:
                 self._visit(node)
 
     def _read_node(self, node: ast.AST) -> None:
-        if isinstance(node, (ast.stmt, *COMPREHENSIONS)):
+        if isinstance(node, (ast.stmt, ast.BinOp, *COMPREHENSIONS)):
             self.seen.syntax.append((self._cell, node))
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():

@@ -8,7 +8,8 @@ import numpy as np
 
 from grader.checks.calls import Inputs, called
 from grader.checks.compare import Expected
-from grader.checks.follow import Differences, Finding, Sweep
+from grader.checks.differences import Differences, Finding
+from grader.checks.follow import Sweep
 from grader.checks.gradspec import GradientSpec, Seen, by_name, values
 from grader.checks.inputs import draw_all
 from grader.checks.looks import Asking, ask, ask_student

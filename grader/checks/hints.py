@@ -43,6 +43,8 @@ _HINTS = {
     "unsqueeze, keepdim, indexing with a number.",
     "sign": "The sign is the wrong way round: is it prediction minus target, or target minus "
     "prediction?",
+    "edge-case": "It is right for ordinary inputs. Call it with this one, step by step.",
+    "not-refused": "Check the arguments first, and raise the exception that is asked for.",
     # gradients
     "factor": "Differentiate the loss once more on paper and follow the constant factors.",
     "factor:half": "The derivative of a square has a factor 2.",
@@ -60,6 +62,18 @@ _HINTS = {
     "changes-between-calls": "The function changes something that its next call depends on.",
     "right-from-the-end": "The last layer is right. Look at the step that leads from its gradient "
     "back to the layer before: first through the weights, then through the activation.",
+    "in-place": "Operations that end in _, += and assignments to a slice change a tensor that "
+    "autograd still needs. Compute a new one.",
+    "other-under-autograd": "The same inputs have to give the same result, whether they require "
+    "gradients or not.",
+    "not-differentiable": "Return one tensor, computed from the inputs by torch.",
+    "not-smooth": "Comparisons, rounding and argmax have no gradient.",
+    "independent": "Is the argument used, and not something else of that value?",
+    "not-finite": "Look for a division by zero, or a logarithm of zero.",
+    "wrong-backward": "Look at your backward(), and for .data and no_grad(), which hide a step "
+    "from autograd.",
+    "no-gradient": "backward() returns one gradient for each argument of forward().",
+    "not-a-function": "Derive the class from torch.autograd.Function.",
     # modules
     "not-a-module": "The class has to derive from torch.nn.Module.",
     "no-super-init": "The first line of __init__ has to be super().__init__().",
@@ -91,6 +105,70 @@ _HINTS = {
     "untrained-meets-threshold": "The predictions have to come from training.",
     "ignores-input": "The predictions have to follow from the rows that are passed in.",
     "wrong-structure": "Train the model that the assignment asks for.",
+    # answers
+    "no-answer": "Write the answer where the question asks for it, in place of what stands there.",
+    "unclear": "Write the answer alone, without other numbers or words.",
+    "wrong-rank": "Count the dimensions: one for each index that an element needs.",
+    "transposed-shape": "The sizes are right, their order is not.",
+    "wrong-shape": "Go through the sizes one by one: what does each dimension count?",
+    "wrong-choice": "Read every option again, also those that you have not chosen.",
+    "wrong-text": "Check the spelling, and that it answers the question.",
+    "element-count": "Give as many values as the question asks for, in its order.",
+    "element-shape": "The shape counts, too: look at the dimensions before the values.",
+    "inverted": "It is right when True and False are swapped.",
+    "percent": "Is it a percentage, or a part of 1? Look at what the question asks for.",
+    "transposed-value": "Rows and columns are swapped.",
+    "imprecise": "It is near. Give more digits, or round only at the end.",
+    "no-formula": "Write the formula alone, such as 2*x + 1 or e^(-x), with the letters of the "
+    "question.",
+    "constant": "Differentiate, or collect, the terms without a variable once more.",
+    "not-a-number": "The function gets numbers and returns one number.",
+    # tensors
+    "tensor-library": "torch.from_numpy() and .numpy() lead from one to the other.",
+    "tensor-shape": "Print .shape after each step.",
+    "tensor-dtype": "Say it when you make the tensor, with dtype=, or convert it with .to().",
+    "tensor-device": "Move it with .to(device).",
+    "tensor-layout": "to_dense() and to_sparse() lead from one layout to the other.",
+    "tensor-requires_grad": "Say it when you make the tensor, or with requires_grad_().",
+    "tensor-contiguous": "A transposed or sliced view is not contiguous; contiguous() makes a copy "
+    "that is.",
+    "tensor-shares_storage_with": "Views share memory: view(), slices, .T, torch.from_numpy(). "
+    "clone(), torch.tensor() and indexing with a list copy.",
+    "tensor-not_shares_storage_with": "Make a copy: clone().",
+    "tensor-in_place_on": "Operations that end in _ change their tensor. Return that very tensor.",
+    # models on held-out data
+    "predictions": "Call the model on a few rows and print the shape of what comes out: it has to "
+    "be one prediction for each row.",
+    # training functions
+    "gradients-not-zeroed": "backward() adds to the gradients that are there. Call zero_grad() "
+    "once for each step.",
+    "parameters-not-moved": "Compare a parameter before and after optimizer.step(): the optimiser "
+    "has to be given the parameters of this very model.",
+    "step-not-each-batch": "One backward() and one step() belong into the innermost loop, the one "
+    "over the batches.",
+    "rows-left-out": "Look for a return or a break inside the loop over the batches.",
+    "single-step": "Where does the loop end? Look for a return that is indented too far.",
+    "loss-not-decreasing": "Print the loss after every epoch, and check the order: zero_grad(), "
+    "backward(), step().",
+    "loss-not-decreasing:rising": "The steps lead uphill: look for a minus sign.",
+    "not-in-train-mode": "Call model.train() at the beginning of every epoch, before its batches.",
+    "not-in-eval-mode": "Call model.eval() before evaluating.",
+    "not-evaluated": "Run the model on the held-out data as well, without learning from it.",
+    "gradients-in-evaluation": "Evaluate within torch.no_grad().",
+    "trains-on-held-out": "What the model is tested with must never take part in a backward pass.",
+    # work
+    "grows": "Do it with one operation on whole tensors, and not element by element: a "
+    "comprehension, map, np.vectorize and recursion are loops as well.",
+    "too-much-work": "Look for what is computed again and again, and for loops.",
+    "wrong-result": "It has to be right before it can be fast.",
+    "not-counted": "Leave sys.settrace alone.",
+    # figures
+    "no-figure": "Draw with matplotlib's pyplot in the cell that is asked for.",
+    "label-missing": "xlabel(), ylabel() and title() label a figure.",
+    "other-label": "Compare the label with what the assignment asks for.",
+    "other-plot": "plot(), scatter(), hist(), bar() and imshow() draw different things.",
+    "other-points": "Check what you pass: the right variables, x first.",
+    "axes-missing": "plt.subplots(rows, columns) makes several axes in one figure.",
     # sources
     "forbidden": "This has to be done by hand here.",
     "forbidden:autograd": "The point here is to write the derivatives yourself. Leave autograd "

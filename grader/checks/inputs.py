@@ -79,7 +79,7 @@ def draw(spec: Draw, sizes: Sizes, rng: np.random.Generator) -> Array:
     else:
         array = spec.scale * rng.standard_normal(shape)
     default = "int64" if spec.integers is not None else "float32"
-    return array.astype(spec.dtype or default)
+    return np.asarray(array, dtype=spec.dtype or default)  # drawn without a shape it is a number
 
 
 def draw_all(
