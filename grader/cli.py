@@ -31,18 +31,21 @@ _COMMANDS = "chainrule.commands"
 
 
 class _Commands(click.Group):
-    """A group whose further commands come from other packages."""
+    """A group whose further commands come from other packages.
+
+    They are the entry points "chainrule.commands", and of a group below "chainrule.commands.NAME".
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command's name, sorted."""
-        return sorted({*super().list_commands(ctx), *_entry_points()})
+        return sorted({*super().list_commands(ctx), *self._entry_points()})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported when it is asked for."""
         own = super().get_command(ctx, cmd_name)
         if own is not None:
             return own
-        found = _entry_points().get(cmd_name)
+        found = self._entry_points().get(cmd_name)
         if found is None:
             return None
         command = found.load()
@@ -50,14 +53,14 @@ class _Commands(click.Group):
             raise InternalError(f"the entry point {found.value} is no command")
         return command
 
-
-def _entry_points() -> dict[str, EntryPoint]:
-    """The commands whose package is here: an image may leave `workers` out."""
-    return {
-        found.name: found
-        for found in entry_points(group=_COMMANDS)
-        if find_spec(found.module.partition(".")[0])
-    }
+    def _entry_points(self) -> dict[str, EntryPoint]:
+        """The commands whose package is here: an image may leave `workers` out."""
+        group = _COMMANDS if self.name == "chainrule" else f"{_COMMANDS}.{self.name}"
+        return {
+            found.name: found
+            for found in entry_points(group=group)
+            if find_spec(found.module.partition(".")[0])
+        }
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -66,7 +69,7 @@ def chainrule() -> None:
     """Grades PyTorch assignments: runs them in a sandbox and judges outside it."""
 
 
-@chainrule.group()
+@chainrule.group(cls=_Commands)
 def rubric() -> None:
     """About rubrics."""
 

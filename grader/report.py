@@ -38,6 +38,10 @@ _STATUS = {
     RunStatus.POLICY_VIOLATION: "stopped for something that no coursework needs",
     RunStatus.INTERNAL_ERROR: "stopped by a failure of ours",
 }
+_SEEN = {
+    "hidden": "students see title and points only",
+    "after_due": "students see more than title and points after the due date",
+}
 _ERRORS_SHOWN = 5
 _EVIDENCE_SHOWN = 6
 _EVIDENCE_CHARS = 160
@@ -132,6 +136,8 @@ def _check(check: CheckResult, several: bool) -> Iterator[RenderableType]:
     """Under an exercise of one check, the row above has said its outcome already."""
     if several:
         yield _row(check.outcome, check.id, check.score, check.max_score)
+    if check.visibility != "visible":
+        yield _indented(Text(_SEEN[check.visibility], "dim"))
     yield _indented(Text(printable(check.message)))
     if check.hint:
         yield _indented(_labelled("Hint: ", "yellow", printable(check.hint)))
@@ -174,7 +180,8 @@ def _run(result: Result, submission: Submission) -> RenderableType:
     if len(failed) > _ERRORS_SHOWN:
         lines.append(_indented(Text(f"and {len(failed) - _ERRORS_SHOWN} more", "dim")))
     lines.append(_indented(Text(f"{len(run.layers)} layers of the sandbox held", "dim")))
-    lines.append(_indented(Text(f"inputs were drawn from seed {result.seed}", "dim")))
+    if result.seed is not None:
+        lines.append(_indented(Text(f"inputs were drawn from seed {result.seed}", "dim")))
     return Group(*lines)
 
 

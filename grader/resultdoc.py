@@ -1,7 +1,8 @@
 """The result document, "chainrule.result/1": what the command line prints and the service serves.
 
-Its JSON Schema is published as docs/result.schema.json. The attempt's seed is no part of it, nor
-anything that the student's process said beyond what checks put into their details.
+Its JSON Schema is published as docs/result.schema.json. Nothing that the student's process said is
+part of it beyond what checks put into their details. The document of `student_view(result)` is the
+student's: without the seed, details and what is hidden.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing_extensions import TypedDict
 
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.results import CheckResult, ExerciseResult, Result
+from grader.domain.rubric import Visibility
 from grader.safetext import storable
 
 SCHEMA: Literal["chainrule.result/1"] = "chainrule.result/1"
@@ -56,7 +58,9 @@ class CheckDocument(TypedDict):
     """A check's outcome; `detail` is for staff, and its keys are the kind's."""
 
     id: str
+    title: str
     kind: str
+    visibility: Visibility
     outcome: Outcome
     score: float
     max_score: float
@@ -77,11 +81,16 @@ class ExerciseDocument(TypedDict):
 
 
 class ResultDocument(TypedDict):
-    """One judging of one submission. `score` holds what is judged, `pending` what waits."""
+    """One judging of one submission. `score` holds what is judged, `pending` what waits.
+
+    From `seed` all inputs were drawn, and it can be judged again from it; null for students. It is
+    text, since it may be beyond the integers that readers of JSON keep exact.
+    """
 
     schema: Literal["chainrule.result/1"]
     assignment: str
     version: str
+    seed: str | None
     submission: SubmissionDocument
     run: RunDocument
     score: float
@@ -109,6 +118,7 @@ def document(result: Result) -> ResultDocument:
         "schema": SCHEMA,
         "assignment": result.assignment,
         "version": result.version,
+        "seed": None if result.seed is None else str(result.seed),
         "submission": {
             "name": _text(info.name),
             "sha256": info.sha256,
@@ -156,7 +166,9 @@ def _exercise(exercise: ExerciseResult) -> ExerciseDocument:
 def _check(check: CheckResult) -> CheckDocument:
     return {
         "id": check.id,
+        "title": _text(check.title),
         "kind": check.kind,
+        "visibility": check.visibility,
         "outcome": check.outcome,
         "score": check.score,
         "max_score": check.max_score,

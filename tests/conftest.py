@@ -6,12 +6,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from grader.domain.rubric import Bundle
 from grader.rubricfile import load_bundle
 from workers.zygote import Zygote
 
 ROOT = Path(__file__).parent.parent
+
+# How long an example takes says more about the machine's other work than about the code.
+settings.register_profile("chainrule", deadline=None)
+settings.load_profile("chainrule")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -12,7 +12,7 @@ import logging
 import re
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -131,6 +131,7 @@ class _Attempt:
         self._student = student
         self._reference = reference
         self._cells = submission.cells
+        self._answers = submission.answers
         self._code = tuple(cell for cell in submission.cells if cell.kind == "code")
         self._python = tuple(python_source(cell.source) for cell in self._code)
         self._defined = definitions(self._python)
@@ -225,6 +226,7 @@ class _Attempt:
                 rng=np.random.default_rng(_derived(self._seed, judgement.key)),
                 cells=self._cells,
                 code=self._python,
+                answers=self._answers,
             )
             judgement.judging = KINDS[kind_of(spec)].judge(spec, context)
             self._step(judgement, None)
@@ -283,6 +285,8 @@ def kind_of(spec: CheckSpec) -> str:
 def _check_result(judgement: _Judgement) -> CheckResult:
     verdict, spec = judgement.verdict, judgement.spec
     assert verdict is not None
+    if verdict.outcome is Outcome.PARTIAL and not spec.partial:
+        verdict = replace(verdict, outcome=Outcome.FAILED, fraction=0.0)
     detail = dict(verdict.detail)
     if verdict.cause is not None:
         detail["cause"] = verdict.cause
@@ -295,6 +299,8 @@ def _check_result(judgement: _Judgement) -> CheckResult:
         message=verdict.message,
         hint=verdict.hint,
         detail=detail,
+        title=spec.title,
+        visibility=spec.visibility,
     )
 
 

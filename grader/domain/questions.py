@@ -1,17 +1,21 @@
 """Questions: what a check asks of the submission and of the reference.
 
 A check is a generator. It yields `Ask` to have probes answered by the submission and by the
-reference, or `NextLook` to be asked again at a later point of the run, and returns a `Verdict`:
-no check does any input or output, and a test drives one with made-up evidence.
+reference, `RunTests` to have a test file run, or `NextLook` to be asked again at a later point of
+the run, and returns a `Verdict`: no check does any input or output, and a test drives one with
+made-up evidence.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal
 
 from grader.domain.evidence import Answer
 from grader.domain.outcomes import Outcome
+from grader.domain.rubric import Cell
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,58 @@ class Ask:
 
     student: tuple[Probe | Rerun, ...] = ()
     reference: tuple[Probe, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunTests:
+    """Run a test file of the instructor's, in a process that never holds student code.
+
+    What the tests ask is answered where the run stands. `names` leaves out all other tests;
+    `on_reference` has the reference stand in for the submission.
+    """
+
+    file: str
+    seed: int
+    cells: tuple[Cell, ...]  # to find a line of the submission by
+    names: frozenset[str] | None = None
+    on_reference: bool = False
+    library: Literal["torch", "numpy"] = "torch"  # what arrays arrive as
+    precision: Literal["float32", "float64"] = "float32"  # what float64 arrives as, in torch
+    operators: frozenset[str] = frozenset()  # classes whose objects may be calculated with
+    show_values: bool = False
+    probe_s: float = 10.0  # each question
+    test_s: float = 30.0  # one test: what it asks, and as long again for its own code
+    file_s: float = 120.0  # the tests' own code, all together
+
+
+class RanOutcome(StrEnum):
+    """How one test came out."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    BROKEN = "broken"  # it raised something that is neither the submission's nor an assertion's
+    LEFT_OUT = "left_out"  # it is marked to be skipped, or to fail
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanTest:
+    """One test: `name` is pytest's, `message` for the student, `said` for staff."""
+
+    name: str
+    function: str
+    title: str
+    weight: float
+    outcome: RanOutcome
+    message: str = ""
+    said: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RanTests:
+    """What became of a test file; with a `fault` it could not be run to its end."""
+
+    tests: tuple[RanTest, ...] = ()
+    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +147,8 @@ class Verdict:
     detail: Mapping[str, object] = field(default_factory=dict)
 
 
-Step = Ask | NextLook
-# What is sent back: Replies for an Ask; for a NextLook the Look, or None when there is none left.
-Judging = Generator[Step, "Replies | Look | None", Verdict]
+Step = Ask | RunTests | NextLook
+# What is sent back: Replies for an Ask, RanTests for a RunTests; for a NextLook the Look, or None
+# when there is none left.
+Received = Replies | RanTests | Look | None
+Judging = Generator[Step, Received, Verdict]

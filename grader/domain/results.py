@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from grader.domain.outcomes import Outcome, RunStatus, combined
+from grader.domain.rubric import Visibility
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,8 @@ class CheckResult:
     message: str
     hint: str | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
+    title: str = ""
+    visibility: Visibility = "visible"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,7 @@ class Result:
     submission: SubmissionInfo
     run: RunReport
     exercises: tuple[ExerciseResult, ...]
-    seed: int  # inputs were drawn from it; staff only
+    seed: int | None  # inputs were drawn from it; None in what students see
     outputs: tuple[CellOutput, ...] = ()
 
     @property

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+# What students see of a check: all, title and points alone, or the rest after the due date.
+Visibility = Literal["visible", "hidden", "after_due"]
+
 _STRICT: dict[str, Any] = {"extra": "forbid", "str_strip_whitespace": True}
 
 
@@ -50,6 +53,8 @@ class CheckSpec:
     look: tuple[Place, ...] = ()  # empty: the kind's own default
     hints: Mapping[str, str] = field(default_factory=dict)  # cause -> words, over the built-in ones
     limit_s: float = 10.0  # wall seconds for each of its probes
+    visibility: Visibility = "visible"
+    partial: bool = True  # False: what earns less than all of the points earns none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +138,7 @@ class Bundle:
     folder: Path
     reference: str  # the source of the reference solution
     files: Mapping[str, bytes] = field(default_factory=dict)  # laid into the working directory
+    tests: Mapping[str, bytes] = field(default_factory=dict)  # beside the reference, by path
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -62,7 +62,6 @@ def differentiable(
             "value": described(out),
             "shapes": {f"self.{name}": list(one.shape) for name, one in (parameters or {}).items()},
             "total": number(bound),
-            "graph": True,
             "gradients": {
                 name: None if one is None else tensor(one, library="numpy")
                 for name, one in found.items()

@@ -76,6 +76,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "learning": {"function": "train", "args": ["model"]},
     "performance": {"function": "f", "inputs": {"x": {"normal": ["N"]}}, "growth": "constant"},
     "plot": {"kind_of_plot": "line"},
+    "test": {"file": "test_it.py"},
     "manual": {},
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grader.checks.forward import ForwardSpec
 from grader.checks.inputs import Draw
 from grader.checks.source import SourceSpec
+from grader.checks.tensor import TensorSpec
 from grader.checks.training import Data, Threshold, TrainingSpec
 from grader.domain.rubric import CheckSpec, Exercise, Rubric
 from grader.notebooks.read import parse
@@ -48,6 +49,11 @@ def test_a_function_reaches_what_it_is_made_of() -> None:
     found = reached(ForwardSpec(id="a", function="forward"))
 
     assert definitions(found) == {"forward", "helper", "make_scale"}
+
+
+def test_a_check_of_a_function_is_told_from_one_of_a_value() -> None:
+    assert reached(ForwardSpec(id="a", function="forward")).calls
+    assert not reached(TensorSpec(id="a", name="W", shape=(3,))).calls
 
 
 def test_what_the_grader_binds_is_not_followed() -> None:
