@@ -55,6 +55,8 @@ def named_gradients(
             return NearMiss("order", f"They come back in the order {', '.join(order)}.")
         if _everywhere(cases, wrong, _per_sample):
             return NearMiss("per-sample", f"{_them(wrong)} not summed over the batch.")
+        if _everywhere(cases, wrong, _over_the_wrong_axis):
+            return NearMiss("wrong-axis", f"{_them(wrong)} summed, but not over the batch alone.")
         if _everywhere(cases, wrong, _transposed):
             return NearMiss("transposed", f"{_them(wrong)} right, but transposed.")
         return _factor(cases, wrong) or _from_the_end(cases, wrong)
@@ -93,6 +95,14 @@ def _per_sample(case: GradientCase, name: str) -> bool:
     if not got.ndim or len(got) != case.batch or got.size != case.batch * want.size:
         return False
     return _fit(got.sum(axis=0), want)
+
+
+def _over_the_wrong_axis(case: GradientCase, name: str) -> bool:
+    """Summed within each sample, or over everything: what is left adds up to the same number."""
+    got, want = case.got[name], case.want[name]
+    if want.size < 2 or got.shape not in {(), (1,), (1, 1), (case.batch,), (case.batch, 1)}:
+        return False
+    return agree(got.sum(keepdims=True).ravel(), want.sum(keepdims=True).ravel())
 
 
 def _transposed(case: GradientCase, name: str) -> bool:

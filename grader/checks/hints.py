@@ -57,6 +57,8 @@ _HINTS = {
     "mean.",
     "per-sample": "Every sample contributes to the loss, so a parameter's gradient is the sum "
     "over the batch: sum(dim=0), or a matrix product that sums over it.",
+    "wrong-axis": "A gradient has the shape of its parameter. Sum over the rows of the batch, "
+    "which is dim=0, and over nothing else.",
     "accumulated": "Every call has to begin at zero. You add to tensors that live on from one "
     "call to the next.",
     "changes-between-calls": "The function changes something that its next call depends on.",

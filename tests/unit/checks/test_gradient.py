@@ -116,6 +116,16 @@ def per_row_biases(g: Globals, x: np.ndarray) -> tuple[np.ndarray, ...]:
     return found["W1"], rows["B1"][:, 0], found["W2"], rows["B2"][:, 0]
 
 
+def biases_of_samples(g: Globals, x: np.ndarray) -> tuple[np.ndarray, ...]:
+    found, rows = gradients(g, x), unsummed(g, x)
+    return found["W1"], rows["B1"].sum(axis=(1, 2)), found["W2"], rows["B2"].sum(axis=(1, 2))
+
+
+def biases_in_all(g: Globals, x: np.ndarray) -> tuple[np.ndarray, ...]:
+    found = gradients(g, x)
+    return found["W1"], found["B1"].sum(), found["W2"], found["B2"].sum()
+
+
 def accumulating() -> Function:
     total: dict[tuple[str, tuple[int, ...]], np.ndarray] = {}
 
@@ -151,6 +161,8 @@ NAMED: list[tuple[str, Function, float, str]] = [
     ("order", ordered("W2", "B2", "W1", "B1"), 0, "W2, B2, W1, B1"),
     ("per-sample", per_row_biases, 0.5, "B1 and B2 are not summed"),
     ("per-sample", lambda g, x: tuple(unsummed(g, x).values()), 0, "W1, B1, W2 and B2"),
+    ("wrong-axis", biases_of_samples, 0.5, "B1 and B2 are summed, but not over the batch alone"),
+    ("wrong-axis", biases_in_all, 0.5, "B1 and B2 are summed, but not over the batch alone"),
     ("accumulated", accumulating(), 0, "second call"),
     ("right-from-the-end", first_layer, 0.5, "W2 and B2 are right"),
     ("returns-none", lambda g, x: None, 0, "None"),
