@@ -20,7 +20,17 @@ from grader.checks import KINDS
 from grader.checks.base import Context
 from grader.domain.evidence import Answer
 from grader.domain.outcomes import Outcome
-from grader.domain.questions import Ask, Judging, Look, NextLook, Probe, Replies, Verdict
+from grader.domain.questions import (
+    Ask,
+    Judging,
+    Look,
+    NextLook,
+    Probe,
+    Received,
+    Replies,
+    RunTests,
+    Verdict,
+)
 from grader.domain.results import CheckResult, ExerciseResult, Result, RunReport
 from grader.domain.rubric import Bundle, CheckSpec, Exercise, Place, Training
 from grader.errors import InternalError
@@ -28,6 +38,7 @@ from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
 from workers.references import Reference
 from workers.sandbox.session import CellStarted, Program, Session, Stopped
+from workers.tests_runner.client import TestFiles
 from workers.zygote import Zygote
 
 # Wide on purpose: code that is run as text or comes from a module may train as well.
@@ -58,7 +69,7 @@ def grade(
             on_cell=on_cell,
         ) as student,
     ):
-        attempt = _Attempt(bundle, submission, seed, student, reference)
+        attempt = _Attempt(bundle, submission, seed, student, reference, zygote.tests)
         attempt.run()
         ending = student.close()
         outputs = student.cell_outputs()
@@ -125,11 +136,13 @@ class _Attempt:
         seed: int,
         student: Session,
         reference: Reference,
+        tests: TestFiles,
     ) -> None:
         self._bundle = bundle
         self._seed = seed
         self._student = student
         self._reference = reference
+        self._tests = tests
         self._cells = submission.cells
         self._answers = submission.answers
         self._code = tuple(cell for cell in submission.cells if cell.kind == "code")
@@ -236,13 +249,16 @@ class _Attempt:
     def _step(self, judgement: _Judgement, sent: Look | None) -> None:
         """Drive a check until it waits for another look or has its verdict."""
         assert judgement.judging is not None
-        reply: Replies | Look | None = sent
+        reply: Received = sent
         try:
             while True:
                 step = judgement.judging.send(reply)
                 if isinstance(step, NextLook):
                     return
-                reply = self._replies(step)
+                if isinstance(step, RunTests):
+                    reply = self._tests.run(step, self._bundle.tests, self._replies)
+                else:
+                    reply = self._replies(step)
         except StopIteration as done:
             judgement.verdict = done.value
         except InternalError:

@@ -24,6 +24,7 @@ from grader.domain.rubric import Limits, Runtime
 from grader.errors import SandboxUnavailable
 from workers.references import References
 from workers.sandbox.session import CellStarted, Session
+from workers.tests_runner.client import TestFiles
 
 _INSIDE = Path(__file__).with_name("inside")
 _START_S = 120.0
@@ -37,6 +38,7 @@ class Zygote:
         self.runtime = runtime
         self.accept_missing = accept_missing
         self.references = References(self)
+        self.tests = TestFiles()
         self._process: subprocess.Popen[bytes] | None = None
         self._folder: Path | None = None
 
@@ -113,6 +115,7 @@ class Zygote:
     def close(self) -> None:
         """End the zygote and whatever it still runs; nothing of it stays on the host."""
         self.references.close()
+        self.tests.close()
         if self._process is not None:
             assert self._process.stdin is not None
             assert self._process.stdout is not None

@@ -94,7 +94,7 @@ def _per_sample(case: GradientCase, name: str) -> bool:
     got, want = case.got[name], case.want[name]
     if not got.ndim or len(got) != case.batch or got.size != case.batch * want.size:
         return False
-    return _fit(got.sum(axis=0), want)
+    return _fit(got.sum(axis=0), want) or _fit(got.mean(axis=0), want)
 
 
 def _over_the_wrong_axis(case: GradientCase, name: str) -> bool:
@@ -132,10 +132,14 @@ def _order(cases: Cases) -> tuple[str, ...]:
 
 
 def _factor(cases: Cases, wrong: Sequence[str]) -> NearMiss | None:
-    """All wrong gradients are the right ones times a factor, one for each case."""
+    """All wrong gradients are the right ones times a factor, one for each case.
+
+    One number is always a multiple of another: alone it takes a known factor, in several cases.
+    """
     factors = [_factor_of(case, wrong) for case in cases]
     known = [factor for factor in factors if factor is not None]
-    if not known or len(known) < len(factors):
+    alone = not any(np.count_nonzero(_joined(case.want, wrong)) > 1 for case in cases)
+    if not known or len(known) < len(factors) or (alone and len(known) < 2):
         return None
     if all(np.isclose(factor, -1, rtol=1e-3) for factor in known):
         return NearMiss("sign", f"{_them(wrong)} right but for the sign.")
@@ -145,6 +149,8 @@ def _factor(cases: Cases, wrong: Sequence[str]) -> NearMiss | None:
         for name, of in _FACTORS.items()
         if all(np.isclose(factor, of(case), rtol=1e-3) for factor, case in pairs)
     ]
+    if alone and not names:
+        return None
     shown = " and ".join(dict.fromkeys(f"{factor:.4g}" for factor in known[:3]))
     words = f"{_them(wrong)} {shown} times what it should be."
     if len(wrong) > 1:
@@ -164,25 +170,29 @@ _FACTORS: dict[str, Callable[[GradientCase], float]] = {
 
 def _factor_of(case: GradientCase, wrong: Sequence[str]) -> float | None:
     """The factor between the wrong gradients of one case and the right ones, where there is one."""
-    got, want = [], []
+    got = {}
     for name in wrong:
         if name not in case.got or case.got[name].dtype.kind not in "fiub":
             return None
         one = fitted(case.got[name], case.want[name].shape)
         if one.shape != case.want[name].shape:
             return None
-        got.append(one.astype(np.float64).ravel())
-        want.append(case.want[name].astype(np.float64).ravel())
-    flat, right = np.concatenate(got), np.concatenate(want)
+        got[name] = one.astype(np.float64)
+    flat, right = _joined(got, wrong), _joined(case.want, wrong)
     size = float(right @ right)
-    # One number is always a multiple of another.
-    if np.count_nonzero(right) < 2 or not np.isfinite(size) or not size:
+    if not np.isfinite(size) or not size:
         return None
     factor = float(flat @ right) / size
     alike = all(
-        agree(one / factor, array) for one, array in zip(got, want, strict=True) if array.any()
+        agree(got[name] / factor, case.want[name].astype(np.float64))
+        for name in wrong
+        if case.want[name].any()
     )
     return factor if factor and np.isfinite(factor) and alike else None
+
+
+def _joined(gradients: Gradients, names: Sequence[str]) -> Array:
+    return np.concatenate([gradients[name].astype(np.float64).ravel() for name in names])
 
 
 def _from_the_end(cases: Cases, wrong: Sequence[str]) -> NearMiss | None:

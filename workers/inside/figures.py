@@ -1,8 +1,9 @@
 """What the figures of a run show, as bounded plain data.
 
 The inline backend closes every figure when its cell ends, or at `plt.show()`, so that each is
-looked at just before it is closed, and again at the end of each cell while it stays open. Nothing
-is asked of a figure but what matplotlib's own classes say, and whatever raises is left out.
+looked at just before it is closed or cleared, and again at the end of each cell while it stays
+open. Nothing is asked of a figure but what matplotlib's own classes say, and whatever raises is
+left out.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 
 from .wire import Array
 
-_FIGURES = 30  # the first ones of a run; a plot of an exercise is not the thirtieth
+_FIGURES = 30  # of a run; where there are more, the earliest go of the cell that makes most
 _AXES = 16
 _SERIES = 24  # of one axes
 _POINTS = 20_000  # of one series
@@ -32,13 +33,20 @@ Record = dict[str, Any]
 
 
 @dataclass
+class _Kept:
+    """A figure's record, and the bytes of its points."""
+
+    record: Record
+    size: int
+
+
+@dataclass
 class _State:
     """The records of this process; a fork has its own."""
 
     cell: int = -1
-    figures: list[Record] = field(default_factory=list)
-    sizes: list[int] = field(default_factory=list)  # of the records, in bytes of points
-    open: dict[int, int] = field(default_factory=dict)  # id of an open figure -> its record
+    kept: list[_Kept] = field(default_factory=list)
+    open: dict[int, _Kept] = field(default_factory=dict)  # by the id of an open figure
     managers: Callable[[], list[Any]] | None = None
     reader: _Reader | None = None
 
@@ -51,7 +59,9 @@ def install() -> None:
     if "matplotlib.pyplot" not in sys.modules:
         return
     from matplotlib._pylab_helpers import Gcf
+    from matplotlib.figure import Figure
 
+    axes_of, clear = Figure.get_axes, Figure.clear
     destroy, destroy_all = Gcf.destroy.__func__, Gcf.destroy_all.__func__  # type: ignore[attr-defined]
     managers = Gcf.get_all_fig_managers
 
@@ -64,6 +74,12 @@ def install() -> None:
         _keep(managers(), closed=True)
         destroy_all(cls)
 
+    def clearing(figure: Any, *args: Any, **kwargs: Any) -> None:
+        drawn = [one for one in managers() if one.canvas.figure is figure and axes_of(figure)]
+        _keep(drawn, closed=True)
+        clear(figure, *args, **kwargs)
+
+    Figure.clear = clearing  # type: ignore[assignment,method-assign]
     Gcf.destroy = classmethod(closing)  # type: ignore[assignment,method-assign]
     Gcf.destroy_all = classmethod(closing_all)  # type: ignore[assignment,method-assign]
     _state.managers, _state.reader = managers, _Reader()
@@ -82,7 +98,7 @@ def end_cell() -> None:
 
 def recorded() -> list[Record]:
     """All figures so far, in order, as wire data; see docs/protocol.md."""
-    return _state.figures
+    return [one.record for one in _state.kept]
 
 
 def _keep(managers: Iterable[Any], *, closed: bool) -> None:
@@ -91,22 +107,30 @@ def _keep(managers: Iterable[Any], *, closed: bool) -> None:
     for manager in managers:
         try:
             figure = manager.canvas.figure
-            place = _state.open.get(id(figure), len(_state.figures))
-            if place >= _FIGURES:
-                continue
-            others = [size for at, size in enumerate(_state.sizes) if at != place]
-            reader.room = _ROOM - sum(others)
+            known = _state.open.get(id(figure))
+            reader.room = room = _ROOM - sum(one.size for one in _state.kept if one is not known)
             record = reader.figure(figure)
         except Exception:  # a figure of the student's own kind; what it shows is not known
             continue
-        known = place < len(_state.figures)
-        cell = _state.figures[place]["cell"] if known else _state.cell
-        _state.figures[place : place + 1] = [{"cell": cell, **record}]
-        _state.sizes[place : place + 1] = [_ROOM - sum(others) - reader.room]
+        if known is None:
+            known = _Kept({"cell": _state.cell}, 0)
+            _make_room()
+            _state.kept.append(known)
+        known.record = {"cell": known.record["cell"], **record}
+        known.size = room - reader.room
         if closed:
             _state.open.pop(id(figure), None)
         else:
-            _state.open[id(figure)] = place
+            _state.open[id(figure)] = known
+
+
+def _make_room() -> None:
+    """Who draws anew in every step of a loop leaves room for the figures of other cells."""
+    if len(_state.kept) < _FIGURES:
+        return
+    cells = [one.record["cell"] for one in _state.kept]
+    gone = _state.kept.pop(cells.index(max(cells, key=cells.count)))
+    _state.open = {key: one for key, one in _state.open.items() if one is not gone}
 
 
 class _Reader:
@@ -129,8 +153,13 @@ class _Reader:
             ("xlabel", base.get_xlabel),
             ("ylabel", base.get_ylabel),
         )
-        self._lines, self._line, self._points = base.get_lines, Line2D, PathCollection
-        self._bars, self._bar, self._image = BarContainer, Rectangle, AxesImage
+        self._lines, self._points = base.get_lines, PathCollection
+        self._bars, self._image = BarContainer, AxesImage
+        self._style = Line2D.get_linestyle
+        self._xdata, self._ydata = Line2D.get_xdata, Line2D.get_ydata
+        self._offsets = PathCollection.get_offsets
+        self._upright = (Rectangle.get_x, Rectangle.get_width, Rectangle.get_height)
+        self._lying = (Rectangle.get_y, Rectangle.get_height, Rectangle.get_width)
 
     def figure(self, figure: Any) -> Record:
         """A figure's record, without the cell."""
@@ -158,13 +187,13 @@ class _Reader:
                 yield from _guarded(lambda: {"kind": "image", "x": None, "y": None})
 
     def _of_line(self, line: Any) -> Record:
-        style = self._line.get_linestyle(line)
+        style = self._style(line)
         kind = "scatter" if style in ("None", "none", " ", "") else "line"
-        x, y = self._line.get_xdata(line, orig=False), self._line.get_ydata(line, orig=False)
+        x, y = self._xdata(line, orig=False), self._ydata(line, orig=False)
         return {"kind": kind, "x": self._numbers(x), "y": self._numbers(y)}
 
     def _of_points(self, points: Any) -> Record:
-        offsets = _asarray(self._points.get_offsets(points), dtype=_float64)
+        offsets = _asarray(self._offsets(points), dtype=_float64)
         return {
             "kind": "scatter",
             "x": self._numbers(offsets[:, 0]),
@@ -174,9 +203,8 @@ class _Reader:
     def _of_bars(self, container: Any) -> Record:
         """Bars by their middles and heights; those without gaps as a histogram, by their edges."""
         bars = list(islice(container.patches, _POINTS))
-        at, width, height = (self._bar.get_x, self._bar.get_width, self._bar.get_height)
-        if container.orientation == "horizontal":
-            at, width, height = (self._bar.get_y, self._bar.get_height, self._bar.get_width)
+        lying = container.orientation == "horizontal"
+        at, width, height = self._lying if lying else self._upright
         starts, widths, heights = (
             _array([float(get(bar)) for bar in bars]) for get in (at, width, height)
         )

@@ -17,6 +17,7 @@ class Judged:
     spilled: tuple[str, ...] = ()  # where it is not
     cause: str | None = None  # what a gradient check called it, where one failed
     of_gradient: bool = False
+    own_cause: bool = False  # the rubric's own near-miss: the reference made that very mistake
     failure: str = ""  # ours
 
     @property
@@ -27,7 +28,7 @@ class Judged:
     @property
     def naming(self) -> Naming:
         """Of a wrong gradient: whether its hint named the mistake that was made."""
-        return naming(self.mutant.operator, self.cause)
+        return "right" if self.own_cause else naming(self.mutant.operator, self.cause)
 
 
 @dataclass

@@ -178,13 +178,23 @@ class _Run:
         lost = dict.fromkeys(key.partition("/")[0] for key in less)
         gradients = [now[key] for key in less if now[key].kind in _OF_GRADIENTS and key in reached]
         causes = [check.detail.get("cause") for check in gradients]
+        cause = next((str(one) for one in causes if one), None)
         return Judged(
             mutant,
             tuple(one for one in lost if one in exercises),
             tuple(one for one in lost if one not in exercises),
-            next((str(cause) for cause in causes if cause), None),
-            bool(gradients),
+            cause,
+            of_gradient=bool(gradients),
+            own_cause=cause in self._own_causes(),
         )
+
+    def _own_causes(self) -> set[str]:
+        """The names of mistakes that the rubric gives itself."""
+        return {
+            name
+            for _, check in specs(self._trial.bundle)
+            for name in getattr(check, "near_misses", ())
+        }
 
     def _checks_reached(self, mutant: Mutant, of: Mapping[str, Reached]) -> frozenset[str]:
         if mutant.answers:

@@ -155,6 +155,7 @@ NAMED: list[tuple[str, Function, float, str]] = [
     ("factor", times(lambda n: 1 / (2 * n), *ALL), 0, "0.025 and 0.1 times"),
     ("factor", times(3.5, *ALL), 0, "3.5 times"),
     ("factor", times(lambda n: 1 / n, "B1", "B2"), 0.5, "B1 and B2 are 0.05 and 0.2 times"),
+    ("factor", times(lambda n: 1 / n, "B2"), 0.75, "B2 is 0.05 and 0.2 times"),
     ("sign", times(-1, *ALL), 0, "sign"),
     ("transposed", lambda g, x: tuple(one.T for one in backprop(g, x)), 0.5, "W1 and W2"),
     ("order", ordered("W1", "W2", "B1", "B2"), 0.5, "W1, W2, B1, B2"),

@@ -15,6 +15,7 @@ from . import (
     learning,
     module,
     predict,
+    steps,
     sweep,
     tensors,
     values,
@@ -30,10 +31,14 @@ _KINDS: dict[str, Callable[[dict[str, Any], dict[str, Any], int], dict[str, Any]
     "figures": figures.answer,
     "derivative": derivative.answer,
     "formula": formula.answer,
+    "steps": steps.answer,
     "sweep": sweep.answer,
     "tensors": tensors.answer,
     "values": values.answer,
 }
+
+# What these make of the namespace stays in it: the reference answers them in a fork as well.
+CHANGING = frozenset({"steps"})
 
 
 def answer(

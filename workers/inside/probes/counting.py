@@ -15,34 +15,40 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..describe import ROOM, Describer
 from .inputs import Inputs, attempt, widened
 
-_OWN = 3  # the call of `_Lines.__exit__` and its lines before tracing ends
 _settrace, _gettrace = sys.settrace, sys.gettrace
 _DispatchMode: Any = TorchDispatchMode
 
 
 def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM) -> dict[str, Any]:
-    """`{found, cases: [{value, operations, lines, watched}]}`."""
+    """`{found, cases: [{values, operations, lines, watched}]}`."""
     describer = Describer(room)
     name = payload["function"]
     if name not in namespace:
         return {"found": None, "cases": []}
     function = namespace[name]
+    touched: list[str] = []
+    # There is no taking it away again; it ends with the fork that the probe runs in.
+    sys.addaudithook(lambda event, _: touched.append(event) if event == "sys.settrace" else None)
     # The first call may import or compile something, which is no part of the work.
-    _case(payload["cases"][0], function, namespace, Describer(room))
-    cases = [_case(case, function, namespace, describer) for case in payload["cases"]]
+    _case(payload["cases"][0], function, namespace, Describer(room), touched)
+    cases = [_case(case, function, namespace, describer, touched) for case in payload["cases"]]
     return {"found": describer.describe(function), "cases": cases}
 
 
 def _case(
-    case: dict[str, Any], function: Any, namespace: dict[str, Any], describer: Describer
+    case: dict[str, Any],
+    function: Any,
+    namespace: dict[str, Any],
+    describer: Describer,
+    touched: list[str],
 ) -> dict[str, Any]:
     """Two calls: counting operations runs lines of Python itself."""
-    operations, lines = _Operations(), _Lines()
-    value = _call(case, _within(lines, function), function, namespace, Describer(ROOM))
-    if value["k"] != "raised":
-        value = _call(case, _within(operations, function), function, namespace, describer)
+    operations, lines = _Operations(), _Lines(touched)
     return {
-        "value": value,
+        "values": [
+            _call(case, _within(counter, function), function, namespace, describer)
+            for counter in (lines, operations)
+        ],
         "operations": operations.count,
         "lines": lines.count,
         "watched": lines.whole,
@@ -86,22 +92,35 @@ class _Operations(_DispatchMode):  # type: ignore[misc]
 class _Lines:
     """Counts the lines and the calls of Python within a `with` block.
 
-    `whole` says whether nothing else took the tracing over meanwhile.
+    `whole` says whether all of them could be counted; `touched` takes each use of `sys.settrace`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, touched: list[str]) -> None:
         self.count = 0
         self.whole = True
+        self._touched = touched
+        self._open = 0  # frames that have begun and not ended
 
     def __enter__(self) -> None:
         _settrace(self._event)
+        self._touched.clear()
 
     def __exit__(self, *exc: object) -> None:
-        self.whole = _gettrace() == self._event
+        self.whole &= _gettrace() == self._event and not self._touched and not self._open
         _settrace(None)
-        self.count = max(0, self.count - _OWN)
 
     def _event(self, frame: Any, event: str, _: Any) -> Any:
+        if event == "call":
+            if frame.f_code is _END:
+                return None
+            self._open += 1
+        elif event == "return":
+            self._open -= 1
+            # A frame can keep its lines to itself; one that is not traced tells no end, either.
+            self.whole &= frame.f_trace_lines
         if event in ("line", "call"):
             self.count += 1
         return self._event
+
+
+_END = _Lines.__exit__.__code__

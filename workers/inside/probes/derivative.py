@@ -127,9 +127,8 @@ class _Looked:
         if total is None:
             return found
         found["total"] = float(_item(total))
-        found["graph"] = bool(_requires_grad(total))
         try:
-            found["gradients"] = self._gradients(total, describer) if found["graph"] else {}
+            found["gradients"] = self._gradients(total, describer) if _requires_grad(total) else {}
         except BaseException as error:
             found["failed"] = raised(error)
         try:

@@ -31,10 +31,12 @@ _LOSSES = {
 _OPTIMISERS = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam}
 _on_step = register_optimizer_step_post_hook
 _linear, _is_grad_enabled = torch.nn.functional.linear, torch.is_grad_enabled
+_float32 = torch.float32
 _device = torch.device
 _no_grad, _Function = torch.no_grad, torch._C.DisableTorchFunction
 _base: Any = torch._C.TensorBase
 _tanh, _requires_grad = _base.tanh, _base.requires_grad.__get__
+_to, _is_floating = _base.to, _base.is_floating_point
 _register_hook: Any = torch.Tensor.register_hook
 _grad, _any, _item = _base.grad.__get__, _base.any, _base.item
 _dict_of, _init = object.__getattribute__, torch.nn.Module.__init__
@@ -114,9 +116,12 @@ class _Scene:
         return self._things[argument["word"]] if isinstance(argument, dict) else argument
 
     def predictions(self) -> Any:
-        """Of the model for the training inputs."""
-        with _no_grad():
-            return self._model(fresh(self._x))
+        """For the training inputs, by the parameters alone, whatever is hooked to the model."""
+        try:
+            with _no_grad(), _Function():
+                return _output(self._x, *(_to(one, _float32) for one in self.parameters))
+        except Exception:  # its parameters are of other shapes now
+            return None
 
     @contextmanager
     def watched(self) -> Iterator[None]:
@@ -188,12 +193,15 @@ def _network(weights: list[Any], seen: Any) -> Any:
                 setattr(self, f"{kind}{at // 2 + 1}", _Parameter(weight))
 
         def forward(self, x: Any) -> Any:
-            hidden = _tanh(_linear(x, self.weight1, self.bias1))
-            output = _linear(hidden, self.weight2, self.bias2)
+            output = _output(x, self.weight1, self.bias1, self.weight2, self.bias2)
             seen(self, x, output)
             return output
 
     return Network()
+
+
+def _output(x: Any, weight1: Any, bias1: Any, weight2: Any, bias2: Any) -> Any:
+    return _linear(_tanh(_linear(x, weight1, bias1)), weight2, bias2)
 
 
 def _bytes(value: Any) -> bytes:
@@ -203,8 +211,9 @@ def _bytes(value: Any) -> bytes:
 
 
 def _by_row(x: Any) -> dict[bytes, int]:
-    """The bytes of each row of a float32 tensor, and its number."""
-    array = Describer().array(x)
+    """The bytes of each row of floating point as float32, and its number."""
+    with _no_grad(), _Function():
+        array = Describer().array(_to(x, _float32) if _is_floating(x) else x)
     if array is None or len(array.shape) < 2 or not array.shape[0] or array.dtype != "float32":
         return {}
     size = len(array.data) // array.shape[0]

@@ -6,6 +6,7 @@ import hashlib
 from contextlib import nullcontext
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..describe import ROOM, Describer
@@ -16,6 +17,9 @@ from .parts import evaluating, is_module, parameters_of
 
 _sha256 = hashlib.sha256
 _no_grad, _float64 = torch.no_grad, torch.float64
+_Tensor, _Function = torch.Tensor, torch._C.DisableTorchFunction
+_stack, _asarray = torch.stack, np.asarray
+_mro = type.__dict__["__mro__"].__get__
 _WEIGHTS = 1 << 30  # bytes of one parameter that goes into the digest
 
 
@@ -65,10 +69,25 @@ def _outputs(
     """What comes out for each batch, up to the first that raises."""
     outputs: list[dict[str, Any]] = []
     for batch in batches:
-        outputs.append(attempt(describer, lambda batch=batch: model(tensor(batch, dtype=dtype))))  # type: ignore[misc]
+        result = attempt(describer, lambda: _whole(model(tensor(batch, dtype=dtype))))  # noqa: B023
+        outputs.append(result)
         if outputs[-1]["k"] == "raised":
             break
     return outputs
+
+
+def _whole(result: Any) -> Any:
+    """A list of numbers or of tensors as one array; one by one they would be too many."""
+    if type(result) not in (list, tuple):
+        return result
+    try:
+        if all(_Tensor in _mro(type(one)) for one in result):
+            with _Function():
+                return _stack(list(result))
+        found = _asarray(result)
+        return found if found.dtype.kind in "biuf" else result
+    except Exception:  # of several shapes, or of something else
+        return result
 
 
 def _digest(model: Any) -> bytes:
