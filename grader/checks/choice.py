@@ -23,7 +23,7 @@ class ChoiceSpec(CheckSpec):
     """The options in `answer` are those of `expected`.
 
     With the scoring `all` it is all or nothing; with `each` a right option earns its share, and
-    each wrong one takes as much off again.
+    each wrong one takes as much off again, or more where naming all would earn something.
     """
 
     kind: Literal["choice"] = "choice"
@@ -72,8 +72,10 @@ def _judged(spec: ChoiceSpec, value: Value) -> Verdict:
         return passed(f"{subject} is right: {words}.", detail)
     message = f"{subject} is {words}, which is not right."
     if spec.scoring == "each":
-        earned = max(0.0, (len(chosen & right) - len(chosen - right)) / len(right))
-        return graded(spec, earned, Failure(message, NearMiss("wrong-choice"), detail))
+        # So much that naming all of them earns nothing, as naming none does.
+        off = max(1 / len(right), 1 / (len(options) - len(right)))
+        earned = len(chosen & right) / len(right) - off * len(chosen - right)
+        return graded(spec, max(0.0, earned), Failure(message, NearMiss("wrong-choice"), detail))
     return failed(spec, Failure(message, NearMiss("wrong-choice"), detail))
 
 

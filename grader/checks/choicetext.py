@@ -19,10 +19,18 @@ _END = re.compile(r"[:–—(]|\.\s|\s-\s|->|→|\n\s*\n")  # of the letters, wh
 # Between the letters and the reason: "A larger step" names no option A.
 _APART = re.compile(
     r"[ \t*_`'\"]*+(?:[,;:.(){}\[\]\n–—-]|->|→"
-    r"|(?:(?:is|are|both) )*(?:correct|right)?\b ?(?:because|since|as|due|for)(?!\w))",
+    r"|(?:(?:is|are|both) )*(?:correct|right|true)?\b ?(?:[.,;]|$|because|since|as|due|for)(?!\w))",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]{1,40}(?!\w)")
+# Each option judged for itself: "A: false, B: true".
+_JUDGED = re.compile(
+    r"[ *_`]*+(?:[:=)–—.-]|->|→|is)[ *_`]*+(?P<word>true|false)(?!\w)", re.IGNORECASE
+)
+_ITEM = re.compile(
+    r"[ \t]*+[*_`]*+[.):]"
+)  # after an option that begins a line: "B. the loss falls"
+_BEGIN = re.compile(r"[\s*_`(>|-]*+")
 _WORDS_FOR = {
     "true": ("true", "t", "yes", "y", "✓"),
     "false": ("false", "f", "no", "n", "✗"),
@@ -36,6 +44,9 @@ def options_in(text: str, options: Sequence[str]) -> frozenset[str] | None:
     """
     text = text[:MAX_CHARS]
     spelled = _spellings(options)
+    each = _each(text, spelled)
+    if each is not None:
+        return each or None
     found, last, at = _leading(text, spelled, len(text))
     if at < len(text):  # a reason follows; where it begins, "a" is an article again
         ends = (end for end in _END.finditer(text) if _leading(text, spelled, end.start())[0])
@@ -44,6 +55,31 @@ def options_in(text: str, options: Sequence[str]) -> frozenset[str] | None:
         if not _APART.match(text, last):
             return None
     return frozenset(found) or None
+
+
+def _each(text: str, spelled: dict[str, str]) -> frozenset[str] | None:
+    """The options of a text in which they stand one by one; None of any other text.
+
+    Either each is called true or false, or each line begins with one, as in "B. the loss falls".
+    """
+    judged: dict[str, str] = {}
+    at = 0
+    while at < len(text):
+        option = None if text[at - 1 : at].isalnum() else _option_at(text, at, spelled)
+        verdict = _JUDGED.match(text, at + len(option)) if option else None
+        if option and verdict and spelled[option] not in judged:
+            judged[spelled[option]] = verdict["word"].lower()
+        at = verdict.end() if verdict else at + 1
+    if len(judged) > 1:
+        return frozenset(option for option, word in judged.items() if word == "true")
+    begun = []
+    for line in filter(str.strip, text.split("\n")):
+        at = _end(_BEGIN, line, 0)
+        option = _option_at(line, at, spelled)
+        if option is None or not _ITEM.match(line, at + len(option)):
+            return None
+        begun.append(spelled[option])
+    return frozenset(begun) if len(begun) > 1 else None
 
 
 def _leading(text: str, spelled: dict[str, str], stop: int) -> tuple[set[str], int, int]:

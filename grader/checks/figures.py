@@ -44,7 +44,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Numbers that a figure should show: y over x, or over 0, 1, 2, ... where x is None."""
+    """Numbers that a figure should show: y over x, or in their order where x is None."""
 
     x: Array | None
     y: Array
@@ -68,11 +68,11 @@ def shows(series: Series, wanted: Wanted) -> bool:
         return False
     if series.kind in ("bar", "hist"):
         return _agree(y, wanted.y)
-    over = wanted.x
-    if over is None:
-        # Epochs are counted from 0 or from 1.
-        over = np.arange(y.size) + (1 if x.size and np.min(x) == 1 else 0)
-    got, want = np.stack([x, y]), np.stack([over, wanted.y])
+    got = np.stack([x, y])
+    if wanted.x is None:  # epochs are counted from 0 or from 1, or one in a hundred is drawn
+        over, heights = _in_order(got)
+        return bool((np.diff(over) > 0).all()) and _agree(heights, wanted.y)
+    want = np.stack([wanted.x, wanted.y])
     return _agree(got, want) or _agree(_in_order(got), _in_order(want))
 
 

@@ -134,7 +134,8 @@ def _order(cases: Cases) -> tuple[str, ...]:
 def _factor(cases: Cases, wrong: Sequence[str]) -> NearMiss | None:
     """All wrong gradients are the right ones times a factor, one for each case.
 
-    One number is always a multiple of another: alone it takes a known factor, in several cases.
+    One number is always a multiple of another: alone, it has to be so in several cases, by a known
+    factor or by the same one.
     """
     factors = [_factor_of(case, wrong) for case in cases]
     known = [factor for factor in factors if factor is not None]
@@ -149,7 +150,7 @@ def _factor(cases: Cases, wrong: Sequence[str]) -> NearMiss | None:
         for name, of in _FACTORS.items()
         if all(np.isclose(factor, of(case), rtol=1e-3) for factor, case in pairs)
     ]
-    if alone and not names:
+    if alone and not names and not np.allclose(known, known[0], rtol=1e-3):
         return None
     shown = " and ".join(dict.fromkeys(f"{factor:.4g}" for factor in known[:3]))
     words = f"{_them(wrong)} {shown} times what it should be."

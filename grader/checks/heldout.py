@@ -40,7 +40,7 @@ from grader.checks.verdicts import (
     raised,
     unanswered,
 )
-from grader.domain.evidence import Answer, Raised, Sequence, Tensor, Value
+from grader.domain.evidence import Answer, Raised, Tensor, Value
 from grader.domain.questions import Judging, Look, Probe, Verdict
 from grader.domain.rubric import CheckSpec, Place
 
@@ -210,18 +210,9 @@ def _verdict(spec: HeldOutSpec, trials: Trials[Scored]) -> Verdict:
 
 
 def _numbers(value: Value) -> Array | None:
-    """A result as an array: a tensor, a numpy array, or a list of numbers."""
-    if isinstance(value, Tensor):
-        found = read(value)
-        return found if found is not None and found.dtype.kind in "fiub" else None
-    if not isinstance(value, Sequence) or value.cut or not value.items:
-        return None
-    if not all(isinstance(item, bool | int | float) for item in value.items):
-        return None
-    try:
-        return np.asarray(value.items, dtype=np.float64)
-    except OverflowError:
-        return None
+    """A result as an array; None where it is none of numbers."""
+    found = read(value) if isinstance(value, Tensor) else None
+    return found if found is not None and found.dtype.kind in "fiub" else None
 
 
 def _prints(evidence: Any, predictions: Array) -> frozenset[bytes]:

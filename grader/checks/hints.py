@@ -163,7 +163,7 @@ _HINTS = {
     "comprehension, map, np.vectorize and recursion are loops as well.",
     "too-much-work": "Look for what is computed again and again, and for loops.",
     "wrong-result": "It has to be right before it can be fast.",
-    "not-counted": "Leave sys.settrace alone.",
+    "not-counted": "Leave sys.settrace and the tracing of frames alone.",
     # figures
     "no-figure": "Draw with matplotlib's pyplot in the cell that is asked for.",
     "label-missing": "xlabel(), ylabel() and title() label a figure.",

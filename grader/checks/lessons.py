@@ -104,8 +104,10 @@ class Lesson:
 
 def lesson(evidence: Mapping[str, object], targets: Array, task: str, rows: int) -> Lesson:
     """Read a probe's answer; raises BadEvidence. `rows` is 0 where coverage says nothing."""
-    parameters = count(evidence, "parameters")
+    parameters, cut = count(evidence, "parameters"), flag(evidence, "cut")
     forwards, updates = _story(listing(evidence, "events"))
+    if cut:  # within the last one, perhaps
+        updates = updates[:-1]
     return Lesson(
         forwards=forwards,
         updates=updates,
@@ -114,7 +116,7 @@ def lesson(evidence: Mapping[str, object], targets: Array, task: str, rows: int)
         rows=rows,
         before=_loss(task, array(evidence.get("before")), targets),
         after=_loss(task, array(evidence.get("after")), targets),
-        cut=flag(evidence, "cut"),
+        cut=cut,
     )
 
 

@@ -16,14 +16,16 @@ from grader.domain.questions import (
     Look,
     NextLook,
     Probe,
+    RanTests,
+    Received,
     Replies,
     Rerun,
+    RunTests,
     Step,
     Verdict,
 )
 from grader.domain.rubric import CheckSpec, Place
 
-Received = Replies | Look | None
 Returned = TypeVar("Returned")
 Asking = Generator[Step, Received, Returned]  # it asks, and comes to something
 AtLook = Callable[[Look], Asking[Verdict]]
@@ -119,6 +121,14 @@ def ask_reference(probe: Probe) -> Asking[Answer]:
     """One question to the reference."""
     replies = yield from ask(reference=(probe,))
     return replies.reference[0]
+
+
+def run_tests(request: RunTests) -> Asking[RanTests]:
+    """Have a test file run."""
+    ran = yield request
+    if not isinstance(ran, RanTests):
+        raise TypeError("a RunTests is answered by RanTests")
+    return ran
 
 
 def sound(value: Value | Raised) -> Value:

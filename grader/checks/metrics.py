@@ -49,14 +49,15 @@ def metric(name: Metric, predictions: Array, targets: Array, outputs: Outputs = 
 
 
 def accuracy(predictions: Array, targets: Array, outputs: Outputs = "auto") -> float:
-    """The share of rows whose class is right; NaN where predictions are not finite.
+    """The share of rows whose class is right; NaN where a prediction is none.
 
     Raises Unfit.
     """
-    if not np.isfinite(_wide(predictions)).all():
+    if np.isnan(_wide(predictions)).any():  # an infinite score is one: the logarithm of nothing
         return math.nan
     truth = classes_of_targets(targets)
-    return float(np.mean(classes(_wide(predictions), truth, outputs) == truth))
+    with np.errstate(all="ignore"):
+        return float(np.mean(classes(_wide(predictions), truth, outputs) == truth))
 
 
 def classes_of_targets(targets: Array) -> Array:
@@ -164,7 +165,7 @@ def _scores(predictions: Array, targets: Array) -> tuple[Array, Array]:
         shape = shape[:1]
     if predictions.ndim == len(shape) + 1 and predictions.shape[:-1] != shape:
         predictions = np.moveaxis(predictions, 1, -1)
-    if predictions.shape[:-1] != shape:
+    if predictions.shape[:-1] != shape or not predictions.size:
         raise Unfit(f"the predictions have shape {predictions.shape}, the targets {targets.shape}")
     return predictions.reshape(-1, predictions.shape[-1]), targets.reshape(-1)
 
@@ -184,12 +185,12 @@ def _f1(predictions: Array, targets: Array, outputs: Outputs) -> float:
     """2 TP / (2 TP + FP + FN) of a class."""
     truth = classes_of_targets(targets)
     got = classes(predictions, truth, outputs)
-    scored = [1] if truth.max() <= 1 else sorted({*truth.tolist(), *got.tolist()})
-    scores = []
-    for one in scored:
-        hits = int(((got == one) & (truth == one)).sum())
-        scores.append(2 * hits / max(1, int((got == one).sum()) + int((truth == one).sum())))
-    return float(np.mean(scores))
+    scored, which = np.unique(np.concatenate([got, truth]), return_inverse=True)
+    hits = np.bincount(which[: len(got)][got == truth], minlength=len(scored))
+    scores = 2 * hits / np.bincount(which)
+    if truth.max() <= 1:
+        return float(scores[scored == 1].sum())
+    return float(scores.mean())
 
 
 def _wide(array: Array) -> Array:

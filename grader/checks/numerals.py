@@ -34,6 +34,11 @@ _LATEX = (
     (re.compile(r"\\infty(?![a-zA-Z])"), "inf"),
     (re.compile(r"\\(?:[a-zA-Z]{1,20}|[,;:! ])"), " "),
 )
+# Of a formula, the number within is not the answer; what stands after "=" may be.
+_APPLIED = re.compile(
+    r"(?:\\|\b)(?:sqrt|ln|log|exp|sin|cos|tan|tanh|sigmoid)(?![a-zA-Z])"
+    r" ?(?:[({][^(){}\n]{0,60}[)}]|-?[\d.]{1,20})|√ ?\(?[\d.]{1,20}\)?"
+)
 _RAISED = re.compile(r"[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _POWER_OF_TEN = re.compile(r"(?<![\d.])10 ?\*\* ?")
 _EMPHASIS = re.compile(r"(?<!\w)_+|_+(?!\w)")
@@ -42,8 +47,9 @@ _DIGITS = r"\d{1,400}(?:_\d{1,400}){0,9}"
 _NUMBER = re.compile(
     rf"(?<![\w.])(?P<sign>[+-](?! )|(?<=[=(\[,≈] )- |(?<=[=(\[,≈])- )?"
     rf"(?:(?P<word>inf(?:inity)?|nan)(?!\w)"
-    rf"|(?P<mantissa>(?>(?:{_DIGITS}(?:\.\d{{0,400}})?|\.\d{{1,400}})(?:[eE][+-]?\d{{1,4}})?))(?![^\W_])"
-    rf"(?: ?[×x*] ?10 ?\^ ?(?P<ten>[+-]?\d{{1,4}})|\^ ?(?P<power>[+-]?\d{{1,4}}))?"
+    rf"|(?P<mantissa>(?>(?:{_DIGITS}(?:\.\d{{0,400}})?|\.\d{{1,400}})(?:[eE][+-]?\d{{1,4}})?))"
+    rf"(?![^\W_]| (?:pi|π)\b)"
+    rf"(?: ?[×x*] ?10 ?\^ ?(?P<ten>[+-]?\d{{1,4}})|\^ ?(?P<power>[+-]?\d{{1,4}}(?:\.\d{{1,4}})?))?"
     rf"(?: ?/ ?(?P<below>\d{{1,400}}(?:\.\d{{1,400}})?)(?![\w(^]))?"
     rf"(?P<percent> ?%)?)"
     rf"|(?P<open>[\[(])|(?P<close>[\])])",
@@ -104,6 +110,7 @@ def numbers_in(text: str, count: int) -> Numbers:
 def plain(text: str) -> str:
     """The text without decoration: of markdown, of LaTeX, and of Unicode's signs."""
     text = text[:MAX_CHARS].translate(_SIGNS)
+    text = _APPLIED.sub(" ", text)
     text = _RAISED.sub(lambda found: "^" + found[0].translate(_SUPERSCRIPTS), text)
     for pattern, instead in _LATEX if "\\" in text else ():
         text = pattern.sub(instead, text)
@@ -172,7 +179,7 @@ def _number(token: re.Match[str]) -> Number | None:
         if token["ten"]:
             value *= 10.0 ** int(token["ten"])
         elif token["power"]:
-            value **= int(token["power"])
+            value **= float(token["power"])
         if token["below"]:
             value /= float(token["below"])
     except (ArithmeticError, ValueError):

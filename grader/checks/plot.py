@@ -39,7 +39,7 @@ _SHOWN_AS: Mapping[PlotKind, frozenset[str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class Shown:
-    """Names of the numbers that are to be seen: y over x, or y over 0, 1, 2, ... without x.
+    """Names of the numbers that are to be seen: y over x, or y from left to right without x.
 
     Of a histogram, y are the numbers that are counted.
     """

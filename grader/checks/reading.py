@@ -51,9 +51,9 @@ def flag(evidence: Mapping[str, object], key: str) -> bool:
 
 
 def count(evidence: Mapping[str, object], key: str) -> int:
-    """The count under `key`: an int of 0 or more."""
+    """The count under `key`: an int of 0 or more, and no larger than a float can tell."""
     value = evidence.get(key)
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= 1 << 53:
         raise BadEvidence(f"{key} is not a count")
     return value
 

@@ -57,7 +57,7 @@ def _judged(spec: ShapeSpec, value: Value) -> Verdict:
     given = _given(value, spec.answer.subject)
     if isinstance(given, Failure):
         return failed(spec, given)
-    subject, words = spec.answer.subject, written(given.sizes)
+    subject, words = spec.answer.subject, shown(written(given.sizes), 80)
     right = (spec.shape, *spec.alternatives)
     if any(same_shape(given.sizes, one, measured=given.measured) for one in right):
         return passed(f"{subject} is right: {words}.")
@@ -73,7 +73,7 @@ def _given(value: Value, subject: str) -> _Given | Failure:
             if len(found) == 1:
                 return _Given(found[0])
             if found:
-                several = " and ".join(written(one) for one in found[:3])
+                several = " and ".join(shown(written(one), 80) for one in found[:3])
                 message = f"{subject} names more than one shape: {several}. Write only one."
                 return Failure(message, NearMiss("unclear"))
             message = f"{subject}, “{shown(value)}”, cannot be read as a shape."

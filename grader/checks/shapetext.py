@@ -40,7 +40,7 @@ def shapes_in(text: str) -> tuple[Sizes, ...]:
     dimension, and "scalar" or `()` one of none.
     """
     text = " ".join(plain(text[:MAX_CHARS]).split()).strip(" .;")
-    text = _ROWS.sub(r"\1 × \2", text)
+    text = _ROWS.sub(r"\1 × \2", text.replace("-by-", " by "))
     lists = [_sizes(found[1].split(",")) for found in _LIST.finditer(text) if found[1].strip()]
     outside = _LIST.sub(" ; ", text)
     products = [_sizes(_TIMES.split(found[0])) for found in _PRODUCT.finditer(outside)]

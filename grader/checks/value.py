@@ -68,7 +68,9 @@ class ValueSpec(CheckSpec):
 
 
 def places(spec: ValueSpec) -> tuple[Place, ...]:
-    """Where the answer is."""
+    """Where the answer is; one truth value at the end: a changed one would be a second guess."""
+    if isinstance(spec.expected, bool):
+        return (Place(end=True),)
     return places_of(spec.answer)
 
 

@@ -96,6 +96,17 @@ WRONG = {
         "    for a, b in zip(x.tolist(), y.tolist()): t += a * b\n    return t",
         "not-counted",
     ),
+    "tracing switched off and on again": (
+        "import sys\ndef f(x, y):\n    kept = sys.gettrace()\n    sys.settrace(None)\n    t = 0.0\n"
+        "    for a, b in zip(x.tolist(), y.tolist()): t += a * b\n    sys.settrace(kept)\n"
+        "    return t",
+        "not-counted",
+    ),
+    "a loop where nobody traces": (
+        "import sys\ndef f(x, y):\n    if sys.gettrace(): return 0.0\n"
+        "    return sum([a * b for a, b in zip(x.tolist(), y.tolist())])",
+        "wrong-result",
+    ),
 }
 
 

@@ -123,7 +123,7 @@ def test_figures_series_and_points_are_bounded() -> None:
         for _ in range(40):
             plt.plot([1])
         plt.close()
-        for _ in range(40):
+        for _ in range(29):
             plt.plot(range(10_000))
             plt.close()
 
@@ -133,6 +133,48 @@ def test_figures_series_and_points_are_bounded() -> None:
     assert series(found)[0] == ("line", None, None)
     assert series(found, 1)[0][2] is not None
     assert series(found, 29)[0] == ("line", None, None)
+
+
+def test_a_loop_that_draws_anew_in_every_step_leaves_room_for_others() -> None:
+    def draw(plt: Any) -> None:
+        plt.plot([1, 2], [5, 6])
+        plt.close()
+        figures.begin_cell(7)
+        for step in range(50):
+            plt.plot([0, step])
+            plt.close()
+        figures.begin_cell(9)
+        plt.plot([8, 9])
+
+    found = apart(draw)
+    assert [one["cell"] for one in found["figures"]] == [4, *[7] * 28, 9]
+    assert series(found, 0) == [("line", [1.0, 2.0], [5.0, 6.0])]
+    assert series(found, 28) == [("line", [0.0, 1.0], [0.0, 49.0])]
+    assert series(found, 29) == [("line", [0.0, 1.0], [8.0, 9.0])]
+
+
+def test_a_figure_that_is_cleared_was_one() -> None:
+    def draw(plt: Any) -> None:
+        plt.plot([1, 2], [5, 6])
+        plt.clf()
+        plt.plot([3, 4], [7, 8])
+        plt.close()
+
+    found = apart(draw)
+    assert [series(found, at) for at in (0, 1)] == [
+        [("line", [1.0, 2.0], [5.0, 6.0])],
+        [("line", [3.0, 4.0], [7.0, 8.0])],
+    ]
+
+
+def test_a_patched_line_shows_what_is_drawn() -> None:
+    def draw(plt: Any) -> None:
+        from matplotlib.lines import Line2D
+
+        plt.plot([1, 2], [5, 6])
+        Line2D.get_ydata = lambda *args, **more: np.zeros(2)  # type: ignore[method-assign]
+
+    assert series(apart(draw)) == [("line", [1.0, 2.0], [5.0, 6.0])]
 
 
 def test_an_artist_that_raises_is_left_out_alone() -> None:

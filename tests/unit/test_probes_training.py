@@ -25,6 +25,23 @@ class TestPredict:
         assert [numbers(one) for one in found["outputs"]] == [[3.0, 7.0], [11.0]]
         assert (found["is_module"], found["callable"], found["weights"]) == (False, True, b"")
 
+    @pytest.mark.parametrize(
+        "result", ["x[:, 0].tolist()", "[row[0] for row in x]", "tuple(float(r[0]) for r in x)"]
+    )
+    def test_a_long_list_of_numbers_or_tensors_is_one_array(self, result: str) -> None:
+        rows = arr(np.arange(3000.0).reshape(-1, 2))
+        namespace = ran(f"def model(x): return {result}")
+        (one,) = asked("predict", {"name": "model", "inputs": rows, "rows": 1500}, namespace)[
+            "outputs"
+        ]
+        assert one["shape"] == [1500]
+        assert numbers(one)[-1] == 2998.0
+
+    def test_a_list_of_something_else_stays_one(self) -> None:
+        for result in ("[x, x[0]]", "['cat'] * len(x)", "[None]"):
+            found = predicted(ran(f"def model(x): return {result}"), rows=10)
+            assert found["outputs"][0]["k"] == "sequence"
+
     def test_a_module_predicts_in_eval_mode_and_without_a_graph(self) -> None:
         net = nn.Sequential(nn.Dropout(0.99), nn.Linear(2, 1)).train()
         found = predicted({"model": net}, rows=10)
@@ -144,6 +161,24 @@ class TestLearning:
         events = learned(LOOP)["events"]
         assert {one[0] for one in events} == {"forward", "backward", "step"}  # none has moved
 
+    def test_what_is_hooked_to_the_model_says_nothing_of_its_loss(self) -> None:
+        plain = learned(LOOP)["after"]
+        for line in (
+            "model.forward = lambda x: torch.zeros(len(x), 1)",
+            "model.register_forward_hook(lambda *_: torch.zeros(8, 1))",
+        ):
+            assert learned(f"{LOOP}    {line}\n")["after"] == plain
+
+    def test_a_model_in_float64_is_followed_as_well(self) -> None:
+        source = LOOP.replace("model.train()", "model.train().double()")
+        source = source.replace("model(x), y", "model(x.double()), y.double()")
+        found = learned(source.replace("valid: model(x)", "valid: model(x.double())"))
+        assert (found["covered"], found["after"].dtype) == (8, "float32")
+        assert found["events"][-1] == ["forward", 3, False, False, 0, 2]
+
+    def test_a_model_that_was_taken_apart_has_no_predictions(self) -> None:
+        assert learned(f"{LOOP}    model.weight1.data = torch.zeros(0)\n")["after"] is None
+
     def test_a_copy_of_the_model_works_and_moves_nothing(self) -> None:
         source = "import copy\n" + LOOP.replace(
             "    model.train()",
@@ -165,7 +200,7 @@ class TestCounting:
     def test_operations_and_lines_are_counted(self) -> None:
         (one,) = counted("def f(x):\n    y = x * x\n    return y.sum()", sizes=(4,))
         assert (one["operations"], one["lines"], one["watched"]) == (2, 3, True)
-        assert numbers(one["value"]) == 4.0
+        assert [numbers(value) for value in one["values"]] == [4.0, 4.0]
 
     @pytest.mark.parametrize(
         "source",
@@ -191,11 +226,30 @@ class TestCounting:
 
     def test_what_a_function_raises_is_evidence(self) -> None:
         (one,) = counted("def f(x): raise SystemExit", sizes=(4,))
-        assert (one["value"]["type"], one["lines"], one["operations"]) == ("SystemExit", 2, 0)
+        assert (one["lines"], one["operations"]) == (2, 0)
+        assert [value["type"] for value in one["values"]] == ["SystemExit", "SystemExit"]
 
-    def test_who_takes_tracing_over_is_told(self) -> None:
-        (one,) = counted("import sys\ndef f(x):\n    sys.settrace(None)", sizes=(4,))
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "sys.settrace(None)",
+            "kept = sys.gettrace(); sys.settrace(None); sys.settrace(kept)",
+            "sys._getframe().f_trace_lines = False",
+            "sys._getframe().f_trace = None",
+        ],
+    )
+    def test_whoever_keeps_lines_from_being_counted_is_told(self, line: str) -> None:
+        (one,) = counted(f"import sys\ndef f(x):\n    {line}\n    return 1", sizes=(4,))
         assert one["watched"] is False
+
+    def test_generators_left_and_exceptions_caught_are_no_escape(self) -> None:
+        source = (
+            "def g():\n    yield 1\n    yield 2\ndef f(x):\n    kept = g()\n    next(kept)\n"
+            "    next(g())\n    for _ in g(): break\n    try: kept.throw(ValueError)\n"
+            "    except ValueError: pass\n    return iter(g())"
+        )
+        (one,) = counted(source, sizes=(4,))
+        assert one["watched"] is True
 
     def test_a_name_that_is_missing_is_not_found(self) -> None:
         assert asked("counting", {"function": "f", "cases": [{}]}, {})["found"] is None

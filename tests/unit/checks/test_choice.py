@@ -128,6 +128,34 @@ def test_each_right_option_may_count_and_each_wrong_one_is_taken_off(
 
 
 @pytest.mark.parametrize(
+    ("text", "fraction"), [("A, B, C", 1), ("A, B", 2 / 3), ("A, B, C, D", 0), ("A, B, D", 0)]
+)
+def test_naming_all_earns_nothing_where_most_are_right(text: str, fraction: float) -> None:
+    options = ["A", "B", "C", "D"]
+    verdict = answered(text, "A", "B", "C", options=options, scoring="each")
+    assert verdict.fraction == pytest.approx(fraction)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "A: False, B: True, C: False, D: False, E: True",
+        "A - false\nB - true\nE - true",
+        "**B)** true; **E)** true; C) false",
+        "B. The loss falls.\nE. A mean is a scalar.",
+        "- B) it falls\n- E) it is a scalar",
+        "B, E are true. A, C, D are false",
+    ],
+)
+def test_each_option_may_be_judged_or_copied_with_its_text(text: str) -> None:
+    assert answered(text, "B", "E").outcome is Outcome.PASSED
+
+
+def test_a_list_of_all_options_is_not_its_first_one() -> None:
+    assert answered("A. one\nB. two\nC. three", "A").fraction == 0
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         {"expected": []},

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from grader.checks.nearmiss import Case, named
 from grader.domain.evidence import Answer, AnswerStatus, Raised, Tensor, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Look, Probe, Rerun, Verdict
@@ -129,6 +130,11 @@ def test_an_unrelated_mistake_gets_no_name(function: Function, seed: int) -> Non
     assert verdict.outcome is Outcome.FAILED
     assert verdict.cause is None
     assert verdict.hint is None
+
+
+def test_no_activation_is_named_that_cannot_have_given_the_right_results() -> None:
+    case = Case(argument=np.ones(3), got=np.array([1.5, 0.2]), want=np.array([-0.2, 2.0]))
+    assert named([case]) is None
 
 
 def test_one_name_has_to_explain_all_cases() -> None:

@@ -178,6 +178,12 @@ def test_a_loop_without_steps_is_not_blamed_for_its_gradients() -> None:
     assert wrong(verdict) == {"loss_decreases", "moves_parameters", "steps_each_batch"}
 
 
+def test_a_batch_in_which_the_record_ends_is_not_judged() -> None:
+    events = [*batch(0), *batch(1), *evaluation(2), *batch(3)[:2]]
+    assert judged(events, evidence={"cut": True}).outcome is Outcome.PASSED
+    assert wrong(judged(events)) == {"steps_each_batch"}
+
+
 def test_shares_are_the_rubrics() -> None:
     verdict = judged([*batch(0), *batch(1)], expects={"loss_decreases": 3, "no_grad": 1})
     assert verdict.fraction == 0.75

@@ -127,6 +127,23 @@ def test_sequences_may_have_their_classes_last_or_second() -> None:
         metric("perplexity", scores[:, :4], targets)
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "perplexity", "f1"])
+def test_scores_of_no_class_are_refused(name: Any) -> None:
+    with pytest.raises(Unfit):
+        metric(name, np.zeros((4, 0)), THREE)
+
+
+def test_an_infinite_score_still_names_a_class_and_nan_none() -> None:
+    certain = np.where(np.eye(3)[THREE] == 1, 0.0, -np.inf)
+    assert accuracy(certain, THREE) == 1
+    assert math.isnan(accuracy(np.where(certain == 0, np.nan, 1.0), THREE))
+
+
+def test_f1_counts_each_class_that_is_predicted_or_there() -> None:
+    assert metric("f1", np.array([7, 2, 1, 9]), THREE) == pytest.approx((0 + 1 + 2 / 3 + 0 + 0) / 5)
+    assert metric("f1", np.array([0, 0, 0, 0]), TWO) == 0
+
+
 def test_f1_is_of_class_1_or_the_mean_over_classes() -> None:
     assert metric("f1", np.array([1, 1, 1, 0]), TWO) == pytest.approx(2 * 2 / (3 + 2))
     each = [2 * 1 / (1 + 2), 2 * 1 / (1 + 1), 2 * 1 / (1 + 2)]

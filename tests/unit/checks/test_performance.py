@@ -23,6 +23,9 @@ FIELDS: dict[str, Any] = {
 }
 
 
+ENTRY = {"values": [None, None], "lines": 1, "operations": 0, "watched": True}
+
+
 def f(bound: Any, x: np.ndarray) -> np.ndarray:
     total: np.ndarray = np.asarray((x * x).sum())
     return total
@@ -33,6 +36,7 @@ def judged(
     operations: Sequence[int] = (2, 2, 2),
     *,
     result: Any = f,
+    other: Any = None,
     evidence: dict[str, Any] | None = None,
     watched: bool = True,
     reference: Any = f,
@@ -44,8 +48,9 @@ def judged(
         cases = []
         for case, n, m in zip(asked, lines, operations, strict=True):
             value = result({}, case["bind"]["x"]) if callable(result) else result
-            entry = {"value": described(value), "lines": n, "operations": m, "watched": watched}
-            cases.append(entry)
+            again = value if other is None else other
+            values = [described(value), described(again)]
+            cases.append({"values": values, "lines": n, "operations": m, "watched": watched})
         fields = {"found": Thing("function", callable=True), "cases": cases}
         return answered(**fields | (evidence or {}))
 
@@ -73,6 +78,7 @@ def test_a_wrong_result_is_worth_nothing_however_fast() -> None:
     assert (verdict.fraction, verdict.cause) == (0, "wrong-result")
     assert "(Size 16.)" in verdict.message
     assert judged(result=None).cause == "wrong-result"
+    assert judged(other=np.zeros(())).cause == "wrong-result"  # right in one of the calls only
     assert judged(result=Raised("ValueError", "no")).cause == "raised"
 
 
@@ -112,10 +118,9 @@ def test_what_a_growth_means(growth: Growth, fitting: int) -> None:
         ({"found": None}, "missing"),
         ({"found": 3}, "not-callable"),
         ({"cases": []}, "unreadable"),
-        (
-            {"cases": [{"value": None, "lines": -1, "operations": 0, "watched": True}] * 3},
-            "unreadable",
-        ),
+        ({"cases": [ENTRY | {"lines": -1}] * 3}, "unreadable"),
+        ({"cases": [ENTRY | {"lines": 10**400}] * 3}, "unreadable"),
+        ({"cases": [ENTRY | {"values": []}] * 3}, "unreadable"),
     ],
 )
 def test_evidence_of_nothing_earns_nothing(evidence: dict[str, Any], cause: str) -> None:

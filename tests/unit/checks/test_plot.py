@@ -118,11 +118,12 @@ def test_the_points_may_come_in_any_order_and_in_parts(drawn: Any) -> None:
     assert judged(figure(axes(*drawn))).outcome is Outcome.PASSED
 
 
-def test_without_x_the_points_are_counted_from_0_or_from_1() -> None:
-    for start in (0, 1):
-        drawn = figure(axes(series(np.arange(3) + start)))
+def test_without_x_the_numbers_count_from_left_to_right() -> None:
+    for over in ([0, 1, 2], [1, 2, 3], [0, 100, 200]):
+        drawn = figure(axes(series(over)))
         assert judged(drawn, data={"y": "y"}).outcome is Outcome.PASSED
-    assert "data" in lacks(judged(figure(axes(series([5, 7, 9]))), data={"y": "y"}))
+    for over in ([2, 1, 0], [0, 0, 1], [np.nan, 1, 2]):
+        assert "data" in lacks(judged(figure(axes(series(over))), data={"y": "y"}))
 
 
 def test_bars_show_heights_and_histograms_counts() -> None:

@@ -42,6 +42,7 @@ MATRIX = [
     "100×2",
     "100 * 2",
     "100 by 2",
+    "100-by-2",
     "`(100, 2)`",
     "**(100, 2)**",
     "$100 \\times 2$",
@@ -208,3 +209,10 @@ def test_what_is_written_is_read(shape: list[int | str], between: str) -> None:
     sizes = between.join(map(str, shape))
     written = f"({sizes})" if between == ", " else sizes
     assert shapes_in(written) == (tuple(shape),)
+
+
+def test_a_message_stays_short_whatever_the_answer_holds() -> None:
+    for value in (["n" * 30] * 900, [10**400] * 3, ", ".join(["n" * 30] * 20)):
+        verdict = held(value, [3])
+        assert verdict.fraction == 0
+        assert len(verdict.message) < 300

@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from grader.checks.numerals import numbers_in
 from grader.checks.truthtext import truths_in
+from grader.checks.value import places
 from grader.domain.evidence import Sequence, Tensor, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict
-from grader.domain.rubric import Cell
+from grader.domain.rubric import Cell, Place
 from tests.unit.checks._play import Player, judge, spec, tensor
 
 
@@ -70,6 +71,20 @@ QUARTER = [
 def test_a_number_is_read_in_every_usual_spelling(text: str) -> None:
     assert answered(text, 0.25).outcome is Outcome.PASSED
     assert answered(text, 0.3).outcome is Outcome.FAILED
+
+
+@pytest.mark.parametrize(
+    "text", ["sqrt(2)", "$\\sqrt{2}$", "√2", "ln 2", "exp(2)", "2 pi", "log(2.0)"]
+)
+def test_the_number_within_a_formula_is_no_answer(text: str) -> None:
+    assert answered(text, 2).cause == "unclear"
+
+
+@pytest.mark.parametrize(
+    "text", ["2^0.5 = 1.414", "2^0.5", "sqrt(2) ≈ 1.414", "$\\sqrt{2} = 1.41$"]
+)
+def test_what_comes_out_of_a_formula_is(text: str) -> None:
+    assert answered(text, 1.41421).outcome is Outcome.PASSED
 
 
 @pytest.mark.parametrize("text", ["-9.3333", "−9.33", "- 9.3333", "= - 9.333", "-28/3"])
@@ -315,3 +330,10 @@ def test_a_list_that_python_writes_is_read_with_its_shape(rows: list[list[int]])
     found = numbers_in(str(rows), 2 * len(rows))
     assert [one.value for one in found.items] == [one for row in rows for one in row]
     assert found.shape == (len(rows), 2)
+
+
+def test_a_truth_value_that_was_changed_is_no_second_guess() -> None:
+    assert places(spec("value", answer={"variable": "x"}, expected=True)) == (Place(end=True),)
+    assert Place(first_definition="x") in places(
+        spec("value", answer={"variable": "x"}, expected=1.5)
+    )

@@ -1,0 +1,119 @@
+"""Every assignment tries itself out: each mistake costs points, and gradients get true names."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from grader.rubricfile import load_bundle
+from grader.rubriclint import lint
+from workers.commands.testreport import print_findings
+from workers.rubrictest.findings import Findings
+from workers.rubrictest.run import try_out
+from workers.rubrictest.trial import Trial, trial_of
+from workers.zygote import Zygote
+
+ROOT = Path(__file__).parent.parent.parent
+SLUGS = sorted(path.parent.name for path in ROOT.glob("rubrics/*/rubric.yaml"))
+SEEDS = 20
+
+# Mutants of backward functions whose mistake has a name: a constant factor, the sign, another
+# order, a derivative that is missing or taken elsewhere, a sum over the batch that is missing or
+# taken over something else, right for the last layer alone. Labelled by hand, by what changes.
+NAMES: Mapping[str, Mapping[str, str]] = {
+    "uw-cse447-a0": {
+        "backprop/missing-activation-derivative/1": "sigmoid-derivative-missing",
+        "backprop/missing-activation-derivative/2": "relu-derivative-missing",
+        "backprop/wrong-activation-derivative/1": "sigmoid-in-place-of-derivative",
+        "backprop/wrong-activation-derivative/2": "sigmoid-derivative-of-output",
+        "backprop/wrong-activation-derivative/3": "relu-in-place-of-derivative",
+        "backprop/comparison/2": "relu-mask-inverted",
+        "backprop/drop-term/7": "sigmoid-in-place-of-derivative",
+        "backprop/mean-for-sum/1": "factor",
+        "backprop/mean-for-sum/2": "factor",
+        "backprop/drop-factor/2": "factor",
+        "backprop/constant-changed/1": "factor",
+        "backprop/constant-changed/3": "right-from-the-end",
+        "backprop/missing-reduction/1": "per-sample",
+        "backprop/missing-reduction/2": "per-sample",
+        "backprop/wrong-axis/1": "wrong-axis",
+        "backprop/wrong-axis/2": "wrong-axis",
+        "backprop/axis-dropped/1": "wrong-axis",
+        "backprop/axis-dropped/2": "wrong-axis",
+        "backprop/swap-operands/3": "sign",
+        "backprop/swap-operands/4": "sign",
+        "backprop/return-reordered/1": "order",
+        "backprop/return-reordered/2": "order",
+        "backprop/return-reordered/3": "order",
+    },
+    "upenn-cis700-lecture2": {
+        "neuron_gradients/missing-activation-derivative/1": "sigmoid-slope-missing",
+        "neuron_gradients/wrong-activation-derivative/1": "sigmoid-for-its-slope",
+        "neuron_gradients/wrong-activation-derivative/2": "sigmoid-slope-of-output",
+        "neuron_gradients/drop-term/5": "sigmoid-for-its-slope",
+        "neuron_gradients/mean-for-sum/1": "factor",
+        "neuron_gradients/drop-factor/5": "factor",
+        "neuron_gradients/constant-changed/1": "factor",
+        "neuron_gradients/missing-reduction/1": "per-sample",
+        "neuron_gradients/swap-operands/2": "sign",
+        "neuron_gradients/swap-operands/3": "sign",
+        "neuron_gradients/return-reordered/1": "order",
+        "layer_gradients/drop-factor/2": "factor",
+        "layer_gradients/constant-changed/1": "factor",
+        "layer_gradients/swap-operands/2": "sign",
+        "layer_gradients/swap-operands/3": "sign",
+    },
+    "ubc-dsci572-lecture4": {
+        "mse_gradient/sum-for-mean/1": "sum-for-mean",
+        "mse_gradient/missing-reduction/1": "per-sample",
+        "mse_gradient/drop-factor/6": "factor-two-missing",
+        "mse_gradient/constant-changed/1": "factor",
+        "mse_gradient/swap-operands/1": "sign",
+    },
+    "calvin-cs375": {
+        "mse_gradients/sum-for-mean/1": "factor",
+        "mse_gradients/return-reordered/1": "order",
+    },
+}
+
+
+@cache
+def tried(zygote: Zygote, slug: str) -> tuple[Trial, Findings]:
+    trial = trial_of(load_bundle(slug, ROOT), seeds=SEEDS)
+    return trial, try_out(zygote, trial, 2, lambda phase, count: None)
+
+
+def of_bundle(slug: str) -> object:
+    """One process runs all tests of a bundle: it is tried out once."""
+    return pytest.param(slug, marks=pytest.mark.xdist_group(f"bundle {slug}"), id=slug)
+
+
+@pytest.mark.parametrize("slug", [of_bundle(slug) for slug in SLUGS])
+def test_every_mistake_in_the_model_answer_costs_points(slug: str, zygote: Zygote) -> None:
+    trial, findings = tried(zygote, slug)
+    file = io.StringIO()
+    print_findings(trial, findings, Console(file=file, width=100, color_system=None))
+    assert findings.passed, file.getvalue()
+    assert findings.score == 1.0
+    assert findings.counted >= 24
+
+
+@pytest.mark.parametrize("slug", [of_bundle(slug) for slug in NAMES])
+def test_hints_name_the_mistake_that_was_made(slug: str, zygote: Zygote) -> None:
+    _, findings = tried(zygote, slug)
+    of_gradients = {one.mutant.name: one for one in findings.mutants if one.of_gradient}
+    named = {name: of_gradients[name].cause for name in NAMES[slug]}
+    right = sum(named[name] == NAMES[slug][name] for name in named)
+    assert right >= 0.9 * len(named), {n: c for n, c in named.items() if c != NAMES[slug][n]}
+    wrong = [name for name, one in of_gradients.items() if one.naming == "wrong"]
+    assert len(wrong) <= 0.02 * len(of_gradients), wrong
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_lint_has_nothing_to_say(slug: str) -> None:
+    assert not lint(load_bundle(slug, ROOT))
