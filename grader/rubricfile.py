@@ -4,6 +4,7 @@
     <root>/rubrics/<slug>/files/             laid into the working directory of every run
     <root>/rubrics/<slug>/starter.ipynb      what students begin with
     <root>/reference/<slug>/solution.py      never beside what is given to students
+    <root>/reference/<slug>/test_*.py        tests; conftest.py and all below tests/ belong to them
 
 A bundle that is named by its path lies the same way: `reference` stands beside the folder that the
 bundle's folder is in.
@@ -18,12 +19,13 @@ import hashlib
 import math
 import operator
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
+from grader.bundlefiles import read_tests, refuse_wrong_tests, regular_files
 from grader.checks import KINDS
 from grader.domain.rubric import Bundle, CheckSpec, Exercise, Limits, Rubric, Runtime, Training
 from grader.errors import BadBundle
@@ -45,17 +47,27 @@ def load_bundle(name: str | Path, root: Path) -> Bundle:
     rubric_path = folder / "rubric.yaml"
     if not rubric_path.is_file():
         raise BadBundle(f"{_shown(folder)} holds no rubric.yaml")
-    rubric = _rubric(read_marked(rubric_path, _shown(rubric_path)), folder.name)
-    reference = _reference(folder.parent.parent / "reference" / folder.name / "solution.py")
+    marked = read_marked(rubric_path, _shown(rubric_path))
+    rubric = _rubric(marked, folder.name)
+    beside = folder.parent.parent / "reference" / folder.name
+    reference = _reference(beside / "solution.py")
+    tests = read_tests(beside)
+    refuse_wrong_tests(rubric, marked, tests)
     files = _files(folder / "files", rubric.limits)
     content = {f"files/{path}": data for path, data in files.items()}
     content["rubric.yaml"] = rubric_path.read_bytes()
     content["reference/solution.py"] = reference.encode()
+    content |= {f"reference/{path}": data for path, data in tests.items()}
     starter = folder / "starter.ipynb"
     if starter.is_file():
         content["starter.ipynb"] = starter.read_bytes()
     return Bundle(
-        rubric=rubric, version=_version(content), folder=folder, reference=reference, files=files
+        rubric=rubric,
+        version=_version(content),
+        folder=folder,
+        reference=reference,
+        files=files,
+        tests=tests,
     )
 
 
@@ -246,7 +258,7 @@ def _reference(path: Path) -> str:
 def _files(folder: Path, limits: Limits) -> dict[str, bytes]:
     """The assignment's files by their paths below `folder`."""
     found: dict[str, bytes] = {}
-    for path in _regular(folder):
+    for path in regular_files(folder):
         found[path.relative_to(folder).as_posix()] = path.read_bytes()
     size = sum(map(len, found.values()))
     if len(found) > limits.files or size > min(limits.disk_bytes, _MAX_FILES_BYTES):
@@ -255,14 +267,6 @@ def _files(folder: Path, limits: Limits) -> dict[str, bytes]:
             "limits of a run leave room for (limits.files, limits.disk_bytes)"
         )
     return found
-
-
-def _regular(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise BadBundle(f"{_shown(path)} is a symbolic link; put the file itself there")
-        if path.is_file():
-            yield path
 
 
 def _version(content: Mapping[str, bytes]) -> str:

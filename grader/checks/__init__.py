@@ -25,6 +25,7 @@ from grader.checks import (
     shape,
     source,
     tensor,
+    test,
     text,
     training,
     value,
@@ -68,6 +69,7 @@ KINDS: dict[str, Kind] = {
     "tensor": Kind(tensor.TensorSpec, guarded(tensor.judge), tensor.places),
     "value": Kind(value.ValueSpec, guarded(value.judge), value.places),
     "choice": Kind(choice.ChoiceSpec, guarded(choice.judge), choice.places),
+    "test": Kind(test.TestSpec, guarded(test.judge), test.places),
     "text": Kind(text.TextSpec, guarded(text.judge), text.places),
     "manual": Kind(manual.ManualSpec, guarded(manual.judge), manual.places),
 }
