@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from grader.checks.test import TestSpec
+from grader.checks.kinds.test import TestSpec
 from grader.domain.rubric import Rubric
 from grader.errors import BadBundle
 from grader.markedyaml import Marked

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from grader.checks.inputs import Draw
+from grader.checks.calling.inputs import Draw
 from grader.domain.rubric import Bundle, CheckSpec
 from grader.markedyaml import Marked, Steps, read_marked
 from grader.notebooks.names import definitions

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from grader.checks import (
+from grader.checks.gradients.gradspec import GradientSpec
+from grader.checks.kinds import (
     accuracy,
     autograd_function,
     choice,
@@ -15,7 +16,6 @@ from grader.checks import (
     function,
     gradcheck,
     gradient,
-    heldout,
     learning,
     manual,
     metric,
@@ -30,8 +30,8 @@ from grader.checks import (
     training,
     value,
 )
-from grader.checks.gradspec import GradientSpec
 from grader.checks.looks import Judge, guarded
+from grader.checks.models import heldout
 from grader.domain.rubric import CheckSpec, Place
 
 

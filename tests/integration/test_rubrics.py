@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grader.checks.gradspec import GradientSpec
+from grader.checks.gradients.gradspec import GradientSpec
 from grader.domain.outcomes import Outcome
 from grader.domain.rubric import Bundle, CheckSpec
 from grader.notebooks.read import parse, read_submission

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grader.checks.forward import ForwardSpec
+from grader.checks.kinds.forward import ForwardSpec
 from grader.domain.rubric import Place, Training
 from grader.errors import BadBundle
 from grader.rubricfile import load_bundle

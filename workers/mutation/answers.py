@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from grader.checks.answertext import answer_below
+from grader.checks.answers.answertext import answer_below
 from grader.domain.rubric import Cell, Rubric
 from grader.notebooks.read import Submission
 from workers.mutation.mutants import Mutant, numbered

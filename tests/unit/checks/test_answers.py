@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.answers import AnswerPlace, answer_at, text_at
+from grader.checks.answers.answers import AnswerPlace, answer_at, text_at
 from grader.checks.base import Context
 from grader.checks.verdicts import Failure
 from grader.domain.evidence import Answer, AnswerStatus, Text, Thing

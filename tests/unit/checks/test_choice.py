@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.choicetext import options_in
+from grader.checks.answers.choicetext import options_in
 from grader.domain.evidence import Sequence, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from grader.checks.compare import Expected, Mismatch, Stage, compare, relative_error
+from grader.checks.numbers.compare import Expected, Mismatch, Stage, compare, relative_error
 from grader.domain.evidence import Sequence, Tensor, Text, Thing, Value
 from tests.unit.checks._play import tensor
 

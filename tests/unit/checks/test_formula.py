@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.checks.formula import Formula, Number, Operation, readings
-from grader.checks.formulatext import formulas_in
-from grader.checks.formulatokens import NotAFormula, canonical
-from grader.checks.formulavalue import evaluated
+from grader.checks.answers.formula import Formula, Number, Operation, readings
+from grader.checks.answers.formulatext import formulas_in
+from grader.checks.answers.formulatokens import NotAFormula, canonical
+from grader.checks.answers.formulavalue import evaluated
 
 X, Y, P, L, X1 = 0.7, 1.3, 2.5, 0.4, 3.0
 AT = {"x": X, "y": Y, "p": P, "λ": L, "x_1": X1}

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.nearmiss import Case, named
+from grader.checks.calling.nearmiss import Case, named
 from grader.domain.evidence import Answer, AnswerStatus, Raised, Tensor, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Look, Probe, Rerun, Verdict

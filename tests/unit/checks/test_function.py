@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.agreement import Rules, differs
-from grader.checks.given import Input, given_cases
-from grader.checks.shrink import smaller
-from grader.checks.signature import value_text
+from grader.checks.calling.given import Input, given_cases
+from grader.checks.calling.shrink import smaller
+from grader.checks.calling.signature import value_text
+from grader.checks.numbers.agreement import Rules, differs
 from grader.domain.evidence import Answer, AnswerStatus, Mapped, Tensor, Text, Thing
 from grader.domain.evidence import Sequence as Items
 from grader.domain.outcomes import Outcome

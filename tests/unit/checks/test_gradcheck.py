@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.differences import COARSE, FINE, Finding, Shifts
+from grader.checks.numbers.differences import COARSE, FINE, Finding, Shifts
 from grader.domain.evidence import Answer, AnswerStatus, Raised, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Probe, Rerun, Verdict

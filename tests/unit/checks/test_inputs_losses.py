@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from grader.checks.inputs import Draw, check_names, check_sizes, draw, draw_all
-from grader.checks.losses import Loss, loss
+from grader.checks.calling.inputs import Draw, check_names, check_sizes, draw, draw_all
+from grader.checks.numbers.losses import Loss, loss
 
 
 def drawn(spec: dict[str, Any], **sizes: int) -> np.ndarray:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from grader.checks.goals import Goal, Threshold
-from grader.checks.metrics import Outputs, Unfit, accuracy, metric
+from grader.checks.models.goals import Goal, Threshold
+from grader.checks.numbers.metrics import Outputs, Unfit, accuracy, metric
 
 THREE = np.array([0, 2, 1, 2])
 SCORES = np.array([[3.0, 1, 0], [0, 1, 2], [0, 5, 1], [9, 0, 1]])  # the last one is wrong

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from grader.checks.performance import Growth, grows_at_most
+from grader.checks.kinds.performance import Growth, grows_at_most
 from grader.domain.evidence import Answer, AnswerStatus, Raised, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Probe, Rerun, Verdict

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.shapetext import same_shape, shapes_in
+from grader.checks.answers.shapetext import same_shape, shapes_in
 from grader.domain.evidence import Sequence, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict

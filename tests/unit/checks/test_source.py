@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.capabilities import Capability, undecided, uses
-from grader.checks.closure import reached
+from grader.checks.code.capabilities import Capability, undecided, uses
+from grader.checks.code.closure import reached
 from grader.domain.evidence import Answer, AnswerStatus
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Look, Verdict

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.patterns import check_pattern, fits
+from grader.checks.answers.patterns import check_pattern, fits
 from grader.domain.evidence import Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.checks.numerals import numbers_in
-from grader.checks.truthtext import truths_in
-from grader.checks.value import places
+from grader.checks.answers.numerals import numbers_in
+from grader.checks.answers.truthtext import truths_in
+from grader.checks.kinds.value import places
 from grader.domain.evidence import Sequence, Tensor, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from grader.checks.answers import AnswerPlace
-from grader.checks.shape import ShapeSpec
+from grader.checks.answers.answers import AnswerPlace
+from grader.checks.kinds.shape import ShapeSpec
 from grader.domain.rubric import Exercise, Rubric
 from grader.notebooks.read import Submission, parse
 from tests.unit._builders import code, notebook, words

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from grader.checks.forward import ForwardSpec
-from grader.checks.inputs import Draw
-from grader.checks.source import SourceSpec
-from grader.checks.tensor import TensorSpec
-from grader.checks.training import Data, Threshold, TrainingSpec
+from grader.checks.calling.inputs import Draw
+from grader.checks.kinds.forward import ForwardSpec
+from grader.checks.kinds.source import SourceSpec
+from grader.checks.kinds.tensor import TensorSpec
+from grader.checks.kinds.training import Data, Threshold, TrainingSpec
 from grader.domain.rubric import CheckSpec, Exercise, Rubric
 from grader.notebooks.read import parse
 from workers.mutation.reach import Reached, reached_by

@@ -1,0 +1,1 @@
+"""Answers in words: finding them in a submission and reading what people write."""

@@ -1,0 +1,1 @@
+"""Calling functions: the inputs of a call, the question, and what came back."""

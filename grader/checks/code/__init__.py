@@ -1,0 +1,1 @@
+"""What code says before it runs: names, scopes, and what a function reaches."""

@@ -1,0 +1,1 @@
+"""Derivatives: asking for them, following through, and the names of mistakes."""

@@ -1,0 +1,1 @@
+"""What a rubric can ask for: one module for each kind of check."""

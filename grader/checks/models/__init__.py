@@ -1,0 +1,1 @@
+"""Trained models: finding them, asking them, and telling training from pasting."""

@@ -1,0 +1,1 @@
+"""Arrays and numbers: comparing them, and what they are measured by."""
