@@ -21,6 +21,7 @@ from workers.zygote import Zygote
 ROOT = Path(__file__).parent.parent.parent
 SLUGS = sorted(path.parent.name for path in ROOT.glob("rubrics/*/rubric.yaml"))
 SEEDS = 20
+QUICK = "uw-cse447-a0"
 
 # Mutants of backward functions whose mistake has a name: a constant factor, the sign, another
 # order, a derivative that is missing or taken elsewhere, a sum over the batch that is missing or
@@ -89,8 +90,12 @@ def tried(zygote: Zygote, slug: str) -> tuple[Trial, Findings]:
 
 
 def of_bundle(slug: str) -> object:
-    """One process runs all tests of a bundle: it is tried out once."""
-    return pytest.param(slug, marks=pytest.mark.xdist_group(f"bundle {slug}"), id=slug)
+    """One process runs all tests of a bundle, which is tried out once; the largest on demand."""
+    on_demand = pytest.mark.skipif(
+        f"{slug != QUICK!r} and not config.getoption('--exhaustive')",
+        reason="takes minutes: with --exhaustive",
+    )
+    return pytest.param(slug, marks=[pytest.mark.xdist_group(f"bundle {slug}"), on_demand], id=slug)
 
 
 @pytest.mark.parametrize("slug", [of_bundle(slug) for slug in SLUGS])

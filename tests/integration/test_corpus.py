@@ -14,7 +14,7 @@ from workers.zygote import Zygote
 from ..submissions import CORPUS, Case, cases, disagreements, explained
 
 SEEDS = 20
-SOME_SEEDS = 5  # of them, in every run of the suite
+SOME_SEEDS = 3  # of them, in every run of the suite
 SLUGS = sorted({case.slug for case in cases()})
 
 exhaustive = pytest.mark.skipif(
