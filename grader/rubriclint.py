@@ -17,6 +17,7 @@ from grader.notebooks.read import read_submission
 from grader.safetext import one_line
 
 # Fields that hold names of the reference, whatever the kind.
+_OF_REFERENCE_DATA = frozenset({"training", "accuracy", "metric"})  # whose data is its
 _OF_REFERENCE = {"oracle", "architecture", "reference"}
 # Fields that do so in these kinds.
 _OF_KIND = {"forward": "function", "module": "name", "autograd_function": "reference"}
@@ -76,7 +77,7 @@ class _Linter:
                     yield from self._walk(item, here, kind)
         elif isinstance(value, Mapping):
             for key, item in value.items():
-                if steps[-1] == "data" and isinstance(item, str):
+                if steps[-1] == "data" and kind in _OF_REFERENCE_DATA and isinstance(item, str):
                     yield from self._of_reference(item, (*steps, key))
                 yield from self._walk(item, (*steps, key), kind)
         elif isinstance(value, list | tuple):
@@ -86,7 +87,8 @@ class _Linter:
     def _name(self, field: str, name: str, steps: Steps, kind: str) -> Iterator[Problem]:
         inside = steps[-2] if len(steps) > 1 else ""
         variant = len(steps) > 2 and steps[-3] == "near_misses" and field == "function"
-        if field in _OF_REFERENCE or inside == "data" or variant or _OF_KIND.get(kind) == field:
+        data = inside == "data" and kind in _OF_REFERENCE_DATA
+        if field in _OF_REFERENCE or data or variant or _OF_KIND.get(kind) == field:
             yield from self._of_reference(name, steps)
         if field == "marker" and self._markers is not None and name not in self._markers:
             yield self._known_place(steps), f"the starter has no cell with the marker {name}"
