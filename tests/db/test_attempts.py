@@ -25,8 +25,6 @@ from grader.domain.outcomes import Outcome, RunStatus
 
 from . import _rows
 
-pytestmark = pytest.mark.xdist_group("db")  # one server for all
-
 OVER = timedelta(seconds=-1)
 
 

@@ -13,8 +13,6 @@ from grader.db.models import AuditEntry, Course, Enrolment, Person, Role
 from grader.db.session import Database
 from grader.db.types import Instant, now
 
-pytestmark = pytest.mark.xdist_group("db")  # one server for all
-
 
 def test_the_migrated_schema_is_that_of_the_models(empty: Engine) -> None:
     upgrade(empty)

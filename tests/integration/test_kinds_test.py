@@ -217,7 +217,8 @@ def f(x):
 def told():
     dicts = [one for one in gc.get_objects() if isinstance(one, dict)]
     texts = {value for one in dicts for value in list(one.values()) if isinstance(value, str)}
-    files = [name for _, _, found in os.walk('/tmp') for name in found]
+    folders = [(at, found) for at, _, found in os.walk('/tmp') if not at.startswith(sys.prefix)]
+    files = [name for _, found in folders for name in found]
     return {
         'seen': repr(seen),
         'text': 'marker' + '-of-the-tests' in texts,

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from grader.domain.rubric import Limits
 from workers.zygote import Zygote
@@ -83,6 +84,13 @@ class Host:
             zygote_descriptors=_descriptors(zygote.pid),
             own_descriptors=_descriptors(os.getpid()),
         )
+
+
+@pytest.fixture(autouse=True)
+def alone(host: FileLock) -> Iterator[None]:
+    """No database is started or stopped meanwhile, and no other process leaks on purpose."""
+    with host:
+        yield
 
 
 @pytest.mark.parametrize("case", cases("hostile"), ids=lambda case: case.name)

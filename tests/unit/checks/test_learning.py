@@ -228,6 +228,16 @@ def test_the_model_is_handed_over_in_the_wrong_mode_only_where_that_matters() ->
         assert probe.payload["training"] is training
 
 
+@pytest.mark.parametrize("task", ["regression", "binary"])
+def test_flat_targets_have_one_dimension(task: str) -> None:
+    student = Player(instead=lambda probe: Answer(AnswerStatus.DIED, {}))
+    judge(spec("learning", **FIELDS | {"task": task, "flat_targets": True}), student)
+    (probe,) = student.asked
+    assert isinstance(probe, Probe)
+    data: Any = probe.payload["data"]
+    assert data["targets"].shape == data["held_out_targets"].shape == (64,)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -241,6 +251,7 @@ def test_the_model_is_handed_over_in_the_wrong_mode_only_where_that_matters() ->
         {"rows": 8},
         {"lr": 0},
         {"task": "ranking"},
+        {"task": "multiclass", "flat_targets": True},
     ],
 )
 def test_a_spec_that_makes_no_sense_is_refused(fields: dict[str, Any]) -> None:
