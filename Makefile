@@ -13,7 +13,7 @@ help: ## This list
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtime,service,worker,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtime,service,embedded,s3,worker,dev]'
 	@touch $@
 
 run: $(STAMP) ## Set everything up and grade the sample submission

@@ -1,19 +1,42 @@
 """The environment's settings: read here and nowhere else.
 
+For grading on the command line:
+
 CHAINRULE_RUBRICS          the folder that holds rubrics/ and reference/; by default the current
                            folder where it has rubrics/, otherwise the checkout
 CHAINRULE_ACCEPT_MISSING   layers of the sandbox, by name and separated by commas, without which
                            grading may go on
 CHAINRULE_DEBUG            1: show the traceback of an unexpected failure
+
+For the service; every process of it reads the same ones:
+
+CHAINRULE_DATA             the folder for everything that is kept; by default ./data
+CHAINRULE_DATABASE         sqlite:///FILE or postgresql+psycopg://...; by default a file in DATA
+CHAINRULE_REDIS            redis://... or unix://SOCKET; by default a socket that `serve` listens
+                           on, in DATA
+CHAINRULE_BLOBS            a folder, or s3://BUCKET/PREFIX; by default DATA/blobs
+CHAINRULE_S3_ENDPOINT      the address of an S3 that is not Amazon's
+CHAINRULE_LISTEN           HOST:PORT of the web process; by default 127.0.0.1:8000
+CHAINRULE_URL              the address that people use; by default that of LISTEN
+CHAINRULE_QUEUES           what a worker takes: cpu, gpu, or both with a comma; by default cpu
+CHAINRULE_SLOTS            attempts that a worker judges at a time; by default one for each CPU
+CHAINRULE_GPUS             the devices that a worker may hand out: 0,1,...; by default none
+CHAINRULE_NODE             a worker's name, one for each; by default that of the host
+CHAINRULE_LEASE_S          seconds after which a silent worker has lost its attempt; by default 60
+CHAINRULE_UPLOAD_BYTES     the largest request that is read; by default 32 MiB
+CHAINRULE_LOG              json or text; by default text on a terminal and json elsewhere
 """
 
 from __future__ import annotations
 
 import os
 import re
+import socket
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from grader.errors import BadInput
 from grader.safetext import one_line
@@ -39,6 +62,104 @@ def load_config(environment: Mapping[str, str] = os.environ) -> Config:
         accept_missing=_layers(environment.get("CHAINRULE_ACCEPT_MISSING", "")),
         debug=debug(environment),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How one installation of the service is set up, validated."""
+
+    data: Path
+    database: str
+    redis: str
+    blobs: str
+    s3_endpoint: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 8000
+    url: str = "http://127.0.0.1:8000"
+    queues: tuple[str, ...] = ("cpu",)
+    slots: int = 1
+    gpus: tuple[int, ...] = ()
+    node: str = "node"
+    lease_s: float = 60.0
+    upload_bytes: int = 32 << 20
+    log: str = "json"
+    accept_missing: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def owns_redis(self) -> bool:
+        """Whether Redis is the one that `serve` starts in the data folder."""
+        return self.redis == f"unix://{self.data}/redis.sock"
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The service's settings; raise BadInput naming the variable that is wrong."""
+    read = _Reader(environment)
+    data = Path(read.text("DATA", "data")).expanduser().absolute()
+    host, port = read.address("LISTEN", "127.0.0.1:8000")
+    return Settings(
+        data=data,
+        database=read.url(
+            "DATABASE", f"sqlite:///{data}/chainrule.db", ("sqlite", "postgresql+psycopg")
+        ),
+        redis=read.url("REDIS", f"unix://{data}/redis.sock", ("redis", "rediss", "unix")),
+        blobs=read.text("BLOBS", str(data / "blobs")),
+        s3_endpoint=read.text("S3_ENDPOINT", "") or None,
+        host=host,
+        port=port,
+        url=read.url("URL", f"http://{host}:{port}", ("http", "https")).rstrip("/"),
+        queues=read.words("QUEUES", "cpu", ("cpu", "gpu")),
+        slots=read.number("SLOTS", len(os.sched_getaffinity(0)), 1, 256),
+        gpus=read.numbers("GPUS"),
+        node=read.text("NODE", socket.gethostname()),
+        lease_s=float(read.number("LEASE_S", 60, 1, 3600)),
+        upload_bytes=read.number("UPLOAD_BYTES", 32 << 20, 1 << 10, 1 << 30),
+        log=read.words("LOG", "text" if sys.stderr.isatty() else "json", ("json", "text"))[0],
+        accept_missing=_layers(environment.get("CHAINRULE_ACCEPT_MISSING", "")),
+    )
+
+
+class _Reader:
+    """Variables by their names without the prefix; each error names the whole variable."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def text(self, name: str, default: str) -> str:
+        return self._environment.get(f"CHAINRULE_{name}", "").strip() or default
+
+    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
+        value = self.text(name, default)
+        if urlsplit(value).scheme not in schemes:
+            # Not the value: it may hold a password.
+            raise BadInput(f"CHAINRULE_{name} begins with {' or '.join(schemes)} and ://")
+        return value
+
+    def number(self, name: str, default: int, least: int, most: int) -> int:
+        value = self.text(name, str(default))
+        if not value.isdecimal() or not least <= int(value) <= most:
+            raise BadInput(
+                f"CHAINRULE_{name} is a whole number from {least} to {most}, "
+                f"not {one_line(repr(value), 40)}"
+            )
+        return int(value)
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        parts = [part.strip() for part in self.text(name, "").split(",") if part.strip()]
+        if not all(part.isdecimal() for part in parts):
+            raise BadInput(f"CHAINRULE_{name} is a list of numbers with commas: 0,1")
+        return tuple(map(int, parts))
+
+    def words(self, name: str, default: str, known: tuple[str, ...]) -> tuple[str, ...]:
+        parts = tuple(part.strip() for part in self.text(name, default).split(",") if part.strip())
+        if not parts or not set(parts) <= set(known):
+            raise BadInput(f"CHAINRULE_{name} is of {', '.join(known)}")
+        return parts
+
+    def address(self, name: str, default: str) -> tuple[str, int]:
+        host, colon, port = self.text(name, default).rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > 65535:
+            raise BadInput(f"CHAINRULE_{name} is HOST:PORT, as 127.0.0.1:8000")
+        return host, int(port)
 
 
 def debug(environment: Mapping[str, str] = os.environ) -> bool:

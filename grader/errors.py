@@ -3,21 +3,37 @@
 ChainruleError
 ├── BadInput                 the caller's to mend; exit status 2
 │   ├── NotASubmission       a file that cannot be read as a notebook or a Python file
-│   └── BadBundle            a rubric, reference or bundle that is not valid
+│   ├── BadBundle            a rubric, reference or bundle that is not valid
+│   ├── TooLarge             more bytes than are accepted
+│   ├── NotSignedIn          no token, or one that does not hold (any more)
+│   ├── Forbidden            signed in, but the role or the token does not allow it
+│   ├── NotFound             there is no such thing, or none that this person may know of
+│   ├── Conflict             it does not fit the state that something is in
+│   └── NotNow               refused by a rule of the assignment; waiting may help
 └── InternalError            ours to mend; exit status 3, never a zero
     ├── SandboxUnavailable   a layer or the zygote is missing
-    └── SandboxFailed        a sandbox ended for a reason of ours
+    ├── SandboxFailed        a sandbox ended for a reason of ours
+    └── BlobMissing          a blob that something refers to is not there, or is not what it was
+
+`status` is the HTTP status by which the API answers; one handler renders all of them.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
 
 
 class ChainruleError(Exception):
     """Base of every error that Chainrule raises on purpose. The message is for a person."""
 
+    status: ClassVar[int] = 500
+
 
 class BadInput(ChainruleError):
     """The caller can mend it; the message names the file, field or cell."""
+
+    status = 422
 
 
 class NotASubmission(BadInput):
@@ -26,6 +42,46 @@ class NotASubmission(BadInput):
 
 class BadBundle(BadInput):
     """The rubric, the reference or another part of a bundle is not valid."""
+
+
+class TooLarge(BadInput):
+    """More bytes than are accepted."""
+
+    status = 413
+
+
+class NotSignedIn(BadInput):
+    """No token, or one that does not hold (any more)."""
+
+    status = 401
+
+
+class Forbidden(BadInput):
+    """Signed in, but the role or the token does not allow it."""
+
+    status = 403
+
+
+class NotFound(BadInput):
+    """There is no such thing, or none that this person may know of."""
+
+    status = 404
+
+
+class Conflict(BadInput):
+    """It does not fit the state that something is in."""
+
+    status = 409
+
+
+class NotNow(BadInput):
+    """Refused by a rule of the assignment; `until` is set where waiting helps."""
+
+    status = 403
+
+    def __init__(self, message: str, until: datetime | None = None) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class InternalError(ChainruleError):
@@ -38,3 +94,7 @@ class SandboxUnavailable(InternalError):
 
 class SandboxFailed(InternalError):
     """A sandbox ended for a reason of ours."""
+
+
+class BlobMissing(InternalError):
+    """A blob that something refers to is not there, or is not what it was."""

@@ -1,21 +1,19 @@
-"""The queue of attempts, kept in their rows: who may work on which, and who wrote the result.
+"""The queue of attempts, kept in their rows: whose turn it is, and who wrote the result.
 
-Every change is a compare-and-set on the attempt's state and fence, judged on the database's clock.
-A worker that was overtaken (its lease ran out and somebody else claimed the attempt) holds an old
-fence and changes nothing any more. Messages on the broker only say that there is work.
+Messages on the broker only say that there is work; `grader.db.leases` says who holds it.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, case, delete, func, or_, select, update
-from sqlalchemy.engine import CursorResult
+from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
+from grader.db import leases
+from grader.db.leases import LEASE, Claim
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
@@ -28,21 +26,9 @@ from grader.db.models import (
     Result,
     Submission,
 )
-from grader.db.types import now
-
-TRIES = 3
-LEASE = timedelta(seconds=60)
 
 _YIELD = 50  # places
 _CANDIDATES = 5  # several workers that look at the same moment find different ones
-
-
-@dataclass(frozen=True)
-class Claim:
-    """The right to work on an attempt, until the lease runs out."""
-
-    attempt_id: int
-    fence: int
 
 
 def enqueue(
@@ -90,31 +76,14 @@ def claim(
     """
     for course_id, rank in session.execute(_courses_in_order(queues)).all():
         for attempt_id in session.scalars(_in_course(course_id, rank, queues)).all():
-            taken = session.execute(
-                update(Attempt)
-                .where(Attempt.id == attempt_id, Attempt.state == AttemptState.QUEUED)
-                .values(
-                    state=AttemptState.RUNNING,
-                    fence=Attempt.fence + 1,
-                    tries=Attempt.tries + 1,
-                    lease_until=now() + lease,
-                    started_at=now(),
-                    worker=worker,
-                )
-                .returning(Attempt.fence)
-            ).scalar()
-            if taken is not None:
+            held = leases.take(session, Attempt, attempt_id, worker, lease)
+            if held is not None:
                 latest = select(func.max(Course.served)).scalar_subquery()
                 session.execute(
                     update(Course).where(Course.id == course_id).values(served=latest + 1)
                 )
-                return Claim(attempt_id, taken)
+                return held
     return None
-
-
-def renew(session: Session, held: Claim, lease: timedelta = LEASE) -> bool:
-    """Prolong a lease; False where somebody else has the attempt, or nobody any more."""
-    return _changed(session, held, lease_until=now() + lease)
 
 
 def finish(session: Session, held: Claim, result: Result, checks: Sequence[CheckOutcome]) -> bool:
@@ -122,9 +91,7 @@ def finish(session: Session, held: Claim, result: Result, checks: Sequence[Check
 
     The result replaces that of an earlier attempt of the same submission against the same version.
     """
-    done = _changed(
-        session, held, state=AttemptState.DONE, lease_until=None, finished_at=now(), failure=None
-    )
+    done = leases.end(session, Attempt, held)
     if done:
         key = {"submission_id": result.submission_id, "version_id": result.version_id}
         session.execute(delete(CheckOutcome).filter_by(**key))
@@ -133,53 +100,6 @@ def finish(session: Session, held: Claim, result: Result, checks: Sequence[Check
         session.flush()
         session.add_all(checks)
     return done
-
-
-def give_back(session: Session, held: Claim, why: str) -> bool:
-    """Our failure: the attempt is tried again, or after the last try left to staff."""
-    return _changed(session, held, **_after_failure(why))
-
-
-def expire(session: Session) -> int:
-    """Treat attempts whose lease ran out as failed tries; how many there were."""
-    over = (Attempt.state == AttemptState.RUNNING, Attempt.lease_until < now())
-    values = _after_failure("the worker stopped answering")
-    return _count(session.execute(update(Attempt).where(*over).values(**values)))
-
-
-def unsent(session: Session, older_than: timedelta, limit: int = 1000) -> list[tuple[int, Queue]]:
-    """Waiting attempts whose message was never sent or may be lost; they count as sent now."""
-    rows = session.execute(
-        select(Attempt.id, Attempt.queue)
-        .where(
-            Attempt.state == AttemptState.QUEUED,
-            or_(Attempt.sent_at.is_(None), Attempt.sent_at < now() - older_than),
-        )
-        .order_by(Attempt.id)
-        .limit(limit)
-    ).all()
-    found = [(row.id, row.queue) for row in rows]
-    mark_sent(session, [attempt_id for attempt_id, _ in found])
-    return found
-
-
-def mark_sent(session: Session, attempt_ids: Sequence[int]) -> None:
-    """Note that messages for these attempts are on the queue."""
-    if attempt_ids:
-        session.execute(update(Attempt).where(Attempt.id.in_(attempt_ids)).values(sent_at=now()))
-
-
-def cancel(session: Session, attempt_id: int) -> bool:
-    """Take an attempt that has not ended off the queue; a worker that runs it loses its claim."""
-    values = {
-        "state": AttemptState.CANCELLED,
-        "lease_until": None,
-        "finished_at": now(),
-        "fence": Attempt.fence + 1,
-    }
-    open_ones = Attempt.state.in_([AttemptState.QUEUED, AttemptState.RUNNING])
-    where = (Attempt.id == attempt_id, open_ones)
-    return _count(session.execute(update(Attempt).where(*where).values(**values))) == 1
 
 
 def position(session: Session, attempt_id: int) -> int | None:
@@ -235,28 +155,3 @@ def _in_course(course_id: int, rank: int, queues: Sequence[Queue]) -> Select[int
         .order_by(Attempt.turn, Attempt.id)
         .limit(_CANDIDATES)
     )
-
-
-def _after_failure(why: str) -> dict[str, object]:
-    last = Attempt.tries >= TRIES
-    return {
-        "state": case((last, AttemptState.FAILED.value), else_=AttemptState.QUEUED.value),
-        "finished_at": case((last, now()), else_=None),
-        "lease_until": None,
-        "sent_at": None,
-        "failure": why[:2000],
-    }
-
-
-def _changed(session: Session, held: Claim, **values: object) -> bool:
-    mine = (
-        Attempt.id == held.attempt_id,
-        Attempt.fence == held.fence,
-        Attempt.state == AttemptState.RUNNING,
-    )
-    return _count(session.execute(update(Attempt).where(*mine).values(**values))) == 1
-
-
-def _count(done: object) -> int:
-    assert isinstance(done, CursorResult)
-    return done.rowcount

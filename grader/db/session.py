@@ -9,6 +9,8 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.orm import Session, sessionmaker
 
+__all__ = ["Database", "Session", "engine_for"]
+
 _BUSY_S = 30  # how long a writer waits for another one on SQLite
 
 

@@ -18,19 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from grader.errors import BadInput, InternalError
+from grader.errors import BlobMissing, TooLarge
 
 _CHUNK = 1 << 20
 _NAME = re.compile(r"[0-9a-f]{64}")
 _UNFINISHED = "unfinished"
-
-
-class TooLarge(BadInput):
-    """More bytes than are accepted."""
-
-
-class BlobMissing(InternalError):
-    """A blob that something refers to is not there, or is not what it was."""
 
 
 @dataclass(frozen=True)

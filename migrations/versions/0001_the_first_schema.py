@@ -195,10 +195,10 @@ def upgrade() -> None:
             ),
             nullable=False,
         ),
-        sa.Column("test_report", DOCUMENT, nullable=True),
         sa.Column("author_id", KEY, nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("published_at", sa.BigInteger(), nullable=True),
+        sa.Column("published_because", sa.String(length=1000), nullable=True),
         sa.ForeignKeyConstraint(
             ["assignment_id"],
             ["assignment.id"],
@@ -389,6 +389,75 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'queued'"),
     )
     op.create_table(
+        "trial",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("version_id", KEY, nullable=False),
+        sa.Column("author_id", KEY, nullable=False),
+        sa.Column("report", DOCUMENT, nullable=True),
+        sa.Column(
+            "queue",
+            sa.Enum(
+                "cpu", "gpu", name="queue", native_enum=False, create_constraint=True, length=24
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "queued",
+                "running",
+                "done",
+                "failed",
+                "cancelled",
+                name="attemptstate",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("tries", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("worker", sa.String(length=200), nullable=True),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("failure", sa.String(length=2000), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'running') = (lease_until IS NOT NULL)",
+            name=op.f("ck_trial_leased_while_running"),
+        ),
+        sa.CheckConstraint("tries >= 0 AND fence >= 0", name=op.f("ck_trial_counts")),
+        sa.ForeignKeyConstraint(
+            ["author_id"], ["person.id"], name=op.f("fk_trial_author_id_person")
+        ),
+        sa.ForeignKeyConstraint(
+            ["version_id"],
+            ["assignment_version.id"],
+            name=op.f("fk_trial_version_id_assignment_version"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trial")),
+    )
+    op.create_index(
+        "ix_trial_leased",
+        "trial",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'running'"),
+        sqlite_where=sa.text("state = 'running'"),
+    )
+    op.create_index(op.f("ix_trial_version_id"), "trial", ["version_id"], unique=False)
+    op.create_index(
+        "ix_trial_waiting",
+        "trial",
+        ["queue", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued'"),
+        sqlite_where=sa.text("state = 'queued'"),
+    )
+    op.create_table(
         "override",
         sa.Column("id", KEY, nullable=False),
         sa.Column("submission_id", KEY, nullable=False),
@@ -549,6 +618,7 @@ def downgrade() -> None:
     op.drop_table("release")
     op.drop_index(op.f("ix_override_submission_id"), table_name="override")
     op.drop_table("override")
+    op.drop_table("trial")
     op.drop_index(
         "ix_attempt_waiting",
         table_name="attempt",

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from grader.db import attempts
-from grader.db.attempts import TRIES, Claim
+from grader.db import attempts, leases
+from grader.db.leases import LEASE, TRIES, Claim
 from grader.db.models import (
     AssignmentVersion,
     Attempt,
@@ -28,7 +28,7 @@ from . import _rows
 OVER = timedelta(seconds=-1)
 
 
-def claim(database: Database, lease: timedelta = attempts.LEASE, *queues: Queue) -> Claim | None:
+def claim(database: Database, lease: timedelta = LEASE, *queues: Queue) -> Claim | None:
     with database.writing() as session:
         return attempts.claim(session, "w1", queues or [Queue.CPU], lease)
 
@@ -74,7 +74,7 @@ def result_of(
 
 
 def finish(database: Database, held: Claim, score: float = 5.0) -> bool:
-    result, checks = result_of(database, held.attempt_id, score)
+    result, checks = result_of(database, held.id, score)
     with database.writing() as session:
         return attempts.finish(session, held, result, checks)
 
@@ -83,7 +83,7 @@ def order(database: Database) -> list[int]:
     """All that wait, in the order in which one worker that never finishes would claim them."""
     found = []
     while (held := claim(database)) is not None:
-        found.append(held.attempt_id)
+        found.append(held.id)
     return found
 
 
@@ -100,7 +100,7 @@ def test_many_workers_at_once_never_get_the_same_one(database: Database) -> None
     with ThreadPoolExecutor(6) as pool:
         held = [one for one in pool.map(lambda _: claim(database), range(24)) if one]
     rest = order(database)
-    assert sorted([one.attempt_id for one in held] + rest) == expected
+    assert sorted([one.id for one in held] + rest) == expected
 
 
 def test_a_result_is_written_with_the_end(database: Database) -> None:
@@ -128,13 +128,13 @@ def test_an_overtaken_worker_writes_nothing(database: Database) -> None:
     waiting(database, "ada")
     first = claim(database, OVER)
     with database.writing() as session:
-        assert attempts.expire(session) == 1
+        assert leases.expire(session, Attempt) == 1
     second = claim(database)
     assert first
-    assert second == Claim(first.attempt_id, first.fence + 1)
+    assert second == Claim(first.id, first.fence + 1)
     with database.writing() as session:
-        assert not attempts.renew(session, first)
-        assert not attempts.give_back(session, first, "late")
+        assert not leases.renew(session, Attempt, first)
+        assert not leases.give_back(session, Attempt, first, "late")
     assert not finish(database, first, score=1.0)
     assert finish(database, second, score=2.0)
     with database.reading() as session:
@@ -146,8 +146,8 @@ def test_a_renewed_lease_does_not_expire(database: Database) -> None:
     held = claim(database, OVER)
     assert held
     with database.writing() as session:
-        assert attempts.renew(session, held)
-        assert attempts.expire(session) == 0
+        assert leases.renew(session, Attempt, held)
+        assert leases.expire(session, Attempt) == 0
 
 
 @pytest.mark.parametrize("how", ["given back", "expired"])
@@ -161,9 +161,9 @@ def test_after_the_last_try_staff_have_it_and_there_is_no_score(
         assert held
         with database.writing() as session:
             if how == "given back":
-                assert attempts.give_back(session, held, "no sandbox")
+                assert leases.give_back(session, Attempt, held, "no sandbox")
             else:
-                assert attempts.expire(session) == 1
+                assert leases.expire(session, Attempt) == 1
     assert state_of(database, one) is AttemptState.FAILED
     assert claim(database) is None
     with database.reading() as session:
@@ -209,7 +209,7 @@ def test_who_has_waited_long_is_not_overtaken_for_ever(database: Database) -> No
         waiting(database, f"new{newcomer}")
         held = claim(database)
         assert held
-        order_of_claims.append(held.attempt_id)
+        order_of_claims.append(held.id)
         assert finish(database, held)
     assert last in order_of_claims
 
@@ -230,9 +230,9 @@ def test_a_mass_regrade_yields_to_fresh_submissions(database: Database) -> None:
 def test_a_worker_gets_only_what_its_queues_hold(database: Database) -> None:
     (needs_gpu,) = waiting(database, "ada", queue=Queue.GPU)
     assert claim(database) is None
-    held = claim(database, attempts.LEASE, Queue.CPU, Queue.GPU)
+    held = claim(database, LEASE, Queue.CPU, Queue.GPU)
     assert held
-    assert held.attempt_id == needs_gpu
+    assert held.id == needs_gpu
 
 
 def test_the_position_in_the_queue_is_the_order_of_claims(database: Database) -> None:
@@ -252,17 +252,20 @@ def test_a_cancelled_attempt_is_not_claimed_and_its_worker_writes_nothing(
     held = claim(database)
     assert held == Claim(one, 1)
     with database.writing() as session:
-        assert attempts.cancel(session, one)
-        assert attempts.cancel(session, other)
+        assert leases.cancel(session, Attempt, Attempt.id == one)
+        assert leases.cancel(session, Attempt, Attempt.id == other)
     assert claim(database) is None
     assert not finish(database, held)
     with database.writing() as session:
-        assert not attempts.cancel(session, one)
+        assert not leases.cancel(session, Attempt, Attempt.id == one)
 
 
 def test_messages_that_were_never_sent_or_are_old_are_sent_again(database: Database) -> None:
     one, other = waiting(database, "ada", "bob")
     with database.writing() as session:
-        assert [found for found, _ in attempts.unsent(session, timedelta(hours=1))] == [one, other]
-        assert attempts.unsent(session, timedelta(hours=1)) == []
-        assert [found for found, _ in attempts.unsent(session, OVER)] == [one, other]
+        assert [found for found, _ in leases.unsent(session, Attempt, timedelta(hours=1))] == [
+            one,
+            other,
+        ]
+        assert leases.unsent(session, Attempt, timedelta(hours=1)) == []
+        assert [found for found, _ in leases.unsent(session, Attempt, OVER)] == [one, other]

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from grader.storage.blobs import BlobMissing, Blobs, TooLarge
+from grader.errors import BlobMissing, TooLarge
+from grader.storage.blobs import Blobs
 
 CONTENT = b"import torch\n"
 NAME = hashlib.sha256(CONTENT).hexdigest()

@@ -8,10 +8,10 @@ from grader.db.models.assignments import (
     VersionState,
 )
 from grader.db.models.base import Base
+from grader.db.models.leased import AttemptState, Leased
 from grader.db.models.people import Course, Enrolment, Person, Role, Token
 from grader.db.models.work import (
     Attempt,
-    AttemptState,
     AuditEntry,
     CheckOutcome,
     Node,
@@ -20,6 +20,7 @@ from grader.db.models.work import (
     Release,
     Result,
     Submission,
+    Trial,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Course",
     "Enrolment",
     "Extension",
+    "Leased",
     "Node",
     "Override",
     "Person",
@@ -43,5 +45,6 @@ __all__ = [
     "Role",
     "Submission",
     "Token",
+    "Trial",
     "VersionState",
 ]

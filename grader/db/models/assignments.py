@@ -53,6 +53,7 @@ class AssignmentVersion(Base):
     """An immutable bundle, named by the hash of its content; the bundle itself is a blob.
 
     `outline` is what pages need of the rubric: exercises and checks with titles and points.
+    `published_because` is the reason given by who published it without a trial that passed.
     """
 
     __tablename__ = "assignment_version"
@@ -66,10 +67,10 @@ class AssignmentVersion(Base):
     max_score: Mapped[float]
     queue: Mapped[Queue] = mapped_column(one_of(Queue), default=Queue.CPU)
     state: Mapped[VersionState] = mapped_column(one_of(VersionState), default=VersionState.UPLOADED)
-    test_report: Mapped[dict[str, Any] | None]
     author_id: Mapped[int] = refers_to("person.id")
     created_at: Mapped[Created]
     published_at: Mapped[datetime | None]
+    published_because: Mapped[str | None] = mapped_column(String(1000))
 
     __table_args__ = (
         UniqueConstraint("assignment_id", "content_hash"),

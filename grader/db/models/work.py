@@ -1,9 +1,4 @@
-"""Submissions, the attempts to judge them, and what came out.
-
-An attempt's row is the truth about who works on it: a message on the queue is only a hint. A
-worker holds it by `lease_until`, on the database's clock, and by `fence`, which every claim raises,
-so that a worker that was overtaken can't write any more.
-"""
+"""Submissions, the attempts to judge them, and what came out."""
 
 from __future__ import annotations
 
@@ -11,29 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import (
-    CheckConstraint,
-    ForeignKeyConstraint,
-    Index,
-    String,
-    UniqueConstraint,
-    text,
-)
+from sqlalchemy import ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from grader.db.models.assignments import Queue
 from grader.db.models.base import Base, Created, Key, Name, Sha256, one_of, refers_to
+from grader.db.models.leased import Leased, leased_arguments
 from grader.domain.outcomes import Outcome, RunStatus
-
-
-class AttemptState(StrEnum):
-    """Where an attempt stands. The last three are ends."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    FAILED = "failed"  # on our side, after the last try: staff see it, and it is never a zero
-    CANCELLED = "cancelled"
 
 
 class Purpose(StrEnum):
@@ -74,7 +52,7 @@ class Submission(Base):
     )
 
 
-class Attempt(Base):
+class Attempt(Leased, Base):
     """One judging of one submission against one version.
 
     `seed` is the secret from which inputs are drawn, hexadecimal. `course_id` and `person_id` are
@@ -90,26 +68,12 @@ class Attempt(Base):
     course_id: Mapped[int] = refers_to("course.id")
     person_id: Mapped[int] = refers_to("person.id")
     purpose: Mapped[Purpose] = mapped_column(one_of(Purpose))
-    queue: Mapped[Queue] = mapped_column(one_of(Queue))
-    state: Mapped[AttemptState] = mapped_column(one_of(AttemptState), default=AttemptState.QUEUED)
     rank: Mapped[int]
     turn: Mapped[int]
     seed: Mapped[str] = mapped_column(String(16))
-    tries: Mapped[int] = mapped_column(default=0)
-    fence: Mapped[int] = mapped_column(default=0)
-    lease_until: Mapped[datetime | None]
-    worker: Mapped[str | None] = mapped_column(String(200))
-    sent_at: Mapped[datetime | None]  # when its id was last put on the queue
-    created_at: Mapped[Created]
-    started_at: Mapped[datetime | None]
-    finished_at: Mapped[datetime | None]
-    failure: Mapped[str | None] = mapped_column(String(2000))
 
     __table_args__ = (
-        CheckConstraint("tries >= 0 AND fence >= 0", name="counts"),
-        CheckConstraint(
-            "(state = 'running') = (lease_until IS NOT NULL)", name="leased_while_running"
-        ),
+        *leased_arguments("attempt"),
         Index(None, "submission_id", "version_id"),
         Index(
             "ix_attempt_waiting",
@@ -122,17 +86,36 @@ class Attempt(Base):
             sqlite_where=text("state = 'queued'"),
         ),
         Index(
-            "ix_attempt_leased",
-            "lease_until",
-            postgresql_where=text("state = 'running'"),
-            sqlite_where=text("state = 'running'"),
-        ),
-        Index(
             "ix_attempt_open",
             "course_id",
             "person_id",
             postgresql_where=text("state IN ('queued', 'running')"),
             sqlite_where=text("state IN ('queued', 'running')"),
+        ),
+    )
+
+
+class Trial(Leased, Base):
+    """One run of a version's own test, `chainrule rubric test`, by a worker.
+
+    `report` is what came out: the findings document, with `passed`.
+    """
+
+    __tablename__ = "trial"
+
+    id: Mapped[Key]
+    version_id: Mapped[int] = refers_to("assignment_version.id", index=True)
+    author_id: Mapped[int] = refers_to("person.id")
+    report: Mapped[dict[str, Any] | None]
+
+    __table_args__ = (
+        *leased_arguments("trial"),
+        Index(
+            "ix_trial_waiting",
+            "queue",
+            "id",
+            postgresql_where=text("state = 'queued'"),
+            sqlite_where=text("state = 'queued'"),
         ),
     )
 

@@ -1,0 +1,57 @@
+"""Telling workers that there is work: Celery tasks, sent by name and after the commit."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+JUDGE = "chainrule.judge"  # claims one attempt, whose turn it is
+TRY_OUT = "chainrule.try_out"  # claims one trial of a version
+
+_PATIENCE_S = 1.0  # for a broker that does not answer; the reconciler sends again
+
+log = logging.getLogger(__name__)
+
+
+def celery_app(redis: str) -> Celery:
+    """The application that both ends use; `redis` is as in CHAINRULE_REDIS."""
+    app = Celery("chainrule", broker=redis.replace("unix://", "redis+socket://", 1))
+    app.conf.update(
+        task_ignore_result=True,
+        task_serializer="json",
+        accept_content=["json"],
+        task_acks_late=False,  # the row says whether it was done, not the broker
+        worker_prefetch_multiplier=1,
+        broker_connection_timeout=_PATIENCE_S,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={
+            "socket_connect_timeout": _PATIENCE_S,
+            "socket_timeout": 30.0,
+            "retry_on_timeout": False,
+        },
+    )
+    return app
+
+
+class Messages:
+    """Sends one message for each row that waits. A row whose message is lost is sent again."""
+
+    def __init__(self, app: Celery) -> None:
+        self._app = app
+
+    def send(self, task: str, rows: Iterable[tuple[int, str]]) -> bool:
+        """Say that the rows (id, queue) wait for `task`; False where the broker does not answer."""
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
+                for row_id, queue in rows:
+                    self._app.send_task(
+                        task, args=[row_id], queue=str(queue), connection=connection, retry=False
+                    )
+        except (OperationalError, OSError) as error:
+            log.warning("the broker does not answer (%s): messages are sent later", error)
+            return False
+        return True

@@ -1,0 +1,144 @@
+"""Holding work: every change is a compare-and-set on a row's state and fence.
+
+Judged on the database's clock alone. A worker that was overtaken (its lease ran out and somebody
+else claimed the row) holds an old fence and changes nothing any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from grader.db.models import Attempt, AttemptState, Queue, Trial
+from grader.db.types import now
+
+TRIES = 3
+LEASE = timedelta(seconds=60)
+
+Work = type[Attempt] | type[Trial]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to work on a row, until the lease runs out."""
+
+    id: int
+    fence: int
+
+
+def take(session: Session, work: Work, row_id: int, worker: str, lease: timedelta) -> Claim | None:
+    """Claim one row that waits; None where somebody else was quicker."""
+    fence = session.execute(
+        update(work)
+        .where(work.id == row_id, work.state == AttemptState.QUEUED)
+        .values(
+            state=AttemptState.RUNNING,
+            fence=work.fence + 1,
+            tries=work.tries + 1,
+            lease_until=now() + lease,
+            started_at=now(),
+            worker=worker,
+        )
+        .returning(work.fence)
+    ).scalar()
+    return None if fence is None else Claim(row_id, fence)
+
+
+def renew(session: Session, work: Work, held: Claim, lease: timedelta = LEASE) -> bool:
+    """Prolong a lease; False where somebody else has the row, or nobody any more."""
+    return changed(session, work, held, lease_until=now() + lease)
+
+
+def end(session: Session, work: Work, held: Claim, **values: object) -> bool:
+    """The work is done; False, and nothing is written, where it was lost."""
+    ended = {"state": AttemptState.DONE, "lease_until": None, "finished_at": now(), "failure": None}
+    return changed(session, work, held, **ended, **values)
+
+
+def give_back(session: Session, work: Work, held: Claim, why: str) -> bool:
+    """Our failure: it is tried again, or after the last try left to staff."""
+    return changed(session, work, held, **_after_failure(work, why))
+
+
+def release(session: Session, work: Work, held: Claim) -> bool:
+    """Put it back as if it had never been claimed: the worker was told to stop."""
+    return changed(
+        session,
+        work,
+        held,
+        state=AttemptState.QUEUED,
+        lease_until=None,
+        sent_at=None,
+        tries=work.tries - 1,
+    )
+
+
+def expire(session: Session, work: Work) -> int:
+    """Treat rows whose lease ran out as failed tries; how many there were."""
+    over = (work.state == AttemptState.RUNNING, work.lease_until < now())
+    values = _after_failure(work, "the worker stopped answering")
+    return count(session.execute(update(work).where(*over).values(**values)))
+
+
+def unsent(
+    session: Session, work: Work, older_than: timedelta, limit: int = 1000
+) -> list[tuple[int, Queue]]:
+    """Waiting rows whose message was never sent or may be lost; they count as sent now."""
+    rows = session.execute(
+        select(work.id, work.queue)
+        .where(
+            work.state == AttemptState.QUEUED,
+            or_(work.sent_at.is_(None), work.sent_at < now() - older_than),
+        )
+        .order_by(work.id)
+        .limit(limit)
+    ).all()
+    found = [(row.id, row.queue) for row in rows]
+    mark_sent(session, work, [row_id for row_id, _ in found])
+    return found
+
+
+def mark_sent(session: Session, work: Work, ids: Sequence[int]) -> None:
+    """Note that messages for these rows are on the queue."""
+    if ids:
+        session.execute(update(work).where(work.id.in_(ids)).values(sent_at=now()))
+
+
+def cancel(session: Session, work: Work, *where: ColumnElement[bool]) -> int:
+    """Take rows that have not ended off the queue; a worker that runs one loses its claim."""
+    values = {
+        "state": AttemptState.CANCELLED,
+        "lease_until": None,
+        "finished_at": now(),
+        "fence": work.fence + 1,
+    }
+    open_ones = work.state.in_([AttemptState.QUEUED, AttemptState.RUNNING])
+    return count(session.execute(update(work).where(open_ones, *where).values(**values)))
+
+
+def changed(session: Session, work: Work, held: Claim, **values: object) -> bool:
+    """Change the row if it is still held; whether it was."""
+    mine = (work.id == held.id, work.fence == held.fence, work.state == AttemptState.RUNNING)
+    return count(session.execute(update(work).where(*mine).values(**values))) == 1
+
+
+def count(done: object) -> int:
+    """How many rows a statement changed."""
+    assert isinstance(done, CursorResult)
+    return done.rowcount
+
+
+def _after_failure(work: Work, why: str) -> dict[str, object]:
+    last = work.tries >= TRIES
+    return {
+        "state": case((last, AttemptState.FAILED.value), else_=AttemptState.QUEUED.value),
+        "finished_at": case((last, now()), else_=None),
+        "lease_until": None,
+        "sent_at": None,
+        "failure": why[:2000],
+    }

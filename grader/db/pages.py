@@ -1,0 +1,110 @@
+"""Lists in pages, by the key of the last row seen instead of by counting rows."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, or_
+from sqlalchemy.orm import Session
+from sqlalchemy.sql import coercions, roles
+from sqlalchemy.types import TypeEngine
+
+from grader.db.types import Instant
+from grader.errors import BadInput
+
+MOST = 200
+_EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
+_MICROSECOND = timedelta(microseconds=1)
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True)
+class Page(Generic[Row]):
+    """Rows, and the cursor of the next page; None where there is none."""
+
+    items: list[Row]
+    next_cursor: str | None
+
+
+def page(
+    session: Session,
+    query: Select[*tuple[Any, ...]],
+    keys: Sequence[SQLColumnExpression[Any]],
+    *,
+    cursor: str | None = None,
+    limit: int = 50,
+    descending: bool = False,
+) -> Page[Any]:
+    """Rows of `query` in the order of `keys`, which the query has as columns and together name a
+    row; from behind `cursor` on. Raises BadInput for a cursor that is none of this list's.
+
+    The query's rows come as they are: tuples where it selects several things.
+    """
+    limit = max(1, min(limit, MOST))
+    labelled = query.add_columns(*(key.label(f"_key{n}") for n, key in enumerate(keys)))
+    if cursor is not None:
+        labelled = labelled.where(_behind(keys, _read(cursor, keys), descending))
+    order = [key.desc() if descending else key.asc() for key in keys]
+    rows = session.execute(labelled.order_by(*order).limit(limit + 1)).all()
+    more = len(rows) > limit
+    rows = rows[:limit]
+    bare = [row[0] if len(row) == len(keys) + 1 else tuple(row[: -len(keys)]) for row in rows]
+    return Page(bare, _written(rows[-1][-len(keys) :], keys) if more else None)
+
+
+def _behind(
+    keys: Sequence[SQLColumnExpression[Any]], values: Sequence[Any], descending: bool
+) -> ColumnElement[bool]:
+    # Spelled out instead of as a comparison of tuples: SQLite would not use an index for those.
+    steps = []
+    for n, (key, value) in enumerate(zip(keys, values, strict=True)):
+        same = [earlier == values[at] for at, earlier in enumerate(keys[:n])]
+        steps.append(and_(*same, key < value if descending else key > value))
+    return or_(*steps)
+
+
+def _written(values: Sequence[Any], keys: Sequence[SQLColumnExpression[Any]]) -> str:
+    plain = [
+        (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
+        for value in values
+    ]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str, keys: Sequence[SQLColumnExpression[Any]]) -> list[Any]:
+    try:
+        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+    except ValueError:
+        values = None
+    fitting = isinstance(values, list) and len(values) == len(keys)
+    if not fitting or not all(isinstance(value, int | float | str) for value in values):
+        raise BadInput("cursor: it is none of this list's; begin again without one")
+    try:
+        return [
+            _EPOCH + value * _MICROSECOND
+            if isinstance(_type_of(key), Instant)
+            else _fit(key, value)
+            for key, value in zip(keys, values, strict=True)
+        ]
+    except (TypeError, ValueError, OverflowError):
+        raise BadInput("cursor: it is none of this list's; begin again without one") from None
+
+
+def _fit(key: SQLColumnExpression[Any], value: Any) -> Any:
+    kind = _type_of(key).python_type
+    if isinstance(value, str) is not (kind is str):
+        raise ValueError
+    if isinstance(value, int) and abs(value) >= 1 << 63:
+        raise ValueError
+    return value
+
+
+def _type_of(key: SQLColumnExpression[Any]) -> TypeEngine[Any]:
+    found: TypeEngine[Any] = coercions.expect(roles.ExpressionElementRole, key).type
+    return found

@@ -1,0 +1,105 @@
+"""Persons, their tokens, and their roles in courses."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, null, or_, select, update
+from sqlalchemy.orm import Session
+
+from grader.db.models import Course, Enrolment, Person, Role, Token
+from grader.db.pages import Page, page
+from grader.db.types import now
+
+_STAMP_EVERY = timedelta(minutes=1)
+
+
+def by_email(session: Session, email: str) -> Person | None:
+    """The person with that address, in whatever case it is written."""
+    return session.scalar(select(Person).where(func.lower(Person.email) == email.lower()))
+
+
+def by_token(session: Session, token_hash: str) -> tuple[Token, Person] | None:
+    """The token with that hash and whose it is, while it holds."""
+    row = session.execute(
+        select(Token, Person)
+        .join(Person, Person.id == Token.person_id)
+        .where(Token.hash == token_hash, Token.revoked_at.is_(None), Token.expires_at > now())
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
+
+
+def stamp_use(session: Session, token_id: int) -> None:
+    """Note that a token was used, once a minute at most."""
+    stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now() - _STAMP_EVERY)
+    session.execute(update(Token).where(Token.id == token_id, stale).values(last_used_at=now()))
+
+
+def tokens_of(session: Session, person_id: int) -> Sequence[Token]:
+    """Somebody's tokens that are not revoked, the latest first."""
+    mine = (Token.person_id == person_id, Token.revoked_at.is_(None))
+    return session.scalars(select(Token).where(*mine).order_by(Token.id.desc())).all()
+
+
+def role_in(session: Session, person_id: int, course_id: int) -> Role | None:
+    """Somebody's role in a course, None where they have none."""
+    return session.scalar(
+        select(Enrolment.role).where(
+            Enrolment.person_id == person_id, Enrolment.course_id == course_id
+        )
+    )
+
+
+def courses_of(
+    session: Session, person_id: int | None, *, cursor: str | None = None, limit: int = 50
+) -> Page[tuple[Course, Role | None]]:
+    """The courses that somebody is enrolled in with their role; of None, all courses."""
+    if person_id is None:
+        query: Select[*tuple[Any, ...]] = select(Course, null())
+    else:
+        query = (
+            select(Course, Enrolment.role)
+            .join(Enrolment, Enrolment.course_id == Course.id)
+            .where(Enrolment.person_id == person_id)
+        )
+    return page(session, query, [Course.id], cursor=cursor, limit=limit)
+
+
+def enrolled(
+    session: Session,
+    course_id: int,
+    *,
+    role: Role | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[tuple[Enrolment, Person]]:
+    """The people of a course."""
+    query = (
+        select(Enrolment, Person)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(Enrolment.course_id == course_id)
+    )
+    if role is not None:
+        query = query.where(Enrolment.role == role)
+    return page(session, query, [Enrolment.person_id], cursor=cursor, limit=limit)
+
+
+def team_of(session: Session, course_id: int, person_id: int) -> Sequence[int]:
+    """Everybody who shares submissions with this person in the course, themselves included."""
+    team = session.scalar(
+        select(Enrolment.team).where(
+            Enrolment.course_id == course_id, Enrolment.person_id == person_id
+        )
+    )
+    if team is None:
+        return [person_id]
+    return session.scalars(
+        select(Enrolment.person_id).where(Enrolment.course_id == course_id, Enrolment.team == team)
+    ).all()
+
+
+def course_by_slug(session: Session, slug: str) -> Course | None:
+    """The course of that slug."""
+    return session.scalar(select(Course).where(Course.slug == slug))

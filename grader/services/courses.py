@@ -1,0 +1,157 @@
+"""Courses and who is in them."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, available_timezones
+
+from grader.db import audit, people
+from grader.db.models import AuditEntry, Course, Enrolment, Person, Role
+from grader.db.pages import Page
+from grader.errors import BadInput, Conflict, NotFound
+from grader.services.access import Actor, Right, permit, permit_admin
+from grader.services.site import Site
+
+
+def create_course(site: Site, actor: Actor, *, slug: str, title: str, timezone: str) -> Course:
+    """A course, empty."""
+    permit_admin(actor)
+    zone(timezone)
+    with site.database.writing() as session:
+        if people.course_by_slug(session, slug) is not None:
+            raise Conflict(f"slug: there is a course {slug} already")
+        course = Course(slug=slug, title=title, timezone=timezone)
+        session.add(course)
+        session.flush()
+        session.refresh(course)
+        audit.record(session, actor.person_id, "course.created", course, course_id=course.id)
+    return course
+
+
+def update_course(
+    site: Site, actor: Actor, course_id: int, *, title: str | None, timezone: str | None
+) -> Course:
+    """Change what is given."""
+    if timezone is not None:
+        zone(timezone)
+    with site.database.writing() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        course = session.get(Course, course_id)
+        if course is None:
+            raise NotFound("there is no such course")
+        changes = {"title": title, "timezone": timezone}
+        given = {name: value for name, value in changes.items() if value is not None}
+        for name, value in given.items():
+            setattr(course, name, value)
+        audit.record(
+            session, actor.person_id, "course.changed", course, course_id=course_id, **given
+        )
+    return course
+
+
+def list_courses(
+    site: Site, actor: Actor, *, cursor: str | None = None, limit: int = 50
+) -> Page[tuple[Course, Role | None]]:
+    """The actor's courses with their role in each; an admin's are all."""
+    whose = None if actor.may(Right.ADMIN, None) else actor.person_id
+    with site.database.reading() as session:
+        return people.courses_of(session, whose, cursor=cursor, limit=limit)
+
+
+def get_course(site: Site, actor: Actor, course_id: int) -> tuple[Course, Role | None]:
+    """A course, and the actor's role in it."""
+    with site.database.reading() as session:
+        role = permit(session, actor, course_id, Right.READ)
+        course = session.get(Course, course_id)
+    if course is None:
+        raise NotFound("there is no such course")
+    return course, role
+
+
+def list_people(
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    *,
+    role: Role | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[tuple[Enrolment, Person]]:
+    """The people of a course, for its staff."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        return people.enrolled(session, course_id, role=role, cursor=cursor, limit=limit)
+
+
+def enrol(
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    *,
+    email: str,
+    name: str,
+    role: Role,
+    team: str | None = None,
+) -> tuple[Enrolment, Person]:
+    """Give somebody a role in the course, or another one; a person who is new is created."""
+    with site.database.writing() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        if session.get(Course, course_id) is None:
+            raise NotFound("there is no such course")
+        person = people.by_email(session, email)
+        if person is None:
+            person = Person(email=email, name=name)
+            session.add(person)
+            session.flush()
+        enrolment = session.get(Enrolment, (course_id, person.id))
+        if enrolment is None:
+            enrolment = Enrolment(course_id=course_id, person_id=person.id, role=role, team=team)
+            session.add(enrolment)
+        else:
+            enrolment.role, enrolment.team = role, team
+        session.flush()
+        session.refresh(enrolment)
+        audit.record(
+            session,
+            actor.person_id,
+            "enrolment.set",
+            person,
+            course_id=course_id,
+            role=role,
+            team=team,
+        )
+    return enrolment, person
+
+
+def unenrol(site: Site, actor: Actor, course_id: int, person_id: int) -> None:
+    """Take somebody's role away; what they handed in stays."""
+    with site.database.writing() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        enrolment = session.get(Enrolment, (course_id, person_id))
+        if enrolment is None:
+            raise NotFound("they are not in this course")
+        session.delete(enrolment)
+        person = session.get_one(Person, person_id)
+        audit.record(
+            session,
+            actor.person_id,
+            "enrolment.removed",
+            person,
+            course_id=course_id,
+            role=enrolment.role,
+        )
+
+
+def audit_log(
+    site: Site, actor: Actor, course_id: int, *, cursor: str | None = None, limit: int = 50
+) -> Page[AuditEntry]:
+    """Every change in the course, the latest first."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        return audit.entries(session, course_id, cursor=cursor, limit=limit)
+
+
+def zone(name: str) -> ZoneInfo:
+    """The time zone of that name; raises BadInput where there is none."""
+    if name not in available_timezones():
+        raise BadInput(f"timezone: {name!r} is no IANA time zone, as Europe/Berlin is")
+    return ZoneInfo(name)

@@ -1,0 +1,151 @@
+"""Persons, passwords and tokens."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from grader.db import audit, people
+from grader.db.models import Person, Token
+from grader.errors import BadInput, Conflict, NotFound, NotSignedIn
+from grader.services.access import Actor, Right, permit_admin
+from grader.services.site import Site
+
+_PREFIX = "crt_"  # so that a token that lies around somewhere is known for what it is
+_LONGEST = timedelta(days=366)
+_LEAST_PASSWORD = 10
+
+_hasher = PasswordHasher()
+# Verified where there is no such person, so that the time taken does not tell.
+_NOBODY = _hasher.hash(secrets.token_hex(16))
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    """A token as its owner sees it, once: `secret` is kept nowhere."""
+
+    token: Token
+    secret: str
+
+
+def actor_of_token(site: Site, secret: str) -> Actor:
+    """Whoever holds the token; raises NotSignedIn."""
+    with site.database.reading() as session:
+        found = people.by_token(session, _hashed(secret))
+    if found is None:
+        raise NotSignedIn("the token is unknown, expired or revoked")
+    token, person = found
+    used = token.last_used_at
+    if used is None or datetime.now(UTC) - used > timedelta(minutes=1):
+        with site.database.writing() as session:
+            people.stamp_use(session, token.id)
+    return _actor(person, frozenset(map(Right, token.scopes.split())))
+
+
+def actor_of_password(site: Site, email: str, password: str) -> Actor:
+    """Whoever has this address and password; raises NotSignedIn, without saying which is wrong."""
+    with site.database.reading() as session:
+        person = people.by_email(session, email)
+    known = person.password_hash if person is not None and person.password_hash else _NOBODY
+    try:
+        _hasher.verify(known, password)
+    except (Argon2Error, InvalidHashError):
+        person = None
+    if person is None or known is _NOBODY:
+        raise NotSignedIn("the address or the password is not right")
+    return _actor(person, frozenset(Right))
+
+
+def issue_token(
+    site: Site, actor: Actor, name: str, scopes: frozenset[Right], lasts: timedelta
+) -> IssuedToken:
+    """A token of the actor's own with at most the rights that they act with."""
+    if not timedelta(0) < lasts <= _LONGEST:
+        raise BadInput(f"expires_in_days: from 1 to {_LONGEST.days}")
+    if beyond := sorted(scopes - actor.scopes):
+        raise BadInput(f"scopes: this token has no {', '.join(beyond)} to hand on")
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    with site.database.writing() as session:
+        token = Token(
+            person_id=actor.person_id,
+            name=name,
+            hash=_hashed(secret),
+            scopes=" ".join(sorted(scopes)),
+            expires_at=datetime.now(UTC) + lasts,
+        )
+        session.add(token)
+        session.flush()
+        session.refresh(token)
+        audit.record(session, actor.person_id, "token.issued", token, scopes=token.scopes)
+    return IssuedToken(token, secret)
+
+
+def list_tokens(site: Site, actor: Actor) -> Sequence[Token]:
+    """The actor's own tokens."""
+    with site.database.reading() as session:
+        return people.tokens_of(session, actor.person_id)
+
+
+def revoke_token(site: Site, actor: Actor, token_id: int) -> None:
+    """One of the actor's tokens holds no more; raises NotFound for any other's."""
+    with site.database.writing() as session:
+        token = session.get(Token, token_id)
+        if token is None or token.person_id != actor.person_id:
+            raise NotFound("you have no such token")
+        if token.revoked_at is None:
+            token.revoked_at = datetime.now(UTC)
+            audit.record(session, actor.person_id, "token.revoked", token)
+
+
+def create_person(
+    site: Site,
+    actor: Actor,
+    *,
+    email: str,
+    name: str,
+    password: str | None = None,
+    is_admin: bool = False,
+) -> Person:
+    """A person who can be enrolled; without a password they sign in by way of an LMS."""
+    permit_admin(actor)
+    with site.database.writing() as session:
+        if people.by_email(session, email) is not None:
+            raise Conflict(f"email: {email} is somebody's already")
+        person = Person(
+            email=email, name=name, password_hash=password_hash(password), is_admin=is_admin
+        )
+        session.add(person)
+        session.flush()
+        session.refresh(person)
+        audit.record(session, actor.person_id, "person.created", person, is_admin=is_admin)
+    return person
+
+
+def get_person(site: Site, actor: Actor) -> Person:
+    """The actor as a person."""
+    with site.database.reading() as session:
+        return session.get_one(Person, actor.person_id)
+
+
+def password_hash(password: str | None) -> str | None:
+    """What is kept of a password; raises BadInput for one that is too short."""
+    if password is None:
+        return None
+    if len(password) < _LEAST_PASSWORD:
+        raise BadInput(f"password: at least {_LEAST_PASSWORD} characters")
+    return _hasher.hash(password)
+
+
+def _actor(person: Person, scopes: frozenset[Right]) -> Actor:
+    return Actor(person.id, person.name, person.is_admin, scopes)
+
+
+def _hashed(secret: str) -> str:
+    # 256 random bits need no slow hash: there is nothing to guess.
+    return hashlib.sha256(secret.encode()).hexdigest()

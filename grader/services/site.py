@@ -1,0 +1,38 @@
+"""One installation: where its rows, blobs and messages are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from grader.broker.messages import Messages, celery_app
+from grader.broker.progress import Progress
+from grader.config import Settings
+from grader.db.session import Database, engine_for
+from grader.storage.blobs import Blobs
+
+
+@dataclass(frozen=True)
+class Site:
+    """What use cases work on. For any thread."""
+
+    settings: Settings
+    database: Database
+    blobs: Blobs
+    messages: Messages
+    progress: Progress
+
+    def close(self) -> None:
+        """Let go of the database's connections."""
+        self.database.engine.dispose()
+
+
+def open_site(settings: Settings) -> Site:
+    """The installation that the settings describe; its schema is there already."""
+    return Site(
+        settings=settings,
+        database=Database(engine_for(settings.database)),
+        blobs=Blobs(Path(settings.blobs)),
+        messages=Messages(celery_app(settings.redis)),
+        progress=Progress(settings.redis),
+    )

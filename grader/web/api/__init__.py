@@ -1,0 +1,12 @@
+"""The API, version 1: one module for each kind of thing, its bodies beside its routes."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from grader.web.api import courses, people
+from grader.web.problems import RESPONSES
+
+router = APIRouter(prefix="/api/v1", responses=RESPONSES)
+for part in (people, courses):
+    router.include_router(part.router)

@@ -1,0 +1,64 @@
+"""What the bodies of several routes have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from grader.safetext import storable
+
+
+class Body(BaseModel):
+    """What a client sends: unknown fields are an error."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class View(BaseModel):
+    """What a client gets: read from a row or a dataclass."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
+Item = TypeVar("Item")
+
+
+class PageView(BaseModel, Generic[Item]):
+    """A page of a list; `next_cursor` is None on the last one."""
+
+    items: list[Item]
+    next_cursor: str | None
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] = []
+
+
+def _plain(text: str) -> str:
+    # No database keeps a NUL, and no encoder a lone surrogate.
+    if storable(text) != text or "\0" in text:
+        raise ValueError("holds characters that cannot be stored")
+    return text
+
+
+Plain = AfterValidator(_plain)
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200), Plain]
+Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), Plain]
+Email = Annotated[
+    str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254, to_lower=True), Plain
+]
+Moment = AwareDatetime
+RowId = Annotated[int, Field(ge=1, lt=1 << 63)]
+
+
+def items_of(view: Any, rows: list[Any]) -> list[Any]:
+    """Each row as that view."""
+    return [view.model_validate(row) for row in rows]

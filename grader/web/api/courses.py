@@ -1,0 +1,169 @@
+"""Courses, the people in them, and the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from grader.db.models import Course, Enrolment, Person, Role
+from grader.services import courses
+from grader.web.api.bodies import Body, Email, Name, PageView, RowId, Slug, View, items_of
+from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
+
+router = APIRouter(prefix="/courses", tags=["courses"])
+
+CourseId = Annotated[RowId, Path()]
+
+
+class CourseBody(Body):
+    """A course to create."""
+
+    slug: Slug
+    title: Name
+    timezone: str = Field("UTC", max_length=64)
+
+
+class CourseChange(Body):
+    """What is left out stays."""
+
+    title: Name | None = None
+    timezone: str | None = Field(None, max_length=64)
+
+
+class CourseView(View):
+    """A course, and one's own role in it."""
+
+    id: int
+    slug: str
+    title: str
+    timezone: str
+    created_at: datetime
+    role: Role | None = None
+
+
+class EnrolmentBody(Body):
+    """Somebody's role. Those of one team share submissions and scores."""
+
+    email: Email
+    name: Name
+    role: Role
+    team: Name | None = Field(None, max_length=80)
+
+
+class EnrolmentView(View):
+    """Somebody in a course."""
+
+    person_id: int
+    email: str
+    name: str
+    role: Role
+    team: str | None
+
+
+class AuditView(View):
+    """One change: who did what to which row."""
+
+    id: int
+    at: datetime
+    actor_id: int | None
+    action: str
+    subject: str
+    subject_id: int
+    detail: dict[str, Any]
+
+
+@router.post("", status_code=201)
+def create_course(site: CurrentSite, actor: CurrentActor, body: CourseBody) -> CourseView:
+    """A course; for admins."""
+    return _course(courses.create_course(site, actor, **body.model_dump()), None)
+
+
+@router.get("")
+def list_courses(
+    site: CurrentSite, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 50
+) -> PageView[CourseView]:
+    """One's courses."""
+    page = courses.list_courses(site, actor, cursor=cursor, limit=limit)
+    return PageView(
+        items=[_course(course, role) for course, role in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.get("/{course_id}")
+def get_course(site: CurrentSite, actor: CurrentActor, course_id: CourseId) -> CourseView:
+    """One course."""
+    return _course(*courses.get_course(site, actor, course_id))
+
+
+@router.patch("/{course_id}")
+def update_course(
+    site: CurrentSite, actor: CurrentActor, course_id: CourseId, body: CourseChange
+) -> CourseView:
+    """Another title or time zone."""
+    course = courses.update_course(site, actor, course_id, title=body.title, timezone=body.timezone)
+    return _course(course, None)
+
+
+@router.get("/{course_id}/people")
+def list_people(
+    site: CurrentSite,
+    actor: CurrentActor,
+    course_id: CourseId,
+    role: Role | None = None,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageView[EnrolmentView]:
+    """Who is in the course; for its staff."""
+    page = courses.list_people(site, actor, course_id, role=role, cursor=cursor, limit=limit)
+    return PageView(
+        items=[_enrolment(*found) for found in page.items], next_cursor=page.next_cursor
+    )
+
+
+@router.put("/{course_id}/people")
+def enrol(
+    site: CurrentSite, actor: CurrentActor, course_id: CourseId, body: EnrolmentBody
+) -> EnrolmentView:
+    """Give somebody a role, or another one."""
+    return _enrolment(*courses.enrol(site, actor, course_id, **body.model_dump()))
+
+
+@router.delete("/{course_id}/people/{person_id}", status_code=204)
+def unenrol(
+    site: CurrentSite,
+    actor: CurrentActor,
+    course_id: CourseId,
+    person_id: Annotated[RowId, Path()],
+) -> None:
+    """Take somebody's role away; what they handed in stays."""
+    courses.unenrol(site, actor, course_id, person_id)
+
+
+@router.get("/{course_id}/audit")
+def audit_log(
+    site: CurrentSite,
+    actor: CurrentActor,
+    course_id: CourseId,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageView[AuditView]:
+    """Every change in the course, the latest first; for instructors."""
+    page = courses.audit_log(site, actor, course_id, cursor=cursor, limit=limit)
+    return PageView(items=items_of(AuditView, page.items), next_cursor=page.next_cursor)
+
+
+def _course(course: Course, role: Role | None) -> CourseView:
+    return CourseView.model_validate(course).model_copy(update={"role": role})
+
+
+def _enrolment(enrolment: Enrolment, person: Person) -> EnrolmentView:
+    return EnrolmentView(
+        person_id=person.id,
+        email=person.email,
+        name=person.name,
+        role=enrolment.role,
+        team=enrolment.team,
+    )

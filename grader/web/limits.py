@@ -1,0 +1,54 @@
+"""A bound on what is read of a request, before anything else sees it."""
+
+from __future__ import annotations
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from grader.web.problems import problem
+
+
+class BodyLimit:
+    """Answers 413 to a request that is, or turns out to be, longer than `limit` bytes."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self._app = app
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, counting what is read of its body."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        declared = dict(scope["headers"]).get(b"content-length", b"0")
+        if not declared.isdigit() or int(declared) > self._limit:
+            await self._refused()(scope, receive, send)
+            return
+        seen = 0
+        answered = False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                raise _TooLong
+            return message
+
+        async def watched(message: Message) -> None:
+            nonlocal answered
+            answered = True
+            await send(message)
+
+        try:
+            await self._app(scope, counted, watched)
+        except _TooLong:
+            if not answered:
+                await self._refused()(scope, receive, send)
+
+    def _refused(self) -> ASGIApp:
+        words = f"a request is {self._limit >> 10} KiB at most; clear the notebook's outputs"
+        return problem(413, "too-large", words, headers={"Connection": "close"})
+
+
+class _TooLong(Exception):
+    pass

@@ -1,0 +1,98 @@
+"""Every error as problem details (RFC 9457), by one handler for each source."""
+
+from __future__ import annotations
+
+import logging
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from grader.errors import ChainruleError, InternalError, NotNow, NotSignedIn
+from grader.safetext import storable
+
+MEDIA_TYPE = "application/problem+json"
+
+# What any route may answer; the routes' own are beside it in the OpenAPI document.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "Problem details (RFC 9457)",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+
+log = logging.getLogger(__name__)
+
+
+def install(app: FastAPI) -> None:
+    """Have the app answer all errors alike."""
+    app.add_exception_handler(ChainruleError, _chainrule_error)
+    app.add_exception_handler(RequestValidationError, _invalid_request)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(
+    status: int,
+    kind: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """One problem; `kind` is its type's last word, `errors` say what is wrong with which field."""
+    body: dict[str, Any] = {
+        "type": f"urn:chainrule:problem:{kind}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": storable(detail),
+    }
+    if errors:
+        body["errors"] = list(errors)
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _chainrule_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ChainruleError)
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    if isinstance(error, InternalError):
+        log.error("a failure of ours: %s", error, exc_info=error)
+        return problem(error.status, kind, "This failed on our side. It is logged; try again.")
+    headers = {}
+    status = error.status
+    if isinstance(error, NotSignedIn):
+        headers["WWW-Authenticate"] = 'Bearer realm="chainrule"'
+    if isinstance(error, NotNow) and error.until is not None:
+        wait = (error.until - datetime.now(UTC)).total_seconds()
+        headers["Retry-After"] = str(max(1, math.ceil(wait)))
+        status = 429
+    return problem(status, kind, str(error), headers=headers)
+
+
+async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"field": ".".join(map(str, one["loc"][1:])), "message": storable(str(one["msg"]))[:500]}
+        for one in error.errors()[:20]
+    ]
+    first = errors[0]
+    detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
+    return problem(422, "invalid-request", detail, errors=errors)
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    return problem(error.status_code, kind, str(error.detail), headers=error.headers)
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    # The server logs the traceback itself once this has been answered.
+    return problem(500, "internal-error", "This failed on our side. It is logged; try again.")

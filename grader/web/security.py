@@ -1,0 +1,35 @@
+"""Who sends a request, and what every route is handed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from grader.errors import NotSignedIn
+from grader.services.access import Actor
+from grader.services.people import actor_of_token
+from grader.services.site import Site
+
+_bearer = HTTPBearer(auto_error=False, description="An API token: POST /api/v1/tokens")
+
+
+def _site(request: Request) -> Site:
+    site: Site = request.app.state.site
+    return site
+
+
+def _actor(
+    site: Annotated[Site, Depends(_site)],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Actor:
+    if credentials is None:
+        raise NotSignedIn("send a token: Authorization: Bearer crt_...")
+    return actor_of_token(site, credentials.credentials)
+
+
+CurrentSite = Annotated[Site, Depends(_site)]
+CurrentActor = Annotated[Actor, Depends(_actor)]
+Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of a page")]
+Limit = Annotated[int, Query(ge=1, le=200)]

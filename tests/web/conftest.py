@@ -1,0 +1,42 @@
+"""The web application on SQLite and on PostgreSQL, with people who are signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from grader.services.site import Site
+from grader.web.app import create_app
+from tests.databases import (  # noqa: F401 - fixtures
+    database,
+    database_url,
+    empty,
+    migrated_postgresql,
+    migrated_sqlite,
+    postgresql,
+)
+from tests.sites import People, people_of, site_at
+
+
+@pytest.fixture
+def site(database_url: str, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+    """An installation without a broker."""
+    made = site_at(database_url, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(site: Site) -> Iterator[TestClient]:
+    """Somebody who sends requests; nobody yet."""
+    with TestClient(create_app(site), raise_server_exceptions=False) as client:
+        yield client
+
+
+@pytest.fixture
+def people(site: Site) -> People:
+    """A course `dl` with staff and students, another course, and an admin; all hold tokens."""
+    return people_of(site)

@@ -1,0 +1,110 @@
+"""Courses and the people in them, by way of the API."""
+
+from __future__ import annotations
+
+from starlette.testclient import TestClient
+
+from tests.sites import People
+
+API = "/api/v1"
+
+
+def test_without_a_token_nothing_is_answered_but_a_problem(client: TestClient) -> None:
+    answer = client.get(f"{API}/courses")
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["www-authenticate"].startswith("Bearer")
+    assert answer.json()["type"] == "urn:chainrule:problem:not-signed-in"
+
+
+def test_one_sees_one_s_courses_and_an_admin_all(client: TestClient, people: People) -> None:
+    mine = client.get(f"{API}/courses", headers=people.ada.headers).json()
+    assert [(one["slug"], one["role"]) for one in mine["items"]] == [("dl", "student")]
+    every = client.get(f"{API}/courses", headers=people.admin.headers).json()
+    assert [one["slug"] for one in every["items"]] == ["dl", "other"]
+
+
+def test_lists_come_in_pages(client: TestClient, people: People) -> None:
+    path, seen, cursor = f"{API}/courses/{people.course_id}/people", [], None
+    for _ in range(10):
+        params = {"limit": 3, **({"cursor": cursor} if cursor else {})}
+        page = client.get(path, params=params, headers=people.ta.headers).json()
+        seen += [one["name"] for one in page["items"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == ["ines", "tom", "ada", "bob"]
+
+
+def test_a_cursor_that_is_none_is_named(client: TestClient, people: People) -> None:
+    path = f"{API}/courses/{people.course_id}/people"
+    answer = client.get(path, params={"cursor": "@@"}, headers=people.ta.headers)
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("cursor:")
+
+
+def test_a_course_of_others_does_not_exist(client: TestClient, people: People) -> None:
+    answer = client.get(f"{API}/courses/{people.other_course_id}", headers=people.ada.headers)
+    missing = client.get(f"{API}/courses/999999", headers=people.ada.headers)
+    assert answer.status_code == missing.status_code == 404
+    assert answer.json() == missing.json()
+
+
+def test_an_instructor_enrols_and_it_is_in_the_audit_log(
+    client: TestClient, people: People
+) -> None:
+    path = f"{API}/courses/{people.course_id}"
+    body = {"email": "Cyd@Example.org", "name": "Cyd", "role": "student", "team": "red"}
+    made = client.put(f"{path}/people", json=body, headers=people.instructor.headers)
+    assert made.status_code == 200
+    assert made.json()["email"] == "cyd@example.org"
+    log = client.get(f"{path}/audit", headers=people.instructor.headers).json()["items"]
+    assert (log[0]["action"], log[0]["detail"]["team"]) == ("enrolment.set", "red")
+
+
+def test_what_is_wrong_with_a_field_is_said_with_its_name(
+    client: TestClient, people: People
+) -> None:
+    body = {"email": "nobody", "name": "x", "role": "dean"}
+    path = f"{API}/courses/{people.course_id}/people"
+    answer = client.put(path, json=body, headers=people.instructor.headers)
+    assert answer.status_code == 422
+    assert {one["field"] for one in answer.json()["errors"]} == {"email", "role"}
+
+
+def test_a_request_that_is_too_long_is_refused(client: TestClient, people: People) -> None:
+    answer = client.post(f"{API}/courses", content=b" " * (33 << 20), headers=people.admin.headers)
+    assert answer.status_code == 413
+    assert answer.json()["type"] == "urn:chainrule:problem:too-large"
+
+
+def test_a_token_narrows_what_one_may_do(client: TestClient, people: People) -> None:
+    body = {"name": "reader", "scopes": ["read"]}
+    made = client.post(f"{API}/tokens", json=body, headers=people.instructor.headers).json()
+    reader = {"Authorization": f"Bearer {made['secret']}"}
+    assert client.get(f"{API}/courses", headers=reader).status_code == 200
+    path = f"{API}/courses/{people.course_id}"
+    refused = client.patch(path, json={"title": "New"}, headers=reader)
+    assert refused.status_code == 403
+    assert "scope manage" in refused.json()["detail"]
+    wider = client.post(f"{API}/tokens", json={"name": "x", "scopes": ["grade"]}, headers=reader)
+    assert wider.status_code == 422
+
+
+def test_a_revoked_token_holds_no_more(client: TestClient, people: People) -> None:
+    (token,) = client.get(f"{API}/tokens", headers=people.ada.headers).json()
+    gone = client.delete(f"{API}/tokens/{token['id']}", headers=people.ada.headers)
+    assert gone.status_code == 204
+    assert client.get(f"{API}/me", headers=people.ada.headers).status_code == 401
+
+
+def test_a_password_gets_a_first_token(client: TestClient, people: People) -> None:
+    person = {"email": "dan@example.org", "name": "Dan", "password": "correct horse"}
+    made = client.post(f"{API}/persons", json=person, headers=people.admin.headers)
+    assert made.status_code == 201
+    wrong = {"email": "dan@example.org", "password": "wrong horse"}
+    assert client.post(f"{API}/sign-in", json=wrong).status_code == 401
+    right = client.post(f"{API}/sign-in", json={**wrong, "password": "correct horse"})
+    assert right.status_code == 201
+    headers = {"Authorization": f"Bearer {right.json()['secret']}"}
+    assert client.get(f"{API}/me", headers=headers).json()["name"] == "Dan"
