@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from grader.broker.messages import Messages, celery_app
 from grader.broker.progress import Progress
 from grader.config import Settings
 from grader.db.session import Database, engine_for
-from grader.storage.blobs import Blobs
+from grader.storage.blobs import Blobs, open_blobs
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ def open_site(settings: Settings) -> Site:
     return Site(
         settings=settings,
         database=Database(engine_for(settings.database)),
-        blobs=Blobs(Path(settings.blobs)),
+        blobs=open_blobs(settings.blobs, settings.s3_endpoint),
         messages=Messages(celery_app(settings.redis)),
         progress=Progress(settings.redis),
     )

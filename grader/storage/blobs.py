@@ -1,28 +1,16 @@
-"""A folder of blobs, each under the SHA-256 of its content.
-
-A blob is written beside its place, forced to the disk and renamed, so that what has a name is
-whole, also after the power failed. Writing the same content twice is writing it once. A reference
-to a blob is stored only after `put` has returned; blobs that nothing refers to are swept when they
-have been there for a while.
-"""
+"""What a store of blobs can do, wherever it keeps them."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Container, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
-from grader.errors import BlobMissing, TooLarge
+from grader.errors import BlobMissing
 
-_CHUNK = 1 << 20
 _NAME = re.compile(r"[0-9a-f]{64}")
-_UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True)
@@ -33,62 +21,27 @@ class Stored:
     size: int
 
 
-class Blobs:
-    """The blobs of one folder, for any number of processes at a time."""
+class Blobs(Protocol):
+    """Blobs under the SHA-256 of their content; for any thread and any number of processes.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._unfinished = folder / _UNFINISHED
-        self._unfinished.mkdir(parents=True, exist_ok=True)
+    A reference to a blob is stored only after `put` has returned. Blobs that nothing refers to are
+    swept when they have been there for a while.
+    """
 
     def put(self, chunks: Iterable[bytes], *, at_most: int | None = None) -> Stored:
-        """Keep the content; when this returns it is on the disk.
+        """Keep the content; when this returns it is safe against a loss of power.
 
         Raises TooLarge as soon as there are more than `at_most` bytes; nothing is left then.
         """
-        digest, size = hashlib.sha256(), 0
-        handle, name = tempfile.mkstemp(dir=self._unfinished)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in chunks:
-                    size += len(chunk)
-                    if at_most is not None and size > at_most:
-                        raise TooLarge(f"it is larger than {at_most} bytes")
-                    digest.update(chunk)
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            stored = Stored(digest.hexdigest(), size)
-            place = self._place(stored.sha256)
-            place.parent.mkdir(exist_ok=True)
-            os.replace(name, place)
-            _sync(place.parent)
-        except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(name)
-            raise
-        return stored
 
     def open(self, sha256: str) -> BinaryIO:
         """The content, to be read as a file; raises BlobMissing."""
-        try:
-            return self._place(sha256).open("rb")
-        except FileNotFoundError:
-            raise BlobMissing(f"there is no blob {sha256}") from None
 
     def read(self, sha256: str) -> bytes:
         """All of the content; raises BlobMissing where it is not what its name says."""
-        with self.open(sha256) as file:
-            content = file.read()
-        if hashlib.sha256(content).hexdigest() != sha256:
-            raise BlobMissing(f"the blob {sha256} has been changed")
-        return content
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
-        """The content piece by piece, for sending it on."""
-        with self.open(sha256) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+        """The content piece by piece, for sending it on; raises BlobMissing."""
 
     def sweep(self, kept: Container[str], *, older_than_s: float, now_s: float) -> int:
         """Remove blobs that are not in `kept` and unfinished ones; how many went.
@@ -96,27 +49,21 @@ class Blobs:
         Only what has not been written to since `older_than_s` before `now_s` (seconds since 1970):
         what was put just now may be referred to in a moment.
         """
-        gone = 0
-        for path in self._folder.glob("*/*"):
-            named = _NAME.fullmatch(path.name) and path.parent.name != _UNFINISHED
-            if named and path.name in kept:
-                continue
-            with suppress(FileNotFoundError):
-                if path.stat().st_mtime < now_s - older_than_s:
-                    path.unlink()
-                    gone += 1
-        return gone
-
-    def _place(self, sha256: str) -> Path:
-        if not _NAME.fullmatch(sha256):
-            raise BlobMissing("a blob is named by 64 hexadecimal digits")
-        return self._folder / sha256[:2] / sha256
 
 
-def _sync(folder: Path) -> None:
-    """Force a folder's entries to the disk: the name, too, must be there after a failure."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def checked_name(sha256: str) -> str:
+    """The name as it is; raises BlobMissing for one that no blob can have."""
+    if not _NAME.fullmatch(sha256):
+        raise BlobMissing("a blob is named by 64 hexadecimal digits")
+    return sha256
+
+
+def open_blobs(place: str, s3_endpoint: str | None = None) -> Blobs:
+    """The store at `place`: a folder's path, or s3://BUCKET/PREFIX."""
+    if place.startswith("s3://"):
+        from grader.storage.s3 import S3Blobs
+
+        return S3Blobs.at(place, s3_endpoint)
+    from grader.storage.folder import FolderBlobs
+
+    return FolderBlobs(Path(place))

@@ -1,0 +1,112 @@
+"""A folder of blobs, each under the SHA-256 of its content.
+
+A blob is written beside its place, forced to the disk and renamed, so that what has a name is
+whole, also after the power failed. Writing the same content twice is writing it once. A reference
+to a blob is stored only after `put` has returned; blobs that nothing refers to are swept when they
+have been there for a while.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from grader.errors import BlobMissing, TooLarge
+from grader.storage.blobs import Stored, checked_name
+
+_CHUNK = 1 << 20
+_NAME = re.compile(r"[0-9a-f]{64}")
+_UNFINISHED = "unfinished"
+
+
+class FolderBlobs:
+    """The blobs of one folder, for any number of processes at a time. A `Blobs`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._unfinished = folder / _UNFINISHED
+        self._unfinished.mkdir(parents=True, exist_ok=True)
+
+    def put(self, chunks: Iterable[bytes], *, at_most: int | None = None) -> Stored:
+        """Keep the content; when this returns it is on the disk.
+
+        Raises TooLarge as soon as there are more than `at_most` bytes; nothing is left then.
+        """
+        digest, size = hashlib.sha256(), 0
+        handle, name = tempfile.mkstemp(dir=self._unfinished)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for chunk in chunks:
+                    size += len(chunk)
+                    if at_most is not None and size > at_most:
+                        raise TooLarge(f"it is larger than {at_most} bytes")
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            stored = Stored(digest.hexdigest(), size)
+            place = self._place(stored.sha256)
+            place.parent.mkdir(exist_ok=True)
+            os.replace(name, place)
+            _sync(place.parent)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(name)
+            raise
+        return stored
+
+    def open(self, sha256: str) -> BinaryIO:
+        """The content, to be read as a file; raises BlobMissing."""
+        try:
+            return self._place(sha256).open("rb")
+        except FileNotFoundError:
+            raise BlobMissing(f"there is no blob {sha256}") from None
+
+    def read(self, sha256: str) -> bytes:
+        """All of the content; raises BlobMissing where it is not what its name says."""
+        with self.open(sha256) as file:
+            content = file.read()
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise BlobMissing(f"the blob {sha256} has been changed")
+        return content
+
+    def chunks(self, sha256: str) -> Iterator[bytes]:
+        """The content piece by piece, for sending it on."""
+        with self.open(sha256) as file:
+            while chunk := file.read(_CHUNK):
+                yield chunk
+
+    def sweep(self, kept: Container[str], *, older_than_s: float, now_s: float) -> int:
+        """Remove blobs that are not in `kept` and unfinished ones; how many went.
+
+        Only what has not been written to since `older_than_s` before `now_s` (seconds since 1970):
+        what was put just now may be referred to in a moment.
+        """
+        gone = 0
+        for path in self._folder.glob("*/*"):
+            named = _NAME.fullmatch(path.name) and path.parent.name != _UNFINISHED
+            if named and path.name in kept:
+                continue
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < now_s - older_than_s:
+                    path.unlink()
+                    gone += 1
+        return gone
+
+    def _place(self, sha256: str) -> Path:
+        return self._folder / checked_name(sha256)[:2] / sha256
+
+
+def _sync(folder: Path) -> None:
+    """Force a folder's entries to the disk: the name, too, must be there after a failure."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
