@@ -88,7 +88,9 @@ class Run:
         return self.request(Kind.RESUME, {}, Kind.STOPPED)
 
     def ask(self, *probes: dict[str, Any]) -> list[dict[str, Any]]:
-        answers = self.request(Kind.ASK, {"probes": list(probes)}, Kind.ANSWERS)["answers"]
+        answers = self.request(Kind.ASK, {"probes": wire.dumps(list(probes))}, Kind.ANSWERS)[
+            "answers"
+        ]
         return [{**one, "evidence": self._loaded(one["evidence"])} for one in answers]
 
     def value(self, name: str) -> Any:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from . import failures, landlock
+from . import failures, landlock, privileges
 from .wire import WireError
 
 _HEAD = struct.Struct("<BI")
@@ -42,8 +42,20 @@ _setrlimit, _keep_signals_in = resource.setrlimit, landlock.keep_signals_in
 _EXITED = os.WEXITED | os.WNOHANG | os.WNOWAIT
 _monotonic = time.monotonic
 _poll, _IN = select.poll, select.POLLIN
-_signal, _getsignal, _setitimer = signal.signal, signal.getsignal, signal.setitimer
-_sigmask, _valid_signals = signal.pthread_sigmask, signal.valid_signals
+_signal, _getsignal, _sigmask = (
+    privileges.plain_signal,
+    privileges.plain_getsignal,
+    privileges.plain_sigmask,
+)
+_setitimer = signal.setitimer
+_EVERY_SIGNAL = privileges.SIGNALS
+_RESET = tuple(
+    map(int, (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU))
+)
+_SIGCHLD, _SIGINT, _SIG_DFL = int(signal.SIGCHLD), int(signal.SIGINT), int(signal.SIG_DFL)
+_SIG_UNBLOCK = int(signal.SIG_UNBLOCK)
+_TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
+_interrupt = signal.default_int_handler
 _settrace, _setprofile = sys.settrace, sys.setprofile
 _getrecursionlimit, _setrecursionlimit = sys.getrecursionlimit, sys.setrecursionlimit
 _catch_warnings, _simplefilter = warnings.catch_warnings, warnings.simplefilter
@@ -83,8 +95,8 @@ def in_fork(
     The child and whatever it started in its session are gone afterwards. With `alone` it can
     neither start a process or thread nor signal another.
     """
-    former = _getsignal(signal.SIGCHLD)
-    _signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would take the child's status away
+    former = _getsignal(_SIGCHLD)
+    _signal(_SIGCHLD, _SIG_DFL)  # ignored, it would take the child's status away
     deadline = _monotonic() + limit_s
     try:
         reader, writer = _pipe_above_streams()
@@ -102,7 +114,7 @@ def in_fork(
         late = _monotonic() >= deadline
         status, cpu_s = _ended(child)
         if former is not None:
-            _signal(signal.SIGCHLD, former)
+            _signal(_SIGCHLD, former)
     return _judged(data, status, late, limit_bytes, cpu_s)
 
 
@@ -124,13 +136,12 @@ def calm_down() -> None:
     """Undo what the student's code set for its own process: signals, timers, tracing, limits."""
     _settrace(None)
     _setprofile(None)
-    _setitimer(signal.ITIMER_REAL, 0)
-    _setitimer(signal.ITIMER_VIRTUAL, 0)
-    _setitimer(signal.ITIMER_PROF, 0)
-    for number in (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU):
-        _signal(number, signal.SIG_DFL)
-    _signal(signal.SIGINT, signal.default_int_handler)
-    _sigmask(signal.SIG_UNBLOCK, _valid_signals())
+    for timer in _TIMERS:
+        _setitimer(timer, 0)
+    for number in _RESET:
+        _signal(number, _SIG_DFL)
+    _signal(_SIGINT, _interrupt)
+    _sigmask(_SIG_UNBLOCK, _EVERY_SIGNAL)
     _setrecursionlimit(max(_getrecursionlimit(), _RECURSION))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import-not-found]
 import resource
 import signal
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from . import layers, syscalls
 from .layers import LayerError
@@ -16,6 +18,13 @@ _LOCKED = 64 << 10
 _PENDING_SIGNALS = 256
 _ALL_LOCKED = 0xEF  # every securebit and its lock, but keep-caps itself (only its lock)
 _AFTER_LAST = 1 << 32
+
+# What is beneath the signal module, which turns numbers into names and back: for a process that
+# begins with a fork that is a good part of the pages that it touches.
+plain_signal: Callable[[int, Any], Any] = _signal.signal
+plain_getsignal: Callable[[int], Any] = _signal.getsignal
+plain_sigmask: Callable[[int, Iterable[int]], Any] = _signal.pthread_sigmask
+SIGNALS = frozenset(map(int, signal.valid_signals()))
 
 
 def data_bytes() -> int:
@@ -88,11 +97,11 @@ def show_memory() -> None:
 
 def default_signals() -> None:
     """Handlers to their defaults: the kernel then keeps the sandbox's signals from init."""
-    for number in signal.valid_signals():
-        if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_DFL)
+    for number in SIGNALS:
+        if callable(plain_getsignal(number)):
+            plain_signal(number, int(signal.SIG_DFL))
     signal.set_wakeup_fd(-1)
-    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    plain_sigmask(signal.SIG_SETMASK, ())
 
 
 def close_all_but(keep: Iterable[int]) -> None:

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from . import wire
+from . import privileges, wire
 from .forks import Outcome, calm_down, fork, in_fork
 from .frames import Closed, FrameError, Kind, receive, send
 
@@ -21,8 +21,8 @@ _GRACE_S = 1.0  # beyond the limit that the keeper itself enforces
 _exit, _setsid = os._exit, os.setsid
 _socketpair = socket.socketpair
 
-_signal = signal.signal
-_HANDLED = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
+_signal, _SIG_DFL = privileges.plain_signal, int(signal.SIG_DFL)
+_HANDLED = privileges.SIGNALS - {signal.SIGKILL, signal.SIGSTOP}
 
 Repeat = Callable[[dict[str, Any]], bytes]
 
@@ -64,7 +64,7 @@ def _keep(sock: socket.socket, repeat: Repeat, limit_bytes: int) -> NoReturn:
         _setsid()
         calm_down()
         for number in _HANDLED:
-            _signal(number, signal.SIG_DFL)  # nothing of the student's runs in the keeper itself
+            _signal(number, _SIG_DFL)  # nothing of the student's runs in the keeper itself
         while True:
             _, body = receive(sock)
             request: Any = wire.loads(body)

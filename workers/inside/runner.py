@@ -114,8 +114,9 @@ class _Runner:
         elif kind is Kind.RESUME:
             self._run_on()
         elif kind is Kind.ASK:
+            asked: Any = wire.loads(request["probes"])
             with self._alone():
-                self._answers([self._answered(probe) for probe in request["probes"]])
+                self._answers([self._answered(probe) for probe in asked])
         elif kind is Kind.RERUN:
             self._answers([self._rerun(request)])
         else:

@@ -50,6 +50,7 @@ def _warmed(config: dict[str, object]) -> _Zygote:
     compiler.stand_in()
     warm.load(config["preload"])  # type: ignore[arg-type]
     warm.load_lazy_parts()
+    warm.forget_absent_devices()
     prepared = shell.prepare()
     namespaces.enter_user_namespace_if_needed()
     workshop = Workshop.prepare(prepared)

@@ -144,7 +144,8 @@ class Session:
     def ask(self, probes: tuple[Probe, ...]) -> tuple[Answer, ...]:
         """Have probes answered where the run stands; an ended sandbox answers "not run"."""
         limit = sum(probe.limit_s for probe in probes)
-        return self._answers(Kind.ASK, {"probes": [_plain(p) for p in probes]}, limit, len(probes))
+        body = {"limit_s": float(limit), "probes": wire.dumps([_plain(one) for one in probes])}
+        return self._answers(Kind.ASK, body, limit, len(probes))
 
     def rerun(self, request: Rerun) -> Answer:
         """Repeat the training cells in a fork under another seed, and probe there."""
