@@ -11,8 +11,9 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
@@ -28,6 +29,7 @@ from grader.domain.questions import (
     Probe,
     Received,
     Replies,
+    Rerun,
     RunTests,
     Verdict,
 )
@@ -37,7 +39,7 @@ from grader.errors import InternalError
 from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
 from workers.references import Reference
-from workers.sandbox.session import CellStarted, Program, Session, Stopped
+from workers.sandbox.session import CellStarted, Ending, Program, Session, Stopped
 from workers.tests_runner.client import TestFiles
 from workers.zygote import Zygote
 
@@ -60,24 +62,23 @@ def grade(
     result. `on_cell` hears of each code cell as it starts. Raises InternalError where we failed.
     """
     seed = secrets.randbits(63) if seed is None else seed
+    limits = bundle.rubric.limits
+    sandbox = partial(zygote.open, limits, files=bundle.files, seed=_derived(seed, "sandbox"))
     with (
         zygote.references.lend(bundle) as reference,
-        zygote.open(
-            bundle.rubric.limits,
-            files=bundle.files,
-            seed=_derived(seed, "sandbox"),
-            on_cell=on_cell,
-        ) as student,
+        sandbox(on_cell=on_cell) as student,
+        _Afresh(sandbox) as afresh,
     ):
-        attempt = _Attempt(bundle, submission, seed, student, reference, zygote.tests)
+        attempt = _Attempt(bundle, submission, seed, student, reference, zygote.tests, afresh)
         attempt.run()
         ending = student.close()
         outputs = student.cell_outputs()
+        repeated = afresh.close()
     report = RunReport(
         status=ending.status,
         wall_s=ending.wall_s,
-        cpu_s=ending.cpu_s,
-        peak_memory_bytes=ending.peak_memory_bytes,
+        cpu_s=ending.cpu_s + (repeated.cpu_s if repeated else 0.0),
+        peak_memory_bytes=max(one.peak_memory_bytes for one in (ending, repeated) if one),
         cells_run=student.cells_run,
         cells_failed=sum(out.error is not None for out in outputs),
         layers=student.layers,
@@ -126,6 +127,32 @@ class _Looks:
         return look.end or look.cell in self.cells or (self.trained and trained)
 
 
+class _Afresh:
+    """A second sandbox for re-runs that begin before the first cell; opened when one is asked."""
+
+    def __init__(self, sandbox: Callable[[], Session]) -> None:
+        self._sandbox = sandbox
+        self._session: Session | None = None
+
+    def rerun(self, request: Rerun, program: Program) -> Answer:
+        """The answer to `request`: all cells of `program` up to its place, then its probe."""
+        if self._session is None:
+            self._session = self._sandbox()
+            self._session.run(replace(program, stops=frozenset([-1]), keep=-1))
+        return self._session.rerun(request)
+
+    def close(self) -> Ending | None:
+        """How it ended, if there was need of it."""
+        return self._session.close() if self._session else None
+
+    def __enter__(self) -> _Afresh:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._session is not None:
+            self._session.__exit__(*exc)
+
+
 class _Attempt:
     """The submission's run and its checks, in step."""
 
@@ -137,12 +164,14 @@ class _Attempt:
         student: Session,
         reference: Reference,
         tests: TestFiles,
+        afresh: _Afresh,
     ) -> None:
         self._bundle = bundle
         self._seed = seed
         self._student = student
         self._reference = reference
         self._tests = tests
+        self._afresh = afresh
         self._cells = submission.cells
         self._answers = submission.answers
         self._code = tuple(cell for cell in submission.cells if cell.kind == "code")
@@ -150,10 +179,13 @@ class _Attempt:
         self._defined = definitions(self._python)
         self._judgements = list(self._planned())
         self._by_key = {judgement.key: judgement for judgement in self._judgements}
+        self._program = self._planned_program()
 
     def run(self) -> None:
         """Run all cells; at each stop, let the checks that look there judge."""
-        stopped = self._student.run(self._program())
+        # The state before the first cell can be had again without keeping it.
+        keep = None if self._program.keep == -1 else self._program.keep
+        stopped = self._student.run(replace(self._program, keep=keep))
         while stopped is not None and not stopped.end:
             self._look(Look(stopped.cell), stopped.trained)
             stopped = self._student.resume()
@@ -178,7 +210,7 @@ class _Attempt:
     def _place(self, place: Place) -> int | None:
         return place_of(place, self._code, self._defined)
 
-    def _program(self) -> Program:
+    def _planned_program(self) -> Program:
         training = self._bundle.rubric.training
         keep = self._state_to_keep(training) if training is not None else None
         stops = frozenset().union(*(one.looks.cells for one in self._judgements))
@@ -279,9 +311,14 @@ class _Attempt:
                 continue
             student += self._student.ask(tuple(pending)) if pending else ()
             pending = []
-            student.append(self._student.rerun(question))
+            student.append(self._rerun(question))
         student += self._student.ask(tuple(pending)) if pending else ()
         return Replies(tuple(student), reference)
+
+    def _rerun(self, question: Rerun) -> Answer:
+        if self._program.keep == -1 and self._student.ending is None:
+            return self._afresh.rerun(question, self._program)
+        return self._student.rerun(question)
 
     def _exercise_result(self, exercise: Exercise) -> ExerciseResult:
         checks = (self._by_key[f"{exercise.id}/{spec.id}"] for spec in exercise.checks)

@@ -731,6 +731,16 @@ class TestReruns:
         run.run("n = globals().get('n', 0) + 1", keep=-1)
         assert run.rerun(1, 0, "n")["evidence"]["values"]["n"] == plain(1)
 
+    def test_stopped_before_the_first_cell_it_is_the_kept_state_itself(self, start: Start) -> None:
+        run = start()
+        stopped = run.run("n = globals().get('n', 0) + 1", stops=(-1,), keep=-1)
+        assert stopped == {"cell": -1, "why": "planned"}
+        for _ in range(2):
+            assert run.rerun(1, 0, "n")["evidence"]["values"]["n"] == plain(1)
+        run.resume()
+        assert run.value("n") == plain(1)
+        assert run.rerun(1, 0, "n")["evidence"]["values"]["n"] == plain(1)
+
     def test_without_a_kept_state_there_is_no_rerun(self, start: Start) -> None:
         run = start()
         run.run("n = 0", "n = 1", stops=(0,), keep=1)

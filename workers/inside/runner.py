@@ -19,7 +19,7 @@ from . import probes, wire
 from .forks import Outcome, calm_down, in_fork, in_process
 from .frames import Closed, FrameError, Kind, receive, send
 from .outputs import OutputLog
-from .reruns import Keeper
+from .reruns import Keeper, limit_s
 from .seeds import mix_in, reseed
 from .shell import Shell
 
@@ -31,6 +31,7 @@ STRAY = 5  # a process that student code forked came back out of its cell
 _ANSWERS = 4  # one reply carries at most the evidence of this many answers of the largest size
 
 _INIT = 1
+_BEFORE = -1  # in the place of a cell: before the first one
 _getpid, _exit, _kill, _listdir = os.getpid, os._exit, os.kill, os.listdir
 
 
@@ -109,8 +110,10 @@ class _Runner:
                 keep=request["keep"],
                 cell_limit_s=request["cell_limit_s"],
             )
-            self._keep_if_due(-1)
-            self._run_on()
+            if _BEFORE in self._program.stops:
+                self._send(Kind.STOPPED, {"cell": _BEFORE, "why": "planned"})
+            else:
+                self._run_on()
         elif kind is Kind.RESUME:
             self._run_on()
         elif kind is Kind.ASK:
@@ -133,6 +136,8 @@ class _Runner:
     def _run_on(self) -> None:
         """Run to the next stop. The last cell can be one: the end is then a stop of its own."""
         program = self._program
+        if self._next == 0:
+            self._keep_if_due(_BEFORE)
         while self._next < len(program.cells):
             index = self._next
             trained = self._run_cell(index)
@@ -212,6 +217,9 @@ class _Runner:
         return wire.dumps(found, self.evidence_bytes)
 
     def _rerun(self, request: dict[str, Any]) -> Outcome:
+        if self._program.keep == _BEFORE and self._next == 0:  # it is this process's own
+            limit = limit_s(request)
+            return in_fork(lambda: self._repeat(request), limit, self.evidence_bytes)
         if self._keeper is None:
             return Outcome("not_run", detail="the state before the training cells was not reached")
         return self._keeper.rerun(request)

@@ -7,7 +7,7 @@ import os
 import select
 import signal
 import socket
-import time
+import struct
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +22,8 @@ from .root import Layout, Root
 from .shell import Shell
 
 OPEN_S = 20.0  # wall seconds for each step of making a sandbox
+
+_LENGTH = struct.Struct("<H")  # a pipe takes that much in one piece
 
 
 class SandboxError(Exception):
@@ -160,8 +162,8 @@ class Workshop:
 
     def _said(self, report: int) -> list[str]:
         """The layers that init put in place."""
-        line = _first_line(report)
-        said = json.loads(line) if line.endswith(b"\n") else {}
+        told = _told(report)
+        said = json.loads(told) if told else {}
         if "failed" in said:
             raise LayerError(*said["failed"])
         if "layers" not in said:
@@ -214,9 +216,9 @@ class _Inner:
         except (LayerError, OSError) as error:
             layer = getattr(error, "layer", layers.WORKDIR)
             detail = getattr(error, "detail", str(error))
-            os.write(self.report, json.dumps({"failed": [layer, detail]}).encode() + b"\n")
+            _tell(self.report, {"failed": [layer, detail[:1000]]})
             return 1
-        os.write(self.report, json.dumps({"layers": held}).encode() + b"\n")
+        _tell(self.report, {"layers": held})
         pid = os.fork()
         if pid == 0:
             self._runner(limits)
@@ -258,17 +260,17 @@ class _Inner:
             os._exit(code)
 
 
-def _first_line(fd: int) -> bytes:
-    """Up to the first line's end and no further; cut short where it does not come in time."""
-    line = b""
-    deadline = time.monotonic() + OPEN_S
-    while not line.endswith(b"\n"):
-        ready, _, _ = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))
-        piece = os.read(fd, 1) if ready else b""
-        if not piece:
-            break
-        line += piece
-    return line
+def _tell(report: int, said: dict[str, object]) -> None:
+    """In init: say what stands, or failed, in one piece, with its length before it."""
+    body = json.dumps(said).encode()
+    os.write(report, _LENGTH.pack(len(body)) + body)
+
+
+def _told(fd: int) -> bytes:
+    """What `_tell` wrote and nothing beyond; cut short where it does not come in time."""
+    ready, _, _ = select.select([fd], [], [], OPEN_S)
+    head = os.read(fd, _LENGTH.size) if ready else b""
+    return os.read(fd, _LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
 
 
 def _make_null(target: int) -> None:

@@ -266,7 +266,10 @@ class Supervisor:
         self._to_worker += framed(kind, body)
 
     def _take_progress(self, kind: Kind, said: object) -> None:
-        """Cells start, finish and are stopped after in their order, each at most once."""
+        """Cells start, finish and are stopped after in their order, each at most once.
+
+        A stop before the first one comes first of all.
+        """
         cell = said.get("cell") if isinstance(said, dict) else None
         if not isinstance(said, dict) or type(cell) is not int or not cell < self._cells:
             raise FrameError("progress of a cell that there is not")
@@ -274,7 +277,7 @@ class Supervisor:
             if self._at_end:
                 raise FrameError("a second end")
             self._at_end = True
-        elif cell <= self._progress.get(kind, -1):
+        elif cell <= self._progress.get(kind, -2 if kind is Kind.STOPPED else -1):
             raise FrameError("progress that was told before")
         self._progress[kind] = cell
         if kind is Kind.CELL_STARTED:

@@ -33,7 +33,7 @@ CellStarted = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Program:
-    """What the runner runs, and where it stops. Indices count code cells."""
+    """What the runner runs, and where it stops, by indices of code cells; -1: before the first."""
 
     sources: tuple[str, ...]
     names: tuple[str, ...]
