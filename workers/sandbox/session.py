@@ -28,6 +28,8 @@ from workers.sandbox.evidence import answer_from_wire
 # A supervisor that says nothing for this long beyond the limits that it enforces is broken.
 _PATIENCE_S = 30.0
 
+_PLAIN = (str, int, float, bool, type(None))  # what most of a request is
+
 CellStarted = Callable[[int], None]
 
 
@@ -266,6 +268,8 @@ def _plain(probe: Probe) -> dict[str, object]:
 
 def _encodable(value: object) -> object:
     """`value` with numpy arrays as wire arrays, and mappings and tuples as dicts and lists."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, np.ndarray):
         flat = np.ascontiguousarray(value)
         return wire.Array(str(flat.dtype), tuple(value.shape), flat.tobytes())
