@@ -128,17 +128,21 @@ class _Looks:
 
 
 class _Afresh:
-    """A second sandbox for re-runs that begin before the first cell; opened when one is asked."""
+    """A second sandbox, for re-runs; opened when the first one is asked.
+
+    It runs the cells before the training once more and stays there.
+    """
 
     def __init__(self, sandbox: Callable[[], Session]) -> None:
         self._sandbox = sandbox
         self._session: Session | None = None
 
     def rerun(self, request: Rerun, program: Program) -> Answer:
-        """The answer to `request`: all cells of `program` up to its place, then its probe."""
+        """The answer to `request`: the cells after the kept state of `program`, then its probe."""
         if self._session is None:
+            assert program.keep is not None
             self._session = self._sandbox()
-            self._session.run(replace(program, stops=frozenset([-1]), keep=-1))
+            self._session.run(replace(program, stops=frozenset([program.keep]), trained_steps=0))
         return self._session.rerun(request)
 
     def close(self) -> Ending | None:
@@ -183,9 +187,8 @@ class _Attempt:
 
     def run(self) -> None:
         """Run all cells; at each stop, let the checks that look there judge."""
-        # The state before the first cell can be had again without keeping it.
-        keep = None if self._program.keep == -1 else self._program.keep
-        stopped = self._student.run(replace(self._program, keep=keep))
+        # The state before the training can be had again, for the few that need it.
+        stopped = self._student.run(replace(self._program, keep=None))
         while stopped is not None and not stopped.end:
             self._look(Look(stopped.cell), stopped.trained)
             stopped = self._student.resume()
@@ -224,9 +227,9 @@ class _Attempt:
         )
 
     def _state_to_keep(self, training: Training) -> int | None:
-        """After which cell to fork a keeper: before the first of the training cells.
+        """After which cell re-runs begin: before the first of the training cells.
 
-        None where no cell from there on could train anything: the fork would be for nothing.
+        None where no cell from there on could train anything.
         """
         start = self._place(training.start) or 0
         later = self._code[start:]
@@ -316,7 +319,7 @@ class _Attempt:
         return Replies(tuple(student), reference)
 
     def _rerun(self, question: Rerun) -> Answer:
-        if self._program.keep == -1 and self._student.ending is None:
+        if self._program.keep is not None and self._student.ending is None:
             return self._afresh.rerun(question, self._program)
         return self._student.rerun(question)
 

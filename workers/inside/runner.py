@@ -19,7 +19,7 @@ from . import probes, wire
 from .forks import Outcome, calm_down, in_fork, in_process
 from .frames import Closed, FrameError, Kind, receive, send
 from .outputs import OutputLog
-from .reruns import Keeper, limit_s
+from .reruns import Keeper
 from .seeds import mix_in, reseed
 from .shell import Shell
 
@@ -110,6 +110,7 @@ class _Runner:
                 keep=request["keep"],
                 cell_limit_s=request["cell_limit_s"],
             )
+            self._keep_if_due(_BEFORE)
             if _BEFORE in self._program.stops:
                 self._send(Kind.STOPPED, {"cell": _BEFORE, "why": "planned"})
             else:
@@ -136,8 +137,6 @@ class _Runner:
     def _run_on(self) -> None:
         """Run to the next stop. The last cell can be one: the end is then a stop of its own."""
         program = self._program
-        if self._next == 0:
-            self._keep_if_due(_BEFORE)
         while self._next < len(program.cells):
             index = self._next
             trained = self._run_cell(index)
@@ -217,9 +216,6 @@ class _Runner:
         return wire.dumps(found, self.evidence_bytes)
 
     def _rerun(self, request: dict[str, Any]) -> Outcome:
-        if self._program.keep == _BEFORE and self._next == 0:  # it is this process's own
-            limit = limit_s(request)
-            return in_fork(lambda: self._repeat(request), limit, self.evidence_bytes)
         if self._keeper is None:
             return Outcome("not_run", detail="the state before the training cells was not reached")
         return self._keeper.rerun(request)
