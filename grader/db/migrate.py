@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from grader.db.models import Base
@@ -32,6 +34,12 @@ def differences(engine: Engine) -> list[object]:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
+
+
+@cache
+def head() -> str | None:
+    """The revision that a database of this version has."""
+    return ScriptDirectory(str(SCRIPTS)).get_current_head()
 
 
 def _config(connection: Connection) -> Config:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, select
 from sqlalchemy.orm import Session, sessionmaker
 
-__all__ = ["Database", "Session", "engine_for"]
+from grader.db.types import now
+
+__all__ = ["Database", "Session", "engine_for", "hold", "moment"]
 
 _BUSY_S = 30  # how long a writer waits for another one on SQLite
 
@@ -40,6 +43,17 @@ def _begin_sqlite(connection: Any) -> None:
     # one that says at once that it will write waits its turn.
     mode = connection.get_execution_options().get("sqlite_begin", "DEFERRED")
     connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+def moment(session: Session) -> datetime:
+    """The database's clock: by it rows are stamped and leases judged."""
+    return session.scalars(select(now())).one()
+
+
+def hold(session: Session, row: object) -> None:
+    """Read the row anew, and have whoever else holds it wait for the end of this transaction."""
+    # Not so that rows that refer to it have to wait, too: key_share.
+    session.refresh(row, with_for_update={"key_share": True})
 
 
 class Database:

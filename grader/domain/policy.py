@@ -6,7 +6,7 @@ All moments are aware datetimes. Lateness is judged by the time of receipt and n
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
@@ -99,6 +99,14 @@ def lateness(received_at: datetime, due_at: datetime | None, policy: LatePolicy)
     beyond = by - timedelta(seconds=policy.grace_s)
     units = math.ceil(beyond / _UNITS[policy.unit]) if beyond > timedelta(0) else 0
     return Lateness(by, units, 1.0 - min(policy.cap, units * policy.penalty))
+
+
+def own_due_at(due_at: datetime | None, extensions: Iterable[datetime]) -> datetime | None:
+    """When it is due for somebody: the latest of the assignment's date and their extensions.
+
+    Of a team the extensions of all members count, for it hands in together.
+    """
+    return None if due_at is None else max([due_at, *extensions])
 
 
 def penalty_in_words(late: Lateness, policy: LatePolicy) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from grader.db import people
-from grader.db.models import Role
+from grader.db.models import Assignment, Role, Submission
 from grader.db.session import Session
 from grader.errors import Forbidden, NotFound
 
@@ -65,6 +65,27 @@ def permit(session: Session, actor: Actor, course_id: int, right: Right) -> Role
     if not actor.may(right, role):
         raise _forbidden(actor, right)
     return role
+
+
+def permit_assignment(
+    session: Session, actor: Actor, assignment_id: int, right: Right
+) -> Assignment:
+    """The assignment, where `permit` lets the actor do that in its course."""
+    assignment = session.get(Assignment, assignment_id)
+    if assignment is None:
+        raise NotFound("there is no such thing")
+    permit(session, actor, assignment.course_id, right)
+    return assignment
+
+
+def permit_submission(
+    session: Session, actor: Actor, submission_id: int, right: Right
+) -> tuple[Submission, Assignment]:
+    """The submission and its assignment, where `permit` lets the actor do that in its course."""
+    submission = session.get(Submission, submission_id)
+    if submission is None:
+        raise NotFound("there is no such thing")
+    return submission, permit_assignment(session, actor, submission.assignment_id, right)
 
 
 def permit_admin(actor: Actor) -> None:

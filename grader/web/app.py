@@ -9,10 +9,12 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from grader.services.site import Site
-from grader.web import problems
+from grader.web import operations, problems
 from grader.web.api import router
 from grader.web.api.bodies import Problem
 from grader.web.limits import BodyLimit
+from grader.web.operations import Metrics
+from grader.web.requests import Requests
 
 
 def create_app(site: Site) -> FastAPI:
@@ -25,9 +27,12 @@ def create_app(site: Site) -> FastAPI:
         redoc_url=None,
     )
     app.state.site = site
+    app.state.metrics = Metrics(site)
     app.include_router(router)
+    app.include_router(operations.router)
     problems.install(app)
     app.add_middleware(BodyLimit, limit=site.settings.upload_bytes)
+    app.add_middleware(Requests, routed=app, observe=app.state.metrics.observe)  # the outermost
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
 

@@ -28,6 +28,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
     }
 }
 
+_OURS = "This failed on our side. It is logged; try again."
+
 log = logging.getLogger(__name__)
 
 
@@ -36,7 +38,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ChainruleError, _chainrule_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 def problem(
@@ -59,12 +60,17 @@ def problem(
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
+def failure_of_ours() -> JSONResponse:
+    """The answer where nothing is known but that it is our fault."""
+    return problem(500, "internal-error", _OURS)
+
+
 async def _chainrule_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ChainruleError)
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
     if isinstance(error, InternalError):
         log.error("a failure of ours: %s", error, exc_info=error)
-        return problem(error.status, kind, "This failed on our side. It is logged; try again.")
+        return problem(error.status, kind, _OURS)
     headers = {}
     status = error.status
     if isinstance(error, NotSignedIn):
@@ -91,8 +97,3 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
     return problem(error.status_code, kind, str(error.detail), headers=error.headers)
-
-
-async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    # The server logs the traceback itself once this has been answered.
-    return problem(500, "internal-error", "This failed on our side. It is logged; try again.")

@@ -21,12 +21,15 @@ def _site(request: Request) -> Site:
 
 
 def _actor(
+    request: Request,
     site: Annotated[Site, Depends(_site)],
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Actor:
     if credentials is None:
         raise NotSignedIn("send a token: Authorization: Bearer crt_...")
-    return actor_of_token(site, credentials.credentials)
+    actor = actor_of_token(site, credentials.credentials)
+    request.state.actor_id = actor.person_id  # for the log
+    return actor
 
 
 CurrentSite = Annotated[Site, Depends(_site)]

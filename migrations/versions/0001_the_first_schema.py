@@ -590,6 +590,14 @@ def upgrade() -> None:
         ["version_id", "exercise", "check", "outcome", "cause"],
         unique=False,
     )
+    op.create_index(
+        "ix_check_outcome_not_judged",
+        "check_outcome",
+        ["submission_id"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'not_judged'"),
+        sqlite_where=sa.text("outcome = 'not_judged'"),
+    )
     with op.batch_alter_table("assignment") as assignment:
         # Assignments and versions refer to each other.
         assignment.create_foreign_key(
@@ -608,6 +616,12 @@ def downgrade() -> None:
         assignment.drop_constraint(
             "fk_assignment_live_version_id_assignment_version", type_="foreignkey"
         )
+    op.drop_index(
+        "ix_check_outcome_not_judged",
+        table_name="check_outcome",
+        postgresql_where=sa.text("outcome = 'not_judged'"),
+        sqlite_where=sa.text("outcome = 'not_judged'"),
+    )
     op.drop_index(
         op.f("ix_check_outcome_version_id_exercise_check_outcome_cause"), table_name="check_outcome"
     )

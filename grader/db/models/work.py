@@ -168,6 +168,12 @@ class CheckOutcome(Base):
             ondelete="CASCADE",
         ),
         Index(None, "version_id", "exercise", "check", "outcome", "cause"),
+        Index(
+            "ix_check_outcome_not_judged",
+            "submission_id",
+            postgresql_where=text("outcome = 'not_judged'"),
+            sqlite_where=text("outcome = 'not_judged'"),
+        ),
     )
 
 

@@ -1,0 +1,114 @@
+"""Grades of one person, as they see it and as staff do.
+
+A student sees at once what was judged automatically, with lateness and without what people gave;
+the official grade, with overrides, is theirs when it is released, and stays as it was then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from grader.db import grades
+from grader.db.grades import Facts, Live, Member
+from grader.db.models import Assignment, Override, Release
+from grader.db.session import Session
+from grader.domain.grades import Grade, HandedIn, grade
+from grader.domain.policy import Policy, own_due_at
+from grader.errors import NotFound
+from grader.services.access import Actor, Right, permit_assignment
+from grader.services.policies import policy_of
+from grader.services.site import Site
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released:
+    """A grade as it was released, with the overrides that were part of it."""
+
+    release: Release
+    overrides: Sequence[Override]
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnGrade:
+    """What somebody sees of their own: what was judged, and the grade once it is released."""
+
+    assignment: Assignment
+    automatic: Grade
+    released: Released | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaffGrade:
+    """All that there is to a grade; `overrides` of the submission that counts, revoked ones too."""
+
+    assignment: Assignment
+    member: Member
+    grade: Grade
+    overrides: Sequence[tuple[Override, str]]
+    release: Release | None
+
+
+def own_grade(site: Site, actor: Actor, assignment_id: int) -> OwnGrade:
+    """The actor's own."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.READ)
+        live, member = _live_and_member(session, assignment, actor.person_id)
+        facts = grades.facts(session, assignment.course_id, [live], [member])
+        release = facts.releases.get((assignment_id, actor.person_id))
+        released = None
+        if release is not None:
+            given = [one for one, _ in grades.overrides(session, release.submission_id)]
+            part_of_it = [one for one in given if _stood(one, release.released_at)]
+            released = Released(release=release, overrides=part_of_it)
+    automatic = grade_from(facts, live, policy_of(assignment), member, with_overrides=False)
+    return OwnGrade(assignment=assignment, automatic=automatic, released=released)
+
+
+def grade_of(site: Site, actor: Actor, assignment_id: int, person_id: int) -> StaffGrade:
+    """Anybody's, for staff."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        live, member = _live_and_member(session, assignment, person_id)
+        facts = grades.facts(session, assignment.course_id, [live], [member])
+        found = grade_from(facts, live, policy_of(assignment), member)
+        given = grades.overrides(session, found.counting.id) if found.counting else []
+    return StaffGrade(
+        assignment=assignment,
+        member=member,
+        grade=found,
+        overrides=given,
+        release=facts.releases.get((assignment_id, person_id)),
+    )
+
+
+def grade_from(
+    facts: Facts, live: Live, policy: Policy, member: Member, *, with_overrides: bool = True
+) -> Grade:
+    """The grade of a member in an assignment; they and whoever they hand in with share it."""
+    keys = [(live.assignment.id, person_id) for person_id in member.shares_with]
+    handed_in = [one for key in keys for one in facts.handed_in.get(key, ())]
+    if not with_overrides:
+        handed_in = [_untouched(one) for one in handed_in]
+    due_at = own_due_at(
+        live.assignment.due_at, (facts.extensions[key] for key in keys if key in facts.extensions)
+    )
+    return grade(handed_in, policy, due_at, live.max_score)
+
+
+def _untouched(one: HandedIn) -> HandedIn:
+    return replace(one, overrides={}) if one.overrides else one
+
+
+def _live_and_member(
+    session: Session, assignment: Assignment, person_id: int
+) -> tuple[Live, Member]:
+    found = grades.members(session, assignment.course_id, only=[person_id])
+    if not found.items:
+        raise NotFound("they are not in this course")
+    return grades.assignment(session, assignment.id), found.items[0]
+
+
+def _stood(one: Override, at: datetime) -> bool:
+    return one.created_at <= at and (one.revoked_at is None or one.revoked_at > at)
