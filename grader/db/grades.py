@@ -224,13 +224,12 @@ def _handed_in(
     versions: Sequence[int],
     scope: ColumnElement[bool],
 ) -> dict[tuple[int, int], list[HandedIn]]:
-    open_ones = set(
-        session.execute(
-            select(Attempt.submission_id, Attempt.version_id).where(
-                Attempt.course_id == course_id, Attempt.person_id.in_(person_ids), _OPEN
-            )
-        ).tuples()
+    waiting = session.execute(
+        select(Attempt.submission_id, Attempt.version_id).where(
+            Attempt.course_id == course_id, Attempt.person_id.in_(person_ids), _OPEN
+        )
     )
+    open_ones = {(row[0], row[1]) for row in waiting}
     given = _given(session, scope)
     parts = _parts(session, scope, versions) if any(map(_of_exercises, given.values())) else {}
     not_judged = _points_not_judged(session, scope, versions)
