@@ -1,0 +1,39 @@
+"""What a fresh web process has loaded: nothing that judges, and nothing that runs student code."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent.parent
+
+START = """
+import json, sys
+from grader.services.site import open_site
+from grader.config import load_settings
+from grader.web.app import create_app
+
+site = open_site(load_settings())
+create_app(site).openapi()
+print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+HEAVY = {"torch", "numpy", "pandas", "matplotlib", "IPython", "nbconvert", "boto3", "workers"}
+
+
+def test_a_web_process_loads_neither_torch_nor_the_workers_nor_anything_large(
+    tmp_path: Path,
+) -> None:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "CHAINRULE_DATA": str(tmp_path),
+    }
+    said = subprocess.run(
+        [sys.executable, "-c", START], env=environment, capture_output=True, check=True, text=True
+    )
+    loaded = set(json.loads(said.stdout))
+    assert {"fastapi", "sqlalchemy", "grader"} <= loaded
+    assert not loaded & HEAVY
