@@ -47,3 +47,5 @@ def refuse_wrong_tests(rubric: Rubric, marked: Marked, tests: Mapping[str, bytes
                 ast.parse(tests[check.file])
             except (SyntaxError, ValueError) as error:
                 raise marked.error(place, f"{check.file} does not parse: {error}") from None
+            except (RecursionError, MemoryError):
+                raise marked.error(place, f"{check.file} is nested too deeply") from None

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from grader.errors import BadBundle
-from grader.safetext import one_line
+from grader.safetext import one_line, storable
 
 MAX_BYTES = 1 << 20
 _MAX_VALUES = 100_000  # aliases repeat what they stand for
@@ -100,7 +100,17 @@ class _Reader:
             return self._mapping(node, steps)
         if isinstance(node, yaml.SequenceNode):
             return [self.plain(item, (*steps, at)) for at, item in enumerate(node.value)]
-        return self._loader.construct_object(node)
+        try:
+            value = self._loader.construct_object(node)
+            if isinstance(value, str) and ("\0" in value or storable(value) != value):
+                raise ValueError("it holds characters that cannot be stored")
+            return value
+        except (ValueError, LookupError, AttributeError, OverflowError) as error:
+            # A date that no calendar has, a number of 5,000 digits, or a tag that does not fit.
+            line, column = self.values[steps]
+            path = f"{field_path(steps)}: " if steps else ""
+            words = one_line(f"{path}is no value: {error}")
+            raise BadBundle(f"{self._name}:{line}:{column}: {words}") from None
 
     def _mapping(self, node: yaml.MappingNode, steps: Steps) -> dict[str, object]:
         self._refuse_repeated_keys(node, steps)

@@ -36,6 +36,8 @@ from grader.safetext import one_line
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
 _MAX_FILES_BYTES = 256 << 20
+_MAX_CHECKS = 1000
+_MAX_POINTS = 1_000_000
 
 
 def load_bundle(name: str | Path, root: Path) -> Bundle:
@@ -171,11 +173,15 @@ def _refuse_wrong_numbers(rubric: Rubric, marked: Marked) -> None:
             raise marked.error(("limits", name), "should be more than 0")
     if rubric.training is not None and rubric.training.steps < 1:
         raise marked.error(("training", "steps"), "should be 1 or more")
+    if sum(len(exercise.checks) for exercise in rubric.exercises) > _MAX_CHECKS:
+        raise marked.error(("exercises",), f"should hold {_MAX_CHECKS} checks at most")
     for at, exercise in enumerate(rubric.exercises):
         for number, check in enumerate(exercise.checks):
             steps = ("exercises", at, "checks", number)
             if not 0 <= check.points < math.inf:
                 raise marked.error((*steps, "points"), "should be 0 or more")
+            if check.points > _MAX_POINTS:
+                raise marked.error((*steps, "points"), f"should be {_MAX_POINTS} at most")
             if rubric.training is None and _looks_at_training(check):
                 words = "looks where a model was trained: the rubric needs a section training"
                 raise marked.error(steps, words)
@@ -252,6 +258,8 @@ def _reference(path: Path) -> str:
     except SyntaxError as error:
         place = f"{_shown(path)}:{error.lineno}:{error.offset}"
         raise BadBundle(f"{place}: the reference does not parse: {error.msg}") from None
+    except (RecursionError, MemoryError):
+        raise BadBundle(f"{_shown(path)}: the reference is nested too deeply") from None
     return source
 
 

@@ -97,6 +97,11 @@ class Runtime:
 
     python: str | None = None  # an interpreter's path; None: the one that runs the worker
     preload: tuple[str, ...] = ()  # modules beyond torch, numpy and IPython; absent ones are let be
+    gpu: int = 0  # devices that an attempt is given
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.gpu <= 8:
+            raise ValueError("gpu is a number of devices: from 0 to 8")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,3 +41,36 @@ def test_a_training_check_needs_to_know_where_training_starts(tmp_path: Path) ->
     rubric.write_text("\n".join(lines[:at] + lines[at + 3 :]))
     with pytest.raises(BadBundle, match=r"rubric\.yaml:\d+:\d+: .*section training"):
         load_bundle("uw-cse447-a0", tmp_path)
+
+
+def changed(folder: Path, old: str, new: str) -> Path:
+    """A root with a bundle whose rubric has `new` in the place of the first `old`."""
+    for room in ("rubrics", "reference"):
+        shutil.copytree(ROOT / room / "uw-cse447-a0", folder / room / "uw-cse447-a0")
+    rubric = folder / "rubrics" / "uw-cse447-a0" / "rubric.yaml"
+    rubric.write_text(rubric.read_text().replace(old, new, 1))
+    return folder
+
+
+@pytest.mark.parametrize("gpu", [-1, 9])
+def test_an_attempt_is_given_up_to_eight_gpus(tmp_path: Path, gpu: int) -> None:
+    root = changed(tmp_path, "exercises:", f"runtime: {{gpu: {gpu}}}\nexercises:")
+    with pytest.raises(BadBundle, match=r"rubric\.yaml:\d+:\d+: runtime: gpu is a number of"):
+        load_bundle("uw-cse447-a0", root)
+
+
+def test_points_have_an_upper_bound(tmp_path: Path) -> None:
+    root = changed(tmp_path, "points: ", "points: 1e300 # ")
+    with pytest.raises(BadBundle, match=r"points: should be 1000000 at most"):
+        load_bundle("uw-cse447-a0", root)
+
+
+def test_a_rubric_has_a_bounded_number_of_checks(tmp_path: Path) -> None:
+    many = "\n".join(f"      - {{kind: manual, id: c{n}, points: 1}}" for n in range(1001))
+    root = changed(
+        tmp_path, "", f"title: T\nexercises:\n  - id: e\n    title: E\n    checks:\n{many}\n"
+    )
+    rubric = root / "rubrics" / "uw-cse447-a0" / "rubric.yaml"
+    rubric.write_text(rubric.read_text().partition("c1000")[0] + "c1000, points: 1}\n")
+    with pytest.raises(BadBundle, match=r"exercises: should hold 1000 checks at most"):
+        load_bundle("uw-cse447-a0", root)
