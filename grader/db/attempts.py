@@ -26,6 +26,7 @@ from grader.db.models import (
     Result,
     Submission,
 )
+from grader.db.versions import in_the_shadow
 
 _YIELD = 50  # places
 _CANDIDATES = 5  # several workers that look at the same moment find different ones
@@ -37,8 +38,13 @@ def enqueue(
     """A fresh attempt that waits, with a secret seed of its own.
 
     For every attempt that the same person has open already it lets `_YIELD` later ones go before:
-    nobody waits behind all of another's uploads, and none waits for ever.
+    nobody waits behind all of another's uploads, and none waits for ever. What is handed in while
+    a version is in the shadow is judged against that one, too.
     """
+    if purpose is Purpose.SUBMISSION:
+        shadow = in_the_shadow(session, submission.assignment_id)
+        if shadow is not None:
+            enqueue(session, submission, shadow, Purpose.SHADOW)
     course_id = session.scalars(
         select(Assignment.course_id).where(Assignment.id == submission.assignment_id)
     ).one()

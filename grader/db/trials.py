@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grader.db import leases
@@ -36,6 +36,36 @@ def claim(
         if held := leases.take(session, Trial, trial_id, worker, lease):
             return held
     return None
+
+
+def open_one(session: Session, version_id: int) -> Trial | None:
+    """The trial of a version that waits or runs."""
+    states = [AttemptState.QUEUED, AttemptState.RUNNING]
+    return session.scalars(
+        select(Trial).where(Trial.version_id == version_id, Trial.state.in_(states)).limit(1)
+    ).first()
+
+
+def passed(session: Session, version_id: int) -> bool:
+    """Whether a trial of the version has passed."""
+    reports = session.scalars(
+        select(Trial.report)
+        .where(Trial.version_id == version_id, Trial.state == AttemptState.DONE)
+        .where(Trial.report["passed"].as_boolean())
+        .limit(1)
+    )
+    return reports.first() is not None
+
+
+def latest(session: Session, version_ids: Collection[int]) -> dict[int, Trial]:
+    """The latest trial of each of these versions that has one."""
+    last = (
+        select(func.max(Trial.id))
+        .where(Trial.version_id.in_(version_ids))
+        .group_by(Trial.version_id)
+    )
+    rows = session.scalars(select(Trial).where(Trial.id.in_(last)))
+    return {trial.version_id: trial for trial in rows}
 
 
 def finish(session: Session, held: Claim, report: dict[str, Any], *, passed: bool) -> bool:

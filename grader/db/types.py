@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect
+from sqlalchemy import BigInteger, Dialect, String
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import FunctionElement
@@ -72,3 +72,22 @@ def _now_on_sqlite(element: now, compiler: SQLCompiler, **_: Any) -> str:
 @compiles(now, "postgresql")
 def _now_on_postgresql(element: now, compiler: SQLCompiler, **_: Any) -> str:
     return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
+
+class secret_seed(FunctionElement[str]):
+    """16 hexadecimal digits from the database's source of random numbers, others for each row."""
+
+    type = String(16)
+    inherit_cache = True
+    name = "secret_seed"
+
+
+@compiles(secret_seed, "sqlite")
+def _seed_on_sqlite(element: secret_seed, compiler: SQLCompiler, **_: Any) -> str:
+    return "lower(hex(randomblob(8)))"
+
+
+@compiles(secret_seed, "postgresql")
+def _seed_on_postgresql(element: secret_seed, compiler: SQLCompiler, **_: Any) -> str:
+    # Of a random UUID the first eight digits are random all.
+    return "left(gen_random_uuid()::text, 8) || left(gen_random_uuid()::text, 8)"

@@ -14,6 +14,8 @@ from typing import Any, ClassVar, Literal
 Counts = Literal["best", "last", "chosen"]
 Unit = Literal["day", "hour"]
 
+_LONGEST_S = 10 * 366 * 86400.0
+_MOST_SUBMISSIONS = 100_000
 _STRICT: dict[str, Any] = {"extra": "forbid"}
 _UNITS = {"day": timedelta(days=1), "hour": timedelta(hours=1)}
 _NAMES = {"day": ("day", "days"), "hour": ("hour", "hours")}
@@ -39,6 +41,8 @@ class LatePolicy:
             raise ValueError("penalty and cap are parts of the points: from 0 to 1")
         if self.grace_s < 0 or (self.closes_after_s or 0) < 0:
             raise ValueError("grace_s and closes_after_s are seconds after the due date")
+        if not self.grace_s <= _LONGEST_S or not (self.closes_after_s or 0) <= _LONGEST_S:
+            raise ValueError("grace_s and closes_after_s are ten years at most")
         if self.closes_after_s is not None and self.closes_after_s < self.grace_s:
             raise ValueError("closes_after_s lies before the end of the grace")
 
@@ -55,10 +59,12 @@ class Policy:
     counts: Counts = "best"
 
     def __post_init__(self) -> None:
-        if self.submissions is not None and self.submissions < 1:
-            raise ValueError("submissions is at least 1, or left out for any number")
-        if self.cooldown_s < 0:
-            raise ValueError("cooldown_s is a number of seconds")
+        if self.submissions is not None and not 1 <= self.submissions <= _MOST_SUBMISSIONS:
+            raise ValueError(
+                f"submissions is from 1 to {_MOST_SUBMISSIONS}, or left out for any number"
+            )
+        if not 0 <= self.cooldown_s <= _LONGEST_S:
+            raise ValueError("cooldown_s is a number of seconds, ten years at most")
 
 
 @dataclass(frozen=True)

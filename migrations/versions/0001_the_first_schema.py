@@ -379,7 +379,9 @@ def upgrade() -> None:
         ["submission_id", "version_id"],
         unique=False,
     )
-    op.create_index(op.f("ix_attempt_version_id"), "attempt", ["version_id"], unique=False)
+    op.create_index(
+        op.f("ix_attempt_version_id_state"), "attempt", ["version_id", "state"], unique=False
+    )
     op.create_index(
         "ix_attempt_waiting",
         "attempt",
@@ -639,7 +641,7 @@ def downgrade() -> None:
         postgresql_where=sa.text("state = 'queued'"),
         sqlite_where=sa.text("state = 'queued'"),
     )
-    op.drop_index(op.f("ix_attempt_version_id"), table_name="attempt")
+    op.drop_index(op.f("ix_attempt_version_id_state"), table_name="attempt")
     op.drop_index(op.f("ix_attempt_submission_id_version_id"), table_name="attempt")
     op.drop_index(
         "ix_attempt_open",

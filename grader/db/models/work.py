@@ -64,7 +64,7 @@ class Attempt(Leased, Base):
 
     id: Mapped[Key]
     submission_id: Mapped[int] = refers_to("submission.id")
-    version_id: Mapped[int] = refers_to("assignment_version.id", index=True)
+    version_id: Mapped[int] = refers_to("assignment_version.id")
     course_id: Mapped[int] = refers_to("course.id")
     person_id: Mapped[int] = refers_to("person.id")
     purpose: Mapped[Purpose] = mapped_column(one_of(Purpose))
@@ -75,6 +75,7 @@ class Attempt(Leased, Base):
     __table_args__ = (
         *leased_arguments("attempt"),
         Index(None, "submission_id", "version_id"),
+        Index(None, "version_id", "state"),
         Index(
             "ix_attempt_waiting",
             "course_id",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -48,6 +49,13 @@ def _plain(text: str) -> str:
     return text
 
 
+def _in_our_time(moment: datetime) -> datetime:
+    # Sums with a moment, and its way into another zone, have to be moments, too.
+    if not 1970 < moment.year < 2200:
+        raise ValueError("lies outside the years 1971 to 2199")
+    return moment.astimezone(UTC)
+
+
 Plain = AfterValidator(_plain)
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200), Plain]
@@ -55,7 +63,7 @@ Reason = Annotated[str, StringConstraints(min_length=1, max_length=1000), Plain]
 Email = Annotated[
     str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+$", max_length=254, to_lower=True), Plain
 ]
-Moment = AwareDatetime
+Moment = Annotated[AwareDatetime, AfterValidator(_in_our_time)]
 RowId = Annotated[int, Field(ge=1, lt=1 << 63)]
 
 

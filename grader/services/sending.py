@@ -1,0 +1,30 @@
+"""Saying that work waits, after the commit that made it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grader.broker.messages import JUDGE, TRY_OUT
+from grader.db import bulk, leases
+from grader.db.models import AssignmentVersion, Attempt, Queue, Trial
+from grader.services.site import Site
+
+# Of many rows the first get their messages at once; the reconciler sends the others as it finds
+# them, faster than workers can judge.
+_AT_ONCE = 200
+
+
+def send_trial(site: Site, trial: Trial) -> None:
+    """A message for a trial that waits."""
+    if site.messages.send(TRY_OUT, [(trial.id, trial.queue)]):
+        with site.database.writing() as session:
+            leases.mark_sent(session, Trial, [trial.id])
+
+
+def send_attempts(site: Site, version: AssignmentVersion) -> None:
+    """Messages for the first attempts against a version that wait."""
+    with site.database.reading() as session:
+        waiting: Sequence[tuple[int, Queue]] = bulk.unsent(session, version, _AT_ONCE)
+    if waiting and site.messages.send(JUDGE, waiting):
+        with site.database.writing() as session:
+            leases.mark_sent(session, Attempt, [attempt_id for attempt_id, _ in waiting])
