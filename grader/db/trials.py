@@ -70,7 +70,7 @@ def latest(session: Session, version_ids: Collection[int]) -> dict[int, Trial]:
 
 def finish(session: Session, held: Claim, report: dict[str, Any], *, passed: bool) -> bool:
     """Write what came out; a version whose trial passed may be published."""
-    done = leases.end(session, Trial, held, report=report)
+    done = leases.end(session, Trial, held, report={**report, "passed": passed})
     if done and passed:
         trial = session.get_one(Trial, held.id)
         version = session.get_one(AssignmentVersion, trial.version_id)
