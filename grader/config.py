@@ -13,7 +13,7 @@ For the service; every process of it reads the same ones:
 CHAINRULE_DATA             the folder for everything that is kept; by default ./data
 CHAINRULE_DATABASE         sqlite:///FILE or postgresql+psycopg://...; by default a file in DATA
 CHAINRULE_REDIS            redis://... or unix://SOCKET; by default a socket that `serve` listens
-                           on, in DATA
+                           on, in DATA (below /tmp where that path is too long for a socket)
 CHAINRULE_BLOBS            a folder, or s3://BUCKET/PREFIX; by default DATA/blobs
 CHAINRULE_S3_ENDPOINT      the address of an S3 that is not Amazon's
 CHAINRULE_LISTEN           HOST:PORT of the web process; by default 127.0.0.1:8000
@@ -29,6 +29,7 @@ CHAINRULE_LOG              json or text; by default text on a terminal and json 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import socket
@@ -43,6 +44,7 @@ from grader.safetext import one_line
 
 _CHECKOUT = Path(__file__).parent.parent
 _LAYER = re.compile(r"[a-z0-9][a-z0-9-]*")
+_LONGEST_SOCKET = 107  # bytes of a unix socket's path
 _FLAGS = {"": False, "0": False, "1": True}
 
 
@@ -86,9 +88,10 @@ class Settings:
     accept_missing: frozenset[str] = field(default_factory=frozenset)
 
     @property
-    def owns_redis(self) -> bool:
-        """Whether Redis is the one that `serve` starts in the data folder."""
-        return self.redis == f"unix://{self.data}/redis.sock"
+    def own_socket(self) -> Path | None:
+        """The socket of the Redis that `serve` starts; None where Redis is another one."""
+        own = _own_socket(self.data)
+        return own if self.redis == f"unix://{own}" else None
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -96,20 +99,23 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     read = _Reader(environment)
     data = Path(read.text("DATA", "data")).expanduser().absolute()
     host, port = read.address("LISTEN", "127.0.0.1:8000")
+    queues, gpus = read.words("QUEUES", "cpu", ("cpu", "gpu")), read.numbers("GPUS")
+    if "gpu" in queues and not gpus:
+        raise BadInput("CHAINRULE_QUEUES has gpu, but CHAINRULE_GPUS names no device")
     return Settings(
         data=data,
         database=read.url(
             "DATABASE", f"sqlite:///{data}/chainrule.db", ("sqlite", "postgresql+psycopg")
         ),
-        redis=read.url("REDIS", f"unix://{data}/redis.sock", ("redis", "rediss", "unix")),
+        redis=read.url("REDIS", f"unix://{_own_socket(data)}", ("redis", "rediss", "unix")),
         blobs=read.text("BLOBS", str(data / "blobs")),
         s3_endpoint=read.text("S3_ENDPOINT", "") or None,
         host=host,
         port=port,
         url=read.url("URL", f"http://{host}:{port}", ("http", "https")).rstrip("/"),
-        queues=read.words("QUEUES", "cpu", ("cpu", "gpu")),
+        queues=queues,
         slots=read.number("SLOTS", len(os.sched_getaffinity(0)), 1, 256),
-        gpus=read.numbers("GPUS"),
+        gpus=gpus,
         node=read.text("NODE", socket.gethostname()),
         lease_s=float(read.number("LEASE_S", 60, 1, 3600)),
         upload_bytes=read.number("UPLOAD_BYTES", 32 << 20, 1 << 10, 1 << 30),
@@ -180,6 +186,15 @@ def _root(value: str) -> Path:
             f"CHAINRULE_RUBRICS names {one_line(value)}, in which there is no folder rubrics"
         )
     return root.resolve()
+
+
+def _own_socket(data: Path) -> Path:
+    """Where the Redis of this data folder listens: elsewhere where the path is too long."""
+    socket_path = data / "redis.sock"
+    if len(os.fsencode(socket_path)) <= _LONGEST_SOCKET:
+        return socket_path
+    digest = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
+    return Path(f"/tmp/chainrule-{os.getuid()}-{digest}/redis.sock")
 
 
 def _layers(value: str) -> frozenset[str]:

@@ -10,10 +10,11 @@ ChainruleError
 │   ├── NotFound             there is no such thing, or none that this person may know of
 │   ├── Conflict             it does not fit the state that something is in
 │   └── NotNow               refused by a rule of the assignment; waiting may help
-└── InternalError            ours to mend; exit status 3, never a zero
-    ├── SandboxUnavailable   a layer or the zygote is missing
-    ├── SandboxFailed        a sandbox ended for a reason of ours
-    └── BlobMissing          a blob that something refers to is not there, or is not what it was
+├── InternalError            ours to mend; exit status 3, never a zero
+│   ├── SandboxUnavailable   a layer or the zygote is missing
+│   ├── SandboxFailed        a sandbox ended for a reason of ours
+│   └── BlobMissing          a blob that something refers to is not there, or is not what it was
+└── Stopped                  judging was told to end: nothing is known, and nobody is at fault
 
 `status` is the HTTP status by which the API answers; one handler renders all of them.
 """
@@ -98,3 +99,7 @@ class SandboxFailed(InternalError):
 
 class BlobMissing(InternalError):
     """A blob that something refers to is not there, or is not what it was."""
+
+
+class Stopped(ChainruleError):
+    """Judging was told to end before it was done: nothing is known, and nobody is at fault."""

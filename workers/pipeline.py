@@ -40,6 +40,7 @@ from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
 from workers.references import Reference
 from workers.sandbox.session import CellStarted, Ending, Program, Session, Stopped
+from workers.stopping import Stop
 from workers.tests_runner.client import TestFiles
 from workers.zygote import Zygote
 
@@ -55,22 +56,33 @@ def grade(
     submission: Submission,
     seed: int | None = None,
     on_cell: CellStarted | None = None,
+    on_last_look: Callable[[], None] | None = None,
+    stop: Stop | None = None,
 ) -> Result:
     """Judge one submission against one version of an assignment.
 
     `seed` is the attempt's secret, from which every input is drawn; the same one gives the same
-    result. `on_cell` hears of each code cell as it starts. Raises InternalError where we failed.
+    result. `on_cell` hears of each code cell as it starts, `on_last_look` that all have run.
+    Raises InternalError where we failed, and Stopped where another thread calls `stop`.
     """
     seed = secrets.randbits(63) if seed is None else seed
+    stop = stop or Stop()
     limits = bundle.rubric.limits
-    sandbox = partial(zygote.open, limits, files=bundle.files, seed=_derived(seed, "sandbox"))
+    opened = partial(zygote.open, limits, files=bundle.files, seed=_derived(seed, "sandbox"))
+
+    def sandbox(on_cell: CellStarted | None = None) -> Session:
+        session = opened(on_cell=on_cell)
+        stop.follow(session)
+        return session
+
     with (
+        stop.heeded(),
         zygote.references.lend(bundle) as reference,
         sandbox(on_cell=on_cell) as student,
         _Afresh(sandbox) as afresh,
     ):
         attempt = _Attempt(bundle, submission, seed, student, reference, zygote.tests, afresh)
-        attempt.run()
+        attempt.run(on_last_look)
         ending = student.close()
         outputs = student.cell_outputs()
         repeated = afresh.close()
@@ -185,13 +197,15 @@ class _Attempt:
         self._by_key = {judgement.key: judgement for judgement in self._judgements}
         self._program = self._planned_program()
 
-    def run(self) -> None:
+    def run(self, on_last_look: Callable[[], None] | None) -> None:
         """Run all cells; at each stop, let the checks that look there judge."""
         # The state before the training can be had again, for the few that need it.
         stopped = self._student.run(replace(self._program, keep=None))
         while stopped is not None and not stopped.end:
             self._look(Look(stopped.cell), stopped.trained)
             stopped = self._student.resume()
+        if on_last_look is not None:
+            on_last_look()
         self._finish(stopped)
 
     def results(self) -> tuple[ExerciseResult, ...]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SEED = 0
 _ATTEMPTS = 500  # after so many a fresh one takes over, well below the limits
+_VERSIONS = 8  # of which references wait; each is a process
 
 
 class Reference:
@@ -60,7 +61,10 @@ class Reference:
 
 
 class References:
-    """The references of one zygote that wait for an attempt. For any thread."""
+    """The references of one zygote that wait for an attempt. For any thread.
+
+    Those of the versions that were asked for last are kept.
+    """
 
     def __init__(self, zygote: Zygote) -> None:
         self._zygote = zygote
@@ -72,8 +76,12 @@ class References:
     def lend(self, bundle: Bundle) -> Iterator[Reference]:
         """A reference for one attempt; one that failed is not used again."""
         with self._lock:
-            waiting = self._idle.setdefault(bundle.version, [])
+            waiting = self._idle.pop(bundle.version, [])
+            self._idle[bundle.version] = waiting  # the last one now
             reference = waiting.pop() if waiting else None
+            while len(self._idle) > _VERSIONS:
+                for old in self._idle.pop(next(iter(self._idle))):
+                    old.close()
         if reference is None or not reference.alive():
             reference = Reference(self._zygote, bundle)
         try:
@@ -86,7 +94,7 @@ class References:
             reference.close()
             return
         with self._lock:
-            if not self._closed:
+            if not self._closed and self._idle.get(bundle.version) is waiting:
                 waiting.append(reference)
                 return
         reference.close()

@@ -60,6 +60,11 @@ class Zygote:
         assert self._process is not None
         return self._process.pid
 
+    @property
+    def alive(self) -> bool:
+        """Whether it runs; what it was asked before it died gets an error."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start the zygote and wait until it is warm; raise SandboxUnavailable if it is not."""
         self._folder = Path(tempfile.mkdtemp(prefix="chainrule-"))

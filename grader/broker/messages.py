@@ -55,3 +55,14 @@ class Messages:
             log.warning("the broker does not answer (%s): messages are sent later", error)
             return False
         return True
+
+    def backlog(self, queue: str) -> int | None:
+        """How many messages wait in a queue; None where the broker does not answer."""
+        try:
+            with self._app.connection_for_write() as connection:
+                connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
+                declared = connection.default_channel.queue_declare(str(queue))
+                return int(declared.message_count)
+        except (OperationalError, OSError) as error:
+            log.warning("the broker does not answer (%s): nothing is sent again", error)
+            return None

@@ -92,6 +92,19 @@ def claim(
     return None
 
 
+def subject_of(
+    session: Session, held: Claim
+) -> tuple[Attempt, Submission, AssignmentVersion] | None:
+    """What a claimed attempt is about; None where the claim was lost."""
+    row = session.execute(
+        select(Attempt, Submission, AssignmentVersion)
+        .join(Submission, Submission.id == Attempt.submission_id)
+        .join(AssignmentVersion, AssignmentVersion.id == Attempt.version_id)
+        .where(Attempt.id == held.id, Attempt.fence == held.fence)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1], row[2])
+
+
 def finish(session: Session, held: Claim, result: Result, checks: Sequence[CheckOutcome]) -> bool:
     """Write the result and end the attempt; False, and nothing is written, where it was lost.
 

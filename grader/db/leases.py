@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, case, or_, select, update
+from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -85,14 +85,29 @@ def expire(session: Session, work: Work) -> int:
     return count(session.execute(update(work).where(*over).values(**values)))
 
 
+def waiting(session: Session, work: Work) -> dict[Queue, int]:
+    """How many rows wait in each queue that has any."""
+    rows = session.execute(
+        select(work.queue, func.count())
+        .where(work.state == AttemptState.QUEUED)
+        .group_by(work.queue)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def unsent(
-    session: Session, work: Work, older_than: timedelta, limit: int = 1000
+    session: Session,
+    work: Work,
+    older_than: timedelta,
+    limit: int = 1000,
+    queues: Sequence[Queue] = tuple(Queue),
 ) -> list[tuple[int, Queue]]:
     """Waiting rows whose message was never sent or may be lost; they count as sent now."""
     rows = session.execute(
         select(work.id, work.queue)
         .where(
             work.state == AttemptState.QUEUED,
+            work.queue.in_(queues),
             or_(work.sent_at.is_(None), work.sent_at < now() - older_than),
         )
         .order_by(work.id)

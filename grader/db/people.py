@@ -21,6 +21,11 @@ def by_email(session: Session, email: str) -> Person | None:
     return session.scalar(select(Person).where(func.lower(Person.email) == email.lower()))
 
 
+def anybody(session: Session) -> bool:
+    """Whether there is any person."""
+    return session.scalar(select(Person.id).limit(1)) is not None
+
+
 def by_token(session: Session, token_hash: str) -> tuple[Token, Person] | None:
     """The token with that hash and whose it is, while it holds."""
     row = session.execute(

@@ -68,6 +68,15 @@ def latest(session: Session, version_ids: Collection[int]) -> dict[int, Trial]:
     return {trial.version_id: trial for trial in rows}
 
 
+def version_of(session: Session, held: Claim) -> AssignmentVersion | None:
+    """The version that a claimed trial is about; None where the claim was lost."""
+    return session.scalar(
+        select(AssignmentVersion)
+        .join(Trial, Trial.version_id == AssignmentVersion.id)
+        .where(Trial.id == held.id, Trial.fence == held.fence)
+    )
+
+
 def finish(session: Session, held: Claim, report: dict[str, Any], *, passed: bool) -> bool:
     """Write what came out; a version whose trial passed may be published."""
     done = leases.end(session, Trial, held, report={**report, "passed": passed})

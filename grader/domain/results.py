@@ -101,6 +101,13 @@ class Result:
         return round(sum(exercise.max_score for exercise in self.exercises), 6)
 
     @property
+    def is_judged(self) -> bool:
+        """Whether nothing was left without an outcome through a failure of ours."""
+        return self.run.status is not RunStatus.INTERNAL_ERROR and not any(
+            exercise.outcome is Outcome.NOT_JUDGED for exercise in self.exercises
+        )
+
+    @property
     def pending(self) -> float:
         """Points that wait for a person."""
         waiting = (

@@ -67,14 +67,15 @@ def all_findings(runtime: Runtime, accepted: frozenset[str]) -> list[Finding]:
     """Everything that grading under `runtime` stands on; `accepted` layers may be missing."""
     python = runtime.python or sys.executable
     return [
-        *_layers(python, accepted),
+        *layer_findings(python, accepted),
         *_runtime(python),
         *_service(),
         *_machine(),
     ]
 
 
-def _layers(python: str, accepted: frozenset[str]) -> Iterator[Finding]:
+def layer_findings(python: str, accepted: frozenset[str]) -> Iterator[Finding]:
+    """The layers of a sandbox under that interpreter."""
     said = _said_by(python, _LAYERS, str(_INSIDE.parent))
     states = {str(name): rest for name, *rest in said} if isinstance(said, list) else {}
     why = "the inspection did not run" if isinstance(said, list) else said

@@ -73,7 +73,7 @@ def grade_file(order: Order) -> bool:
     from grader.notebooks.read import read_submission
     from grader.report import print_report
     from workers.commands.outputs import ScoreTable, prepared, report_stems, write_reports
-    from workers.commands.rows import is_judged, judged, row_of
+    from workers.commands.rows import judged, row_of
     from workers.pipeline import grade as judge
     from workers.zygote import Zygote
 
@@ -105,4 +105,4 @@ def grade_file(order: Order) -> bool:
         click.echo(row_of(result).line)
     else:
         print_report(result, submission, Console(highlight=False))
-    return is_judged(result)
+    return result.is_judged

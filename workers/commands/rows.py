@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.domain.outcomes import Outcome, RunStatus
+from grader.domain.outcomes import RunStatus
 from grader.domain.results import Result
 from grader.errors import InternalError, NotASubmission, SandboxUnavailable
 from grader.notebooks.read import Submission, read_submission
@@ -91,14 +91,7 @@ def row_of(result: Result) -> Row:
         pending=result.pending,
         exercises={exercise.id: exercise.score for exercise in result.exercises},
         error="" if completed else result.run.message,
-        failure=not is_judged(result),
-    )
-
-
-def is_judged(result: Result) -> bool:
-    """Whether nothing was left without an outcome through a failure of ours."""
-    return result.run.status is not RunStatus.INTERNAL_ERROR and not any(
-        exercise.outcome is Outcome.NOT_JUDGED for exercise in result.exercises
+        failure=not result.is_judged,
     )
 
 

@@ -24,6 +24,7 @@ from workers.pipeline import grade, kind_of
 from workers.rubrictest.bounds import bounded, specs
 from workers.rubrictest.findings import Findings, Judged
 from workers.rubrictest.trial import Trial
+from workers.stopping import Stop
 from workers.zygote import Zygote
 
 _MUTANT_SEED = 0
@@ -37,13 +38,18 @@ Points = Mapping[str, CheckResult]
 _Done = TypeVar("_Done")
 
 
-def try_out(zygote: Zygote, trial: Trial, jobs: int | None, advance: Advance) -> Findings:
-    """Run the whole test; `advance` hears of each phase, and with a count of 0 of each step."""
+def try_out(
+    zygote: Zygote, trial: Trial, jobs: int | None, advance: Advance, stop: Stop | None = None
+) -> Findings:
+    """Run the whole test; `advance` hears of each phase, and with a count of 0 of each step.
+
+    Raises Stopped where another thread calls `stop`.
+    """
     started = time.monotonic()
     findings = Findings()
     pool = ThreadPoolExecutor(jobs or len(os.sched_getaffinity(0)))
     try:
-        run = _Run(zygote, trial, findings, pool, advance)
+        run = _Run(zygote, trial, findings, pool, advance, stop)
         if run.right_submissions():
             run.starter()
             run.vacuous()
@@ -64,7 +70,9 @@ class _Run:
         findings: Findings,
         pool: ThreadPoolExecutor,
         advance: Advance,
+        stop: Stop | None,
     ) -> None:
+        self._stop = stop
         self._zygote = zygote
         self._trial = trial
         self._found = findings
@@ -212,7 +220,10 @@ class _Run:
         )
 
     def _grade(self, bundle: Bundle, submission: Submission, seed: int) -> Result:
-        return judged(lambda one: grade(self._zygote, bundle, one, seed=seed), submission)
+        def once(one: Submission) -> Result:
+            return grade(self._zygote, bundle, one, seed=seed, stop=self._stop)
+
+        return judged(once, submission)
 
     def _all(self, tasks: Iterable[Callable[[], _Done]]) -> list[_Done]:
         futures = [self._pool.submit(task) for task in tasks]

@@ -179,6 +179,16 @@ class Session:
             self.sock.close()
         return self.ending
 
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed here."""
+        return self.sock.fileno() < 0
+
+    def abort(self) -> None:
+        """From whatever thread: the sandbox ends, and who waits for its answer gets an error."""
+        with contextlib.suppress(OSError):  # it is closed already
+            self.sock.shutdown(socket.SHUT_RDWR)
+
     def __enter__(self) -> Session:
         return self
 

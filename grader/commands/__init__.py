@@ -1,0 +1,5 @@
+"""Commands of `chainrule` that run the service; found by entry point.
+
+A command's module is imported for `chainrule --help` too: what takes long to import, it imports
+when it runs.
+"""

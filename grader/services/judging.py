@@ -1,0 +1,223 @@
+"""What a worker calls: claiming work, holding it, and writing what came out.
+
+No person acts here. Everything that is written is guarded by the claim and its fence: whoever was
+overtaken writes nothing. A failure of ours goes back to the queue, and after the last try to
+staff; it is never a result.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from grader.broker.messages import JUDGE, TRY_OUT
+from grader.db import attempts, leases, nodes, trials
+from grader.db.leases import Claim, Work
+from grader.db.models import Attempt, CheckOutcome, Queue, Result, Trial
+from grader.domain.results import Result as Judged
+from grader.errors import InternalError
+from grader.resultdoc import document
+from grader.safetext import one_line
+from grader.services.site import Site
+
+_LONGEST_CAUSE = 80
+
+
+@dataclass(frozen=True)
+class Held:
+    """An attempt or a trial that this worker has claimed."""
+
+    work: Work
+    claim: Claim
+    queue: Queue
+
+    @property
+    def id(self) -> int:
+        """The row's."""
+        return self.claim.id
+
+
+@dataclass(frozen=True)
+class Task:
+    """What an attempt is about: the file as handed in, by which bundle, drawn from which seed."""
+
+    name: str
+    content: bytes
+    bundle_sha256: str
+    seed: int
+
+
+def draining(site: Site) -> bool:
+    """Whether this worker was told to take nothing more."""
+    with site.database.reading() as session:
+        return nodes.is_draining(session, site.settings.node)
+
+
+def claim_attempt(site: Site, queue: Queue) -> Held | None:
+    """The attempt whose turn it is; None where none waits in the queue."""
+    with site.database.writing() as session:
+        claim = attempts.claim(session, site.settings.node, [queue], _lease(site))
+    return None if claim is None else Held(Attempt, claim, queue)
+
+
+def claim_trial(site: Site, queue: Queue) -> Held | None:
+    """The trial that has waited longest; None where none waits in the queue."""
+    with site.database.writing() as session:
+        claim = trials.claim(session, site.settings.node, [queue], _lease(site))
+    return None if claim is None else Held(Trial, claim, queue)
+
+
+def start(site: Site, held: Held) -> Task | None:
+    """What the worker needs to judge the attempt; None where the claim was lost.
+
+    Raises BlobMissing.
+    """
+    with site.database.reading() as session:
+        found = attempts.subject_of(session, held.claim)
+    if found is None:
+        return None
+    attempt, submission, version = found
+    return Task(
+        name=submission.name,
+        content=site.blobs.read(submission.sha256),
+        bundle_sha256=version.bundle_sha256,
+        seed=int(attempt.seed, 16),
+    )
+
+
+def start_trial(site: Site, held: Held) -> str | None:
+    """The blob of the bundle that is tried out; None where the claim was lost."""
+    with site.database.reading() as session:
+        version = trials.version_of(session, held.claim)
+    return None if version is None else version.bundle_sha256
+
+
+def keep_alive(site: Site, held: Collection[Held]) -> list[Held]:
+    """Prolong the leases; those that are somebody else's or nobody's any more."""
+    with site.database.writing() as session:
+        return [one for one in held if not leases.renew(session, one.work, one.claim, _lease(site))]
+
+
+def finish(site: Site, held: Held, judged: Judged, notebook: bytes) -> bool:
+    """Keep the result and the executed notebook; False, and nothing is, where the claim was lost.
+
+    Raises InternalError where something was not judged through a failure of ours.
+    """
+    if not judged.is_judged:
+        raise InternalError(_why_not(judged))
+    text = json.dumps(document(judged), ensure_ascii=False)
+    stored = site.blobs.put([text.encode()]).sha256
+    shown = site.blobs.put([notebook]).sha256
+    with site.database.writing() as session:
+        found = attempts.subject_of(session, held.claim)
+        if found is None:
+            return False
+        attempt = found[0]
+        result = Result(
+            submission_id=attempt.submission_id,
+            version_id=attempt.version_id,
+            attempt_id=attempt.id,
+            run_status=judged.run.status,
+            score=judged.score,
+            max_score=judged.max_score,
+            pending=judged.pending,
+            wall_s=judged.run.wall_s,
+            cpu_s=judged.run.cpu_s,
+            peak_memory_bytes=judged.run.peak_memory_bytes,
+            document=stored,
+            notebook=shown,
+        )
+        return attempts.finish(session, held.claim, result, _outcomes(judged, result))
+
+
+def finish_trial(site: Site, held: Held, report: Mapping[str, Any]) -> bool:
+    """Keep what a trial found; False, and nothing is, where the claim was lost."""
+    with site.database.writing() as session:
+        passed = bool(report["passed"])
+        return trials.finish(session, held.claim, dict(report), passed=passed)
+
+
+def give_back(site: Site, held: Held, why: str) -> bool:
+    """We failed: it is tried again after a while, and after the last try left to staff."""
+    with site.database.writing() as session:
+        return leases.give_back(session, held.work, held.claim, one_line(why, 1900))
+
+
+def release(site: Site, held: Held) -> None:
+    """The worker ends: somebody else takes it at once, and no try has been used up."""
+    with site.database.writing() as session:
+        released = leases.release(session, held.work, held.claim)
+    if released:
+        pass_on(site, held.work, held.id, held.queue)
+
+
+def pass_on(site: Site, work: Work, row_id: int, queue: Queue) -> None:
+    """Say to other workers that there is work."""
+    site.messages.send(JUDGE if work is Attempt else TRY_OUT, [(row_id, queue)])
+
+
+def announce(site: Site, facts: dict[str, Any]) -> None:
+    """This worker has started."""
+    with site.database.writing() as session:
+        nodes.announce(session, site.settings.node, ",".join(site.settings.queues), facts)
+
+
+def still_here(site: Site, facts: dict[str, Any]) -> None:
+    """This worker goes on."""
+    with site.database.writing() as session:
+        known = nodes.see(session, site.settings.node, facts)
+    if not known:
+        announce(site, facts)
+
+
+def is_announced(site: Site) -> bool:
+    """Whether the worker of this name has started and not ended."""
+    with site.database.reading() as session:
+        return nodes.is_known(session, site.settings.node)
+
+
+def goodbye(site: Site) -> None:
+    """This worker has ended in order."""
+    with site.database.writing() as session:
+        nodes.forget(session, site.settings.node)
+
+
+def _lease(site: Site) -> timedelta:
+    return timedelta(seconds=site.settings.lease_s)
+
+
+def _outcomes(judged: Judged, result: Result) -> list[CheckOutcome]:
+    checks = [(exercise.id, check) for exercise in judged.exercises for check in exercise.checks]
+    return [
+        CheckOutcome(
+            submission_id=result.submission_id,
+            version_id=result.version_id,
+            exercise=exercise,
+            check=check.id,
+            position=position,
+            outcome=check.outcome,
+            score=check.score,
+            max_score=check.max_score,
+            cause=_cause(check.detail.get("cause")),
+        )
+        for position, (exercise, check) in enumerate(checks)
+    ]
+
+
+def _cause(name: object) -> str | None:
+    return None if name is None else one_line(str(name), _LONGEST_CAUSE - 1)
+
+
+def _why_not(judged: Judged) -> str:
+    unjudged = [
+        f"{exercise.id}/{check.id}"
+        for exercise in judged.exercises
+        for check in exercise.checks
+        if check.outcome == "not_judged"
+    ]
+    if unjudged:
+        return f"not judged: {', '.join(unjudged)}"
+    return judged.run.message or "the run ended by a failure of ours"

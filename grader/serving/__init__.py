@@ -1,0 +1,1 @@
+"""`chainrule serve`: everything on one machine, from one data folder."""

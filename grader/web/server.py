@@ -1,0 +1,24 @@
+"""Serving the application: one process, its requests in threads."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from grader.services.site import Site
+from grader.web.app import create_app
+
+_PATIENCE_S = 5  # with requests that are answered, and streams, when it is told to end
+
+
+def run(site: Site) -> None:
+    """Answer requests until SIGTERM or SIGINT."""
+    settings = site.settings
+    uvicorn.run(
+        create_app(site),
+        host=settings.host,
+        port=settings.port,
+        log_config=None,  # ours is there already
+        access_log=False,  # the application has a line for each request
+        server_header=False,
+        timeout_graceful_shutdown=_PATIENCE_S,
+    )

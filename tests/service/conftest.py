@@ -1,0 +1,35 @@
+"""Real workers on a real Redis, on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grader.services.site import Site
+from tests.databases import (  # noqa: F401 - fixtures
+    database,
+    database_url,
+    empty,
+    migrated_postgresql,
+    migrated_sqlite,
+    postgresql,
+)
+from tests.redis_server import redis_url  # noqa: F401 - a fixture
+from tests.service._installation import Installation, installation
+from tests.sites import site_at
+
+
+@pytest.fixture
+def site(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+    """An installation with short leases."""
+    made = site_at(database_url, tmp_path / "data", redis_url, LEASE_S="2", NODE="tests")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def here(site: Site, tmp_path: Path) -> Installation:
+    """The installation with an assignment."""
+    return installation(site, tmp_path / "bundle")

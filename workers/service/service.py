@@ -1,0 +1,170 @@
+"""A worker's slots: each message makes one claim, whose turn it is, and judges it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+
+from grader.broker.progress import Stage
+from grader.db.models import Attempt, Queue
+from grader.domain.results import Result
+from grader.domain.rubric import Bundle
+from grader.errors import ChainruleError, InternalError, Stopped
+from grader.logs import bound
+from grader.notebooks.read import Submission, parse
+from grader.notebooks.write import executed_notebook
+from grader.services import judging
+from grader.services.judging import Held
+from grader.services.site import Site
+from workers.pipeline import grade
+from workers.service.bundles import Bundles
+from workers.service.devices import Devices
+from workers.service.heartbeat import Heartbeat
+from workers.service.telling import Telling
+from workers.service.zygotes import Zygotes
+from workers.stopping import Stop, Why
+
+_PASS_ON_S = 1.0  # a worker that takes nothing hands messages on no faster
+_WRITE_AGAIN_S = (0.5, 1.0, 2.0, 4.0, 8.0)  # a database that restarts, a disk that is full
+_LONGEST_PAUSE_S = 60.0
+
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """What the slots of one worker share. For any thread."""
+
+    def __init__(
+        self, site: Site, zygotes: Zygotes, bundles: Bundles, devices: Devices, heart: Heartbeat
+    ) -> None:
+        self.site = site
+        self.zygotes = zygotes
+        self.bundles = bundles
+        self.devices = devices
+        self.heart = heart
+        self.leaving = threading.Event()
+        self._pause_s = 0.0
+
+    def judge(self, row_id: int, queue: Queue) -> None:
+        """Take the attempt whose turn it is, if there is one, and bring it to an end.
+
+        `row_id` is what the message named. A worker that is leaving or draining hands it on.
+        """
+        try:
+            if self.takes_nothing():
+                judging.pass_on(self.site, Attempt, row_id, queue)
+            elif queue is Queue.CPU:
+                self._judge_next(queue)
+            else:
+                self._judge_on_devices(queue)
+        except Exception:
+            # The row waits on, or its lease runs out: the reconciler sees to both.
+            log.exception("the message for %d came to nothing", row_id)
+
+    def takes_nothing(self) -> bool:
+        """Whether nothing new may be claimed; where that is by order, after a pause."""
+        if self.leaving.is_set():
+            return True
+        if judging.draining(self.site):
+            self.leaving.wait(_PASS_ON_S)
+            return True
+        return False
+
+    def leave(self) -> None:
+        """Take nothing new from now on."""
+        self.leaving.set()
+
+    def _judge_on_devices(self, queue: Queue) -> None:
+        with self.devices.turn() as mine:
+            # Messages that came while all devices were in use are gone: go on without them.
+            while mine and not self.leaving.is_set() and self._judge_next(queue):
+                mine = not judging.draining(self.site)
+
+    def _judge_next(self, queue: Queue) -> bool:
+        held = judging.claim_attempt(self.site, queue)
+        if held is None:
+            return False
+        with bound(attempt=held.id), self.heart.holding(held) as stop:
+            self.brought_to_an_end(held, stop, self._judged)
+        return True
+
+    def brought_to_an_end(
+        self, held: Held, stop: Stop, work: Callable[[Held, Stop], Callable[[], bool] | None]
+    ) -> None:
+        """Do the work and write what it returns; give it back where it failed."""
+        try:
+            write = work(held, stop)
+            if write is not None and self._patiently(stop, write):
+                self._pause_s = 0.0
+                return
+            log.warning("what came out is not written: the claim was lost")
+        except Stopped:
+            if stop.why is Why.LEAVING:
+                log.info("released: the worker ends")
+                self._patiently(stop, lambda: judging.release(self.site, held))
+        except Exception as error:
+            if isinstance(error, ChainruleError):
+                log.warning("given back: %s", error)
+            else:
+                log.exception("given back after an unexpected failure")
+            words = f"{type(error).__name__}: {error}"
+            self._patiently(stop, lambda: judging.give_back(self.site, held, words))
+            self._rest()
+
+    def _judged(self, held: Held, stop: Stop) -> Callable[[], bool] | None:
+        task = judging.start(self.site, held)
+        if task is None:
+            return None
+        telling = Telling(self.site.progress, held.id)
+        telling.tell(Stage("starting"))
+        bundle = self.bundles.of(task.bundle_sha256)
+        submission = parse(task.name, task.content)
+        result = self._graded(bundle, submission, task.seed, held.queue, telling, stop)
+        notebook = executed_notebook(submission, result)
+        return lambda: judging.finish(self.site, held, result, notebook)
+
+    def _graded(
+        self,
+        bundle: Bundle,
+        submission: Submission,
+        seed: int,
+        queue: Queue,
+        telling: Telling,
+        stop: Stop,
+    ) -> Result:
+        cells = sum(cell.kind == "code" for cell in submission.cells)
+        with ExitStack() as stack:
+            if queue is Queue.GPU:
+                devices = stack.enter_context(self.devices.lend(1))
+                log.info("has a device", extra={"devices": devices})
+            zygote = stack.enter_context(self.zygotes.lend(bundle.rubric.runtime))
+            return grade(
+                zygote,
+                bundle,
+                submission,
+                seed,
+                on_cell=lambda cell: telling.tell(Stage("running", cell + 1, cells)),
+                on_last_look=lambda: telling.tell(Stage("judging", cells, cells)),
+                stop=stop,
+            )
+
+    def _patiently(self, stop: Stop, write: Callable[[], object]) -> object:
+        """Write, and again after a while where it can't be done now; the claim guards it."""
+        for pause in _WRITE_AGAIN_S:
+            try:
+                return write()
+            except InternalError:
+                raise
+            except Exception as error:
+                if stop.why is Why.LOST:
+                    return None
+                log.warning("it can't be written now: %s", error)
+                self.leaving.wait(pause)
+        return write()
+
+    def _rest(self) -> None:
+        """Before the next claim, longer each time: what fails here now may not fail later."""
+        self._pause_s = min(_LONGEST_PAUSE_S, max(1.0, 2 * self._pause_s))
+        self.leaving.wait(self._pause_s)

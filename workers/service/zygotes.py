@@ -1,0 +1,85 @@
+"""The zygotes of a worker: one for each runtime environment, shared by all slots."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from grader.domain.rubric import Runtime
+from workers.zygote import Zygote
+
+_MOST = 4  # each keeps some hundred megabytes; the one that was not needed for longest goes
+
+
+class _Shared:
+    """A runtime's zygote, or the place for it."""
+
+    def __init__(self) -> None:
+        self.starting = threading.Lock()
+        self.zygote: Zygote | None = None
+        self.users = 0
+
+    def close(self) -> None:
+        if self.zygote is not None:
+            self.zygote.close()
+            self.zygote = None
+
+
+class Zygotes:
+    """Starts zygotes when they are asked for, and replaces those that died. For any thread."""
+
+    def __init__(self, accept_missing: frozenset[str]) -> None:
+        self._accept_missing = accept_missing
+        self._by_runtime: dict[Runtime, _Shared] = {}
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def lend(self, runtime: Runtime) -> Iterator[Zygote]:
+        """A warm zygote of the runtime; raises SandboxUnavailable where none can be had."""
+        with self._lock:
+            shared = self._by_runtime.pop(runtime, None) or _Shared()
+            self._by_runtime[runtime] = shared  # the last one now
+            shared.users += 1
+            unused = self._unused()
+        try:
+            for one in unused:
+                one.close()
+            yield self._warm(shared, runtime)
+        finally:
+            with self._lock:
+                shared.users -= 1
+
+    def runtimes(self) -> list[Runtime]:
+        """Those whose zygotes are warm."""
+        with self._lock:
+            return [
+                runtime
+                for runtime, shared in self._by_runtime.items()
+                if shared.zygote is not None and shared.zygote.alive
+            ]
+
+    def close(self) -> None:
+        """End all of them, and whatever they still run."""
+        with self._lock:
+            every = list(self._by_runtime.values())
+            self._by_runtime.clear()
+        for shared in every:
+            with shared.starting:
+                shared.close()
+
+    def _unused(self) -> list[_Shared]:
+        """Take out what is beyond the most that are kept and lent to nobody."""
+        beyond = len(self._by_runtime) - _MOST
+        idle = [key for key, shared in self._by_runtime.items() if not shared.users]
+        return [self._by_runtime.pop(key) for key in idle[: max(0, beyond)]]
+
+    def _warm(self, shared: _Shared, runtime: Runtime) -> Zygote:
+        with shared.starting:
+            if shared.zygote is not None and not shared.zygote.alive:
+                shared.close()
+            if shared.zygote is None:
+                zygote = Zygote(runtime, accept_missing=self._accept_missing)
+                zygote.start()
+                shared.zygote = zygote
+            return shared.zygote
