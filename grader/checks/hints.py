@@ -32,7 +32,7 @@ _HINTS = {
     "missing-activation": "An activation function is the last step of each layer, also of the "
     "last one.",
     "extra-activation": "Count how often you apply an activation to the output: once too often.",
-    "other-activation": "Look up in the assignment which activation the last layer has.",
+    "other-activation": "Look up in the assignment which activation each layer has.",
     "no-hidden-activation": "Without an activation in between, two linear layers are one linear "
     "layer. Apply the hidden layer's activation before the next one.",
     "transposed": "Swap the two dimensions, with .T, or swap the factors of the product that "

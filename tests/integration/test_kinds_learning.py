@@ -236,3 +236,34 @@ def test_tensors_as_a_whole_and_every_task(
     partial = made.grade(IMPORTS, right.replace("opt.zero_grad()", "pass"))
     assert partial.score <= 0.75
     assert partial.detail["cause"] in ("gradients-not-zeroed", "loss-not-decreasing")
+
+
+@pytest.mark.parametrize("task", ["regression", "binary", "multiclass"])
+def test_every_mistake_costs_one_expectation_whatever_is_drawn(
+    zygote: Zygote, tmp_path: Path, task: str
+) -> None:
+    check = {
+        "kind": "learning",
+        "function": "train",
+        "args": ["model", "criterion", "optimizer", "train_loader", 3],
+        "task": task,
+    }
+    made = assignment(zygote, tmp_path, check, "")
+    loop = [
+        "def train(model, criterion, optimizer, loader, epochs):",
+        "    for _ in range(epochs):",
+        "        for x, y in loader:",
+        "            optimizer.zero_grad()",
+        "            criterion(model(x), y).backward()",
+        "            optimizer.step()",
+    ]
+    right, last = "\n".join(loop), loop[-1]
+    mistakes = [
+        (right.replace("optimizer.zero_grad()", "pass"), "gradients-not-zeroed"),
+        (right.replace(last, last[4:]), "step-not-each-batch"),
+    ]
+    for seed in range(8):
+        assert made.grade(IMPORTS, right, seed=seed).score == 1
+        for mistake, cause in mistakes:
+            result = made.grade(IMPORTS, mistake, seed=seed)
+            assert (result.score, result.detail["cause"]) == (0.75, cause)

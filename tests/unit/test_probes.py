@@ -112,6 +112,15 @@ class TestCall:
         assert found["found"] == {"k": "plain", "v": 3}
         assert found["cases"][0]["values"][0]["type"] == "TypeError"
 
+    def test_activations_are_replaced_in_each_call(self) -> None:
+        namespace = ran("def f(x): return torch.relu(x).tanh()")
+        case = {"args": [arr([-1.0])]}
+        payload = {"function": "f", "cases": [case, case]}
+        found = asked("call", payload | {"activations": {"at": [0], "use": "tanh"}}, namespace)
+        assert found["activations"] == ["relu", "tanh"]
+        twice = [pytest.approx(float(np.tanh(np.tanh(-1.0))))]
+        assert [numbers(one["values"][0]) for one in found["cases"]] == [twice, twice]
+
     def test_repeated_calls_share_their_objects_and_each_result_is_kept(self) -> None:
         namespace = ran("def f():\n W.add_(1)\n return W")
         found = called(namespace, case={"bind": {"W": arr([0.0])}}, repeat=3)
@@ -382,6 +391,23 @@ class TestModule:
         assert found["parameters"][0]["shape"] == [4, 3]
         assert found["without_gradient"] == []
         assert found["training"] is True
+
+    @pytest.mark.parametrize("way", ["sequential", "raw parameters, transposed"])
+    def test_activations_are_counted_and_replaced(self, way: str) -> None:
+        namespace = ran(SAME_NETS[way])
+
+        def replaced(*at: int, use: str) -> Any:
+            found = looked_at(namespace, activations={"at": list(at), "use": use})
+            assert found["activations"] == ["relu", "sigmoid"]
+            return np.array(numbers(found["outputs"][0][0]))
+
+        right = replaced(use="")
+        np.testing.assert_allclose(right, expected_output(), rtol=1e-5)
+        logits = np.log(right) - np.log1p(-right)
+        np.testing.assert_allclose(replaced(1, use=""), logits, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(replaced(1, use="tanh"), np.tanh(logits), rtol=1e-3, atol=1e-4)
+        assert not np.allclose(replaced(0, use="sigmoid"), right, rtol=1e-2)
+        assert "activations" not in looked_at(namespace)
 
     def test_an_object_keeps_its_parameters_and_its_mode(self) -> None:
         namespace = ran(LINEAR + "\nnet = Net(); net.a.eval()")

@@ -150,9 +150,14 @@ def changed_inputs(function: str, call: Call) -> Failure:
 
 def reference_values(answer: Answer, cases: int) -> list[Value]:
     """The reference's result for each case; raises ReferenceFault where there is none."""
+    return [sound(value) for value in reference_results(answer, cases)]
+
+
+def reference_results(answer: Answer, cases: int) -> list[Value | Raised]:
+    """What calling the reference came to in each case, an exception too."""
     evidence = reference_evidence(answer)
     try:
-        return [sound(_call(case).values[0]) for case in listing(evidence, "cases", cases)]
+        return [_call(case).values[0] for case in listing(evidence, "cases", cases)]
     except BadEvidence as error:
         raise ReferenceFault(str(error)) from None
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from grader.checks.arrays import Array, family, read
 from grader.checks.base import Context
+from grader.checks.calling.activations import with_other_activations
 from grader.checks.calling.calls import (
     Argument,
     Call,
@@ -19,11 +20,12 @@ from grader.checks.calling.calls import (
     called,
     changed_inputs,
     drawn_cases,
+    reference_results,
     reference_tensor,
     reference_values,
 )
 from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance
-from grader.checks.calling.nearmiss import Case, Explanation, named
+from grader.checks.calling.nearmiss import Case, Explanation, explains, named
 from grader.checks.looks import (
     Asking,
     ReferenceFault,
@@ -178,7 +180,16 @@ def _named(spec: ForwardSpec, seen: list[_Seen]) -> Asking[NearMiss | None]:
             values = reference_values(answer, len(seen))
             results = [array(reference_tensor(value)) for value in values]
             asked.append(Explanation(one.near_miss, results))
-    return named(cases, asked)
+    return named(cases, asked) or (yield from _other_activations(spec, seen, cases))
+
+
+def _other_activations(
+    spec: ForwardSpec, seen: list[_Seen], cases: list[Case]
+) -> Asking[NearMiss | None]:
+    """The name of a mistake in the activations that gives just these results."""
+    probe = call_probe(spec.function, [(one.inputs, spec.args) for one in seen], spec.limit_s)
+    found = yield from with_other_activations(probe, lambda one: reference_results(one, len(seen)))
+    return next((one.near_miss for one in found if explains(cases, one.results)), None)
 
 
 def _argument(spec: ForwardSpec, inputs: Inputs) -> Array:

@@ -5,17 +5,18 @@ Parameters are matched by structure, known values are copied in, and results are
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
 from grader.checks.arrays import Array, read
 from grader.checks.base import Context
+from grader.checks.calling.activations import with_other_activations
 from grader.checks.calling.calls import reference_tensor, widened
 from grader.checks.calling.inputs import Draw, check_sizes, check_tolerance, draw
-from grader.checks.calling.nearmiss import Case, named
+from grader.checks.calling.nearmiss import Case, explains, named
 from grader.checks.looks import (
     Asking,
     ReferenceFault,
@@ -118,7 +119,12 @@ def judge(spec: ModuleSpec, context: Context) -> Judging:
             found = module_of(answer, context, spec.name, spec.limit_s, len(arrays))
         if isinstance(found, Failure):
             return failed(spec, found)
-        return _judged(spec, context, found, reference, inputs, expected)
+        forward = _forward(spec, context, found, inputs, expected)
+        if forward is not None and forward.near_miss is None:
+            asked = probe(arrays, drawn)
+            near_miss = yield from _other_activations(asked, found, inputs, expected)
+            forward = replace(forward, near_miss=near_miss)
+        return _judged(spec, found, reference, forward, expected)
 
     return (yield from at_each_look(spec, context, at_look))
 
@@ -153,15 +159,14 @@ def _expected(spec: ModuleSpec, outcome: Output) -> Expected:
 
 def _judged(
     spec: ModuleSpec,
-    context: Context,
     found: Module,
     reference: Module,
-    inputs: list[_Input],
+    forward: Failure | None,
     expected: list[Expected],
 ) -> Verdict:
     failures: dict[Part, Failure | None] = {
         "parameters": _parameters(spec, found, reference),
-        "forward": _forward(spec, context, found, inputs, expected),
+        "forward": forward,
         "gradients": _gradients(spec, found),
     }
     total = sum(spec.parts.values())
@@ -209,11 +214,23 @@ def _forward(
     if all(inputs[at].first_row for at in fewest):
         message = next(iter(fewest.values())).message
         return Failure(f"With a batch of one row: {message}", NearMiss("batch-of-one"))
-    for outcomes in found.outputs:
-        cases = _cases(outcomes, inputs, expected)
-        if len(cases) == len(inputs) and (near_miss := named(cases)) is not None:
-            return Failure(next(iter(fewest.values())).message, near_miss)
-    return next(iter(fewest.values()))
+    failure = next(iter(fewest.values()))
+    near_misses = (named(cases) for cases in _matched(found, inputs, expected))
+    return replace(failure, near_miss=next(filter(None, near_misses), failure.near_miss))
+
+
+def _other_activations(
+    probe: Probe, found: Module, inputs: list[_Input], expected: list[Expected]
+) -> Asking[NearMiss | None]:
+    """The name of a mistake in the activations that gives just these results."""
+    matched = list(_matched(found, inputs, expected))
+    if not matched:
+        return None
+    answers = yield from with_other_activations(
+        probe, lambda one: _only_matching(reference_module(one, len(inputs)))
+    )
+    explained = (one for one in answers if any(explains(cases, one.results) for cases in matched))
+    return next((one.near_miss for one in explained), None)
 
 
 def _unusable(spec: ModuleSpec, context: Context, outcome: Output) -> Failure | None:
@@ -247,15 +264,16 @@ def _mismatches(
     return wrong
 
 
-def _cases(
-    outcomes: tuple[Output, ...], inputs: list[_Input], expected: list[Expected]
-) -> list[Case]:
-    cases = []
-    for outcome, one, want in zip(outcomes, inputs, expected, strict=True):
-        got = read(outcome) if isinstance(outcome, Tensor) else None
-        if got is not None:
-            cases.append(Case(one.array, got, want.array))
-    return cases
+def _matched(found: Module, inputs: list[_Input], expected: list[Expected]) -> Iterator[list[Case]]:
+    """What came out for all inputs, for each matching in which something did."""
+    for outcomes in found.outputs:
+        cases = [
+            Case(one.array, got, want.array)
+            for outcome, one, want in zip(outcomes, inputs, expected, strict=True)
+            if isinstance(outcome, Tensor) and (got := read(outcome)) is not None
+        ]
+        if len(cases) == len(inputs):
+            yield cases
 
 
 def _errors(found: Module, expected: list[Expected]) -> list[float | None]:

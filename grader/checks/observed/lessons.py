@@ -27,7 +27,9 @@ Expectation = Literal[
     "no_grad",
     "leaves_held_out",
 ]
-_ENOUGH = 0.9  # of the loss before: what a few right steps always get below
+# Of the loss before: whoever takes steps downhill gets below it, however few and small they are.
+# How many steps there have to be, other expectations say.
+_ENOUGH = 0.998
 _METRICS: Mapping[str, Literal["mean_squared_error", "binary_cross_entropy", "cross_entropy"]] = {
     "regression": "mean_squared_error",
     "binary": "binary_cross_entropy",

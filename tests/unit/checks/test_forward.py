@@ -110,6 +110,49 @@ def test_a_known_mistake_gets_its_name_and_a_hint(
     assert verdict.hint
 
 
+def replaced(g: Globals, x: np.ndarray, hidden: str, last: str) -> np.ndarray:
+    functions = {"relu": relu, "sigmoid": sigmoid, "tanh": np.tanh, "": lambda z: z}
+    return functions[last](functions[hidden](x @ g["W1"] + g["B1"]) @ g["W2"] + g["B2"])
+
+
+def replacing(*, raises: str) -> Player:
+    """A reference that can be asked with its activations replaced; one of them makes it raise."""
+
+    def instead(question: Probe | Rerun) -> Answer | None:
+        assert isinstance(question, Probe)
+        wanted: Any = question.payload.get("activations")
+        if wanted is None:
+            return None
+        names = ["relu", "sigmoid"]
+        used = [wanted["use"] if n in wanted["at"] else name for n, name in enumerate(names)]
+
+        def function(g: Globals, x: np.ndarray) -> np.ndarray:
+            if raises in used:
+                raise ValueError("between 0 and 1")
+            return replaced(g, x, *used)
+
+        answer = Player(functions={"forward": function}).answer(
+            Probe("call", {k: v for k, v in question.payload.items() if k != "activations"})
+        )
+        return answered(**answer.evidence, activations=names)
+
+    return reference(instead=instead)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_another_activation_in_the_hidden_layer_has_a_name(seed: int) -> None:
+    student = Player(functions={"forward": lambda g, x: replaced(g, x, "tanh", "sigmoid")})
+    verdict = judge(spec("forward", **FIELDS), student, replacing(raises="none"), seed=seed)
+    assert verdict.cause == "other-activation"
+    assert "tanh in place of relu (activation 1 of 2)" in verdict.message
+
+
+def test_a_mistake_with_which_the_reference_raises_explains_nothing() -> None:
+    student = Player(functions={"forward": lambda g, x: replaced(g, x, "tanh", "sigmoid")})
+    verdict = judge(spec("forward", **FIELDS), student, replacing(raises="tanh"))
+    assert (verdict.outcome, verdict.cause) == (Outcome.FAILED, None)
+
+
 UNRELATED: list[Function] = [
     lambda g, x: np.zeros((len(x), 2), np.float32),
     lambda g, x: np.full((len(x), 2), 0.5, np.float32),

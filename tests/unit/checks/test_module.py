@@ -140,6 +140,63 @@ def test_a_known_mistake_gets_its_name_and_a_hint(
     assert verdict.hint
 
 
+DEEP = ["sigmoid", "sigmoid"]
+FUNCTIONS = {"sigmoid": sigmoid, "relu": relu, "tanh": np.tanh, "": lambda z: z}
+
+
+def deep(*activations: str) -> Model:
+    """A network of three layers, with these activations after the first two."""
+    rng = np.random.default_rng(5)
+    shapes = [(5, 3), (5,), (3, 5), (3,), (1, 3), (1,)]
+    held = {str(n): rng.standard_normal(one).astype(np.float32) for n, one in enumerate(shapes)}
+
+    def through(w: Weights, x: np.ndarray) -> np.ndarray:
+        for n, name in enumerate(activations):
+            x = FUNCTIONS[name](x @ w[2 * n].T + w[2 * n + 1])
+        return x @ w[4].T + w[5]
+
+    return Model(held, through)
+
+
+def deep_reference() -> Player:
+    """A reference that can be asked with its activations replaced."""
+
+    def instead(question: Probe | Rerun) -> Answer | None:
+        assert isinstance(question, Probe)
+        wanted: Any = question.payload.get("activations")
+        if wanted is None:
+            return None
+        used = [wanted["use"] if n in wanted["at"] else name for n, name in enumerate(DEEP)]
+        plain = {name: value for name, value in question.payload.items() if name != "activations"}
+        answer = Player(classes={"ToyModel": lambda: deep(*used)}).answer(
+            Probe("module", plain, question.limit_s)
+        )
+        return answered(**answer.evidence, activations=DEEP)
+
+    return Player(classes={"ToyModel": lambda: deep(*DEEP)}, instead=instead)
+
+
+@pytest.mark.parametrize(
+    ("activations", "cause", "words"),
+    [
+        (("relu", "relu"), "other-activation", "relu in place of sigmoid."),
+        (("tanh", "tanh"), "other-activation", "tanh in place of sigmoid."),
+        (("sigmoid", "tanh"), "other-activation", "tanh in place of sigmoid (activation 2 of 2)."),
+        (("sigmoid", ""), "missing-activation", "without sigmoid (activation 2 of 2)."),
+        (("", ""), "no-hidden-activation", "linearly"),
+        (("relu", "tanh"), None, ""),
+    ],
+)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_wrong_activation_between_layers_has_a_name(
+    activations: tuple[str, str], cause: str | None, words: str, seed: int
+) -> None:
+    student = Player(classes={"ToyModel": lambda: deep(*activations)})
+    verdict = judge(spec("module", **FIELDS), student, deep_reference(), seed=seed)
+    assert (verdict.fraction, verdict.cause) == (0.5, cause)
+    assert words in verdict.message
+
+
 @pytest.mark.parametrize(
     ("error", "cause"),
     [

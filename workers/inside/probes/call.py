@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ import torch
 from ..describe import ROOM, Describer
 from ..failures import raised
 from ..watch import Watch
+from .activations import replacing, told
 from .inputs import Inputs, widened
 
 _enable_grad = torch.enable_grad
@@ -22,11 +23,14 @@ def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM)
     if name not in namespace:
         return {"found": None, "cases": []}
     function = namespace[name]
+    activations = replacing(payload)
     return {
         "found": describer.describe(function),
         "cases": [
-            _case(case, function, payload, namespace, describer) for case in payload["cases"]
+            _case(case, function, payload, namespace, describer, activations)
+            for case in payload["cases"]
         ],
+        **told(activations),
     }
 
 
@@ -36,6 +40,7 @@ def _case(
     payload: dict[str, Any],
     namespace: dict[str, Any],
     describer: Describer,
+    activations: AbstractContextManager[Any],
 ) -> dict[str, Any]:
     grad = bool(payload.get("grad"))
     inputs = Inputs(case, dtype=widened(), grad=grad)
@@ -46,7 +51,7 @@ def _case(
             watch = Watch()
             try:
                 with watch if payload.get("watch") else nullcontext():  # noqa: SIM117
-                    with _enable_grad() if grad else nullcontext():
+                    with _enable_grad() if grad else nullcontext(), activations:
                         result = inputs.call(function, namespace)
             except BaseException as error:  # SystemExit and the like are the student's, too
                 values.append(raised(error))

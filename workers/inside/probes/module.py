@@ -14,6 +14,7 @@ from ..describe import ROOM, Describer
 from ..failures import raised, type_name
 from ..seeds import reseed
 from ..wire import Array
+from .activations import replacing, told
 from .inputs import attempt, tensor, widened
 from .matching import Matching, matchings
 from .parts import dict_of, evaluating, is_module, parameters_of, parts_of
@@ -62,9 +63,14 @@ def _argument(arg: Any) -> Any:
 
 def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> dict[str, Any]:
     inputs: list[Array] = payload["inputs"]
+    activations = replacing(payload)
+
+    def result(x: Array) -> Any:
+        with activations:
+            return module(tensor(x, dtype=widened()))
 
     def outputs() -> list[dict[str, Any]]:
-        return [attempt(describer, lambda x=x: module(tensor(x, dtype=widened()))) for x in inputs]  # type: ignore
+        return [attempt(describer, lambda x=x: result(x)) for x in inputs]  # type: ignore
 
     training = dict_of(module, "__dict__").get("training")
     with evaluating(module):
@@ -89,6 +95,7 @@ def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> di
         "own": own,
         "without_gradient": without_gradient,
         "training": training is True,
+        **told(activations),
     }
 
 
