@@ -2,7 +2,7 @@
 
 Commands that need a worker's rooms are found by entry point ("chainrule.commands"), so that the
 service never imports the workers. Exit status: 0 done; 2 a bad call, or a file, rubric or setting
-that is not valid; 3 a failure of ours; 130 interrupted.
+that is not valid; 3 a failure of ours; 130 interrupted; 143 terminated.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
+from types import FrameType
 
 import click
 
@@ -25,9 +27,14 @@ from grader.safetext import one_line
 BAD_INPUT = 2
 FAILURE = 3
 INTERRUPTED = 130
+TERMINATED = 143
 _BROKEN_PIPE = 141  # as if SIGPIPE had ended it
 
 _COMMANDS = "chainrule.commands"
+
+
+class Terminated(BaseException):
+    """SIGTERM came. Like KeyboardInterrupt no Exception, so that nothing takes it for an error."""
 
 
 class _Commands(click.Group):
@@ -88,11 +95,12 @@ def result() -> None:
 
 
 @result.command("schema")
-def result_schema() -> None:
+@click.option("--error", is_flag=True, help="Of the line for a file of a folder without a result.")
+def result_schema(error: bool) -> None:
     """Print the JSON Schema of the document that `grade --json` prints."""
-    from grader.resultdoc import json_schema
+    from grader.resultdoc import error_json_schema, json_schema
 
-    click.echo(json.dumps(json_schema(), indent=2))
+    click.echo(json.dumps(error_json_schema() if error else json_schema(), indent=2))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -112,6 +120,8 @@ def run(arguments: Sequence[str]) -> int:
         return _failed(str(error), BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         return _failed("interrupted", INTERRUPTED)
+    except Terminated:
+        return _failed("terminated", TERMINATED)
     except BrokenPipeError:
         # Whoever read our output has gone; the interpreter must not fail on flushing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -147,8 +157,14 @@ class LogToStderr(logging.Handler):
             click.echo("".join(traceback.format_exception(*record.exc_info)), err=True)
 
 
+def _terminate(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough: what follows cleans up
+    raise Terminated
+
+
 def main() -> None:
     """The console script."""
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     logging.basicConfig(level=logging.WARNING, handlers=[LogToStderr()])

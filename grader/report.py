@@ -165,20 +165,24 @@ def _run(result: Result, submission: Submission) -> RenderableType:
     if run.message and not completed:
         lines.append(_indented(Text(printable(run.message))))
     code = [cell.name for cell in submission.cells if cell.kind == "code"]
+    failed = [out for out in result.outputs if out.error is not None]
+    given = sum(out.given for out in failed)
+    as_given = f" ({given} as in the starter)" if given else ""
     lines.append(
         _indented(
             Text(
-                f"{run.cells_run} of {len(code)} code cells run, {run.cells_failed} raised; "
+                f"{run.cells_run} of {len(code)} code cells run, "
+                f"{run.cells_failed} raised{as_given}; "
                 f"{run.wall_s:.1f} s, {run.cpu_s:.1f} s of CPU, {_mebibytes(run.peak_memory_bytes)}"
             )
         )
     )
-    failed = [out for out in result.outputs if out.error is not None]
-    for out in failed[:_ERRORS_SHOWN]:
+    own = [out for out in failed if not out.given]  # a handout may raise on purpose
+    for out in own[:_ERRORS_SHOWN]:
         name = code[out.index] if out.index < len(code) else f"code cell {out.index + 1}"
         lines.append(_indented(Text(f"{name}: {one_line(out.error or '')}", "dim")))
-    if len(failed) > _ERRORS_SHOWN:
-        lines.append(_indented(Text(f"and {len(failed) - _ERRORS_SHOWN} more", "dim")))
+    if len(own) > _ERRORS_SHOWN:
+        lines.append(_indented(Text(f"and {len(own) - _ERRORS_SHOWN} more", "dim")))
     lines.append(_indented(Text(f"{len(run.layers)} layers of the sandbox held", "dim")))
     if result.seed is not None:
         lines.append(_indented(Text(f"inputs were drawn from seed {result.seed}", "dim")))

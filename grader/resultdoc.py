@@ -1,8 +1,9 @@
 """The result document, "chainrule.result/1": what the command line prints and the service serves.
 
-Its JSON Schema is published as docs/result.schema.json. Nothing that the student's process said is
-part of it beyond what checks put into their details. The document of `student_view(result)` is the
-student's: without the seed, details and what is hidden.
+Its JSON Schema is published as docs/result.schema.json, that of the line in its place for a file
+that is no submission, "chainrule.error/1", as docs/error.schema.json. Nothing that the student's
+process said is part of it beyond what checks put into their details. The document of
+`student_view(result)` is the student's: without the seed, details and what is hidden.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from grader.domain.rubric import Visibility
 from grader.safetext import storable
 
 SCHEMA: Literal["chainrule.result/1"] = "chainrule.result/1"
+ERROR_SCHEMA: Literal["chainrule.error/1"] = "chainrule.error/1"
 
 _MAX_TEXT = 2000
 _MAX_ITEMS = 200
@@ -99,7 +101,25 @@ class ResultDocument(TypedDict):
     exercises: list[ExerciseDocument]
 
 
+class FileDocument(TypedDict):
+    """A file of a folder; `sha256` is empty where it is no submission."""
+
+    name: str
+    sha256: str
+
+
+class ErrorDocument(TypedDict):
+    """A file of a folder that has no result, and why: no submission, or a failure of ours."""
+
+    schema: Literal["chainrule.error/1"]
+    submission: FileDocument
+    status: Literal["not_a_submission", "internal_error"]
+    error: str
+
+
 for _part in (
+    FileDocument,
+    ErrorDocument,
     SubmissionDocument,
     SandboxDocument,
     RunDocument,
@@ -140,15 +160,35 @@ def document(result: Result) -> ResultDocument:
     }
 
 
+def error_document(
+    name: str, sha256: str, status: Literal["not_a_submission", "internal_error"], error: str
+) -> ErrorDocument:
+    """What stands in the place of a result, for a file of a folder that has none."""
+    return {
+        "schema": ERROR_SCHEMA,
+        "submission": {"name": _text(name), "sha256": sha256},
+        "status": status,
+        "error": _text(error),
+    }
+
+
 def json_schema() -> dict[str, object]:
     """The JSON Schema of the document."""
+    return _json_schema(ResultDocument, "chainrule result schema")
+
+
+def error_json_schema() -> dict[str, object]:
+    """The JSON Schema of the line that a file without a result gets."""
+    return _json_schema(ErrorDocument, "chainrule result schema --error")
+
+
+def _json_schema(part: type, command: str) -> dict[str, object]:
     from pydantic import TypeAdapter  # only the schema needs it
 
-    schema = TypeAdapter(ResultDocument).json_schema()
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$comment": "Made by: chainrule result schema",
-        **schema,
+        "$comment": f"Made by: {command}",
+        **TypeAdapter(part).json_schema(),
     }
 
 

@@ -13,8 +13,7 @@ from grader.checks.calling.inputs import Draw
 from grader.domain.rubric import Bundle, CheckSpec
 from grader.markedyaml import Marked, Steps, read_marked
 from grader.notebooks.names import definitions
-from grader.notebooks.read import read_submission
-from grader.safetext import one_line
+from grader.notebooks.starter import starter_cells
 
 # Fields that hold names of the reference, whatever the kind.
 _OF_REFERENCE_DATA = frozenset({"training", "accuracy", "metric"})  # whose data is its
@@ -132,8 +131,5 @@ def _names_of_reference(source: str) -> set[str] | None:
 
 def _markers_of_starter(bundle: Bundle) -> set[str] | None:
     """The markers of the starter's cells; None where there is no starter."""
-    path = bundle.folder / "starter.ipynb"
-    if not path.is_file():
-        return None
-    cells = read_submission(path, one_line(path.name)).cells
-    return {marker for cell in cells for marker in cell.markers}
+    cells = starter_cells(bundle)
+    return None if cells is None else {marker for cell in cells for marker in cell.markers}

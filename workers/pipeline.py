@@ -33,11 +33,12 @@ from grader.domain.questions import (
     RunTests,
     Verdict,
 )
-from grader.domain.results import CheckResult, ExerciseResult, Result, RunReport
+from grader.domain.results import CellOutput, CheckResult, ExerciseResult, Result, RunReport
 from grader.domain.rubric import Bundle, CheckSpec, Exercise, Place, Training
-from grader.errors import InternalError
+from grader.errors import InternalError, NotASubmission
 from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
+from grader.notebooks.starter import starter_cells
 from workers.references import Reference
 from workers.sandbox.session import CellStarted, Ending, Program, Session, Stopped
 from workers.stopping import Stop
@@ -84,7 +85,7 @@ def grade(
         attempt = _Attempt(bundle, submission, seed, student, reference, zygote.tests, afresh)
         attempt.run(on_last_look)
         ending = student.close()
-        outputs = student.cell_outputs()
+        outputs = _with_given(student.cell_outputs(), submission, bundle)
         repeated = afresh.close()
     report = RunReport(
         status=ending.status,
@@ -104,6 +105,23 @@ def grade(
         exercises=attempt.results(),
         seed=seed,
         outputs=outputs,
+    )
+
+
+def _with_given(
+    outputs: tuple[CellOutput, ...], submission: Submission, bundle: Bundle
+) -> tuple[CellOutput, ...]:
+    """The outputs, those marked that raised in a cell which is the starter's, word for word."""
+    if all(out.error is None for out in outputs):
+        return outputs
+    try:
+        given = {cell.source.strip() for cell in starter_cells(bundle) or ()}
+    except NotASubmission:  # then no cell can be the starter's
+        return outputs
+    code = [cell.source.strip() for cell in submission.cells if cell.kind == "code"]
+    return tuple(
+        replace(out, given=True) if out.error is not None and code[out.index] in given else out
+        for out in outputs
     )
 
 

@@ -67,6 +67,7 @@ class CellOutput:
     index: int  # among the code cells
     outputs: tuple[Mapping[str, object], ...] = ()
     error: str | None = None  # the exception's type and message
+    given: bool = False  # it raised as the starter's own cell: nobody has touched it
     wall_s: float = 0.0
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import json
 import logging
+import os
+import signal
 import subprocess
 import sys
 import tomllib
@@ -17,6 +19,7 @@ import pytest
 from grader import cli
 from grader.cli import LogToStderr, run
 from grader.errors import BadBundle, InternalError, SandboxFailed
+from grader.resultdoc import error_json_schema
 from grader.resultdoc import json_schema as result_schema
 from grader.rubricfile import json_schema as rubric_schema
 
@@ -98,6 +101,29 @@ def test_schemas_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out) == rubric_schema()
     assert run(["result", "schema"]) == 0
     assert json.loads(capsys.readouterr().out) == result_schema()
+    assert run(["result", "schema", "--error"]) == 0
+    assert json.loads(capsys.readouterr().out) == error_json_schema()
+
+
+def test_a_termination_at_any_moment_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def terminated() -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(cli, "entry_points", lambda group: terminated() or [])
+    monkeypatch.setattr(sys, "argv", ["chainrule", "grade"])
+    monkeypatch.setattr(cli.logging, "basicConfig", lambda **_: None)
+    for stream in (sys.stdout, sys.stderr):
+        monkeypatch.setattr(stream, "reconfigure", lambda **_: None, raising=False)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert ended.value.code == 143
+    assert capsys.readouterr().err == "chainrule: terminated\n"
 
 
 def test_commands_come_from_entry_points(

@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import jsonschema
 import nbformat
 import pytest
 
@@ -17,6 +18,7 @@ from grader.domain.results import Result
 from grader.domain.rubric import Bundle
 from grader.errors import SandboxFailed, SandboxUnavailable
 from grader.notebooks.read import Submission
+from grader.resultdoc import error_json_schema
 from tests.unit._builders import bundle_folder, check, code, exercise, notebook, result
 from workers.commands.grade import grade
 from workers.commands.outputs import report_stems, submissions_in
@@ -259,6 +261,7 @@ def test_a_folder_as_json_is_one_line_for_each_file(
     assert run(["grade", "two-layers", "in", "--json"]) == 0
     first, second = map(json.loads, capsys.readouterr().out.splitlines())
     assert (first["schema"], first["submission"]["name"]) == ("chainrule.result/1", "a.ipynb")
+    jsonschema.validate(second, error_json_schema())
     assert second == {
         "schema": "chainrule.error/1",
         "submission": {"name": "b.ipynb", "sha256": ""},

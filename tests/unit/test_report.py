@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -103,6 +104,18 @@ def test_the_run_is_told_last_with_the_cells_that_raised() -> None:
         "  2 layers of the sandbox held",
         "  inputs were drawn from seed 7",
     ]
+
+
+def test_what_the_starter_raises_is_not_held_against_the_student() -> None:
+    outputs = (
+        CellOutput(index=0, error="ZeroDivisionError: on purpose", given=True),
+        CellOutput(index=1, error="ValueError: no"),
+    )
+    text = report(replace(result(outputs=outputs), run=replace(result().run, cells_failed=2)), "x")
+
+    assert "2 raised (1 as in the starter);" in text
+    assert "ValueError: no" in text
+    assert "on purpose" not in text
 
 
 def test_a_run_that_was_cut_off_says_why() -> None:

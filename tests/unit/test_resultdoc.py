@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from grader.domain.outcomes import Outcome
-from grader.resultdoc import document, json_schema, safe_detail
+from grader.resultdoc import document, error_json_schema, json_schema, safe_detail
 from tests.unit._builders import check, exercise, result
 
 ROOT = Path(__file__).parent.parent.parent
@@ -86,9 +86,15 @@ def test_a_seed_that_is_no_exact_number_in_json_is_whole() -> None:
 
 
 def test_the_published_schema_is_the_one_of_the_code() -> None:
-    published = json.loads((ROOT / "docs" / "result.schema.json").read_text())
+    result, error = (
+        json.loads((ROOT / "docs" / f"{name}.schema.json").read_text())
+        for name in ("result", "error")
+    )
 
-    assert published == json_schema(), "run: chainrule result schema > docs/result.schema.json"
+    assert result == json_schema(), "run: chainrule result schema > docs/result.schema.json"
+    assert error == error_json_schema(), (
+        "run: chainrule result schema --error > docs/error.schema.json"
+    )
 
 
 def test_the_schema_accepts_documents_and_nothing_beside_them() -> None:

@@ -7,18 +7,19 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from grader.domain.outcomes import RunStatus
 from grader.domain.results import Result
 from grader.errors import InternalError, NotASubmission, SandboxUnavailable
 from grader.notebooks.read import Submission, read_submission
-from grader.resultdoc import document
+from grader.resultdoc import document, error_document
 from grader.safetext import one_line
 from workers.commands.outputs import write_reports
 
 log = logging.getLogger(__name__)
 
-NOT_A_SUBMISSION = "not_a_submission"
+NOT_A_SUBMISSION: Literal["not_a_submission"] = "not_a_submission"
 
 Judge = Callable[[Submission], Result]
 
@@ -63,7 +64,7 @@ def judged_row(judge: Judge, path: Path, name: str, report_stem: Path | None) ->
     except Exception as error:
         log.exception("%s could not be judged", one_line(name))
         words, unavailable = f"an unexpected failure: {type(error).__name__}: {error}", False
-    return _without_result(name, digest, RunStatus.INTERNAL_ERROR, words, unavailable=unavailable)
+    return _without_result(name, digest, "internal_error", words, unavailable=unavailable)
 
 
 def judged(judge: Judge, submission: Submission) -> Result:
@@ -96,21 +97,20 @@ def row_of(result: Result) -> Row:
 
 
 def _without_result(
-    name: str, digest: str, status: str, error: str, unavailable: bool = False
+    name: str,
+    digest: str,
+    status: Literal["not_a_submission", "internal_error"],
+    error: str,
+    unavailable: bool = False,
 ) -> Row:
     name, error = one_line(name), one_line(error, 2000)
-    line = {
-        "schema": "chainrule.error/1",
-        "submission": {"name": name, "sha256": digest},
-        "status": str(status),
-        "error": error,
-    }
+    line = error_document(name, digest, status, error)
     return Row(
         name=name,
         sha256=digest,
-        status=str(status),
+        status=status,
         line=json.dumps(line, ensure_ascii=False),
         error=error,
-        failure=status == RunStatus.INTERNAL_ERROR,
+        failure=status == "internal_error",
         unavailable=unavailable,
     )

@@ -73,7 +73,8 @@ def answer_below(
         found = _labelled(region, label) if label else _in_region(region, whole=False)
         if found:
             return found
-    on_lines = (_on_line(rest, own) for rest, own, _ in headed if rest and not label)
+    # Of two such lines the first is the question's, the last the answer.
+    on_lines = (_on_line(rest, own) for rest, own, _ in reversed(headed) if rest and not label)
     return next((found for found in on_lines if found), None)
 
 

@@ -30,8 +30,7 @@ class SourceSpec(CheckSpec):
 
     Where autograd is one of them, the function is watched in a call for each of `cases` too; with
     `cases: []` it is only read, which will do before a `gradient` check that watches for itself
-    (`by_hand`). Worth no points, it is a gate for checks that depend on it, and is open where there
-    is no such function: they say so themselves.
+    (`by_hand`). Worth no points, it is a gate for checks that depend on it.
     """
 
     kind: Literal["source"] = "source"
@@ -76,9 +75,6 @@ def judge(spec: SourceSpec, context: Context) -> Judging:
         if not spec.watched and not seen.found:
             count = missing(spec.function)
         if isinstance(count, Failure):
-            absent = count.near_miss is not None and count.near_miss.cause == "missing"
-            if absent and look.last and look.alive and not spec.points:
-                return passed(f"There is no {spec.function}() to look at.")
             return failed(spec, count)
         return _judged(spec, context, seen, count)
 

@@ -129,6 +129,12 @@ def test_an_answer_may_stand_on_the_headings_own_line(text: str, answer: str) ->
     assert found(words("Exercise 3: what do you think?"), words(text)) == answer
 
 
+def test_of_two_headings_with_words_the_last_holds_the_answer() -> None:
+    assert (
+        found(words("# Exercise 3: The loss"), words("# Exercise 3: yes, it can")) == "yes, it can"
+    )
+
+
 @pytest.mark.parametrize(
     "text",
     ["## Exercise 3 (2 points)", "## Exercise 3: can it rise?", "Exercise 3:", "Exercise 3: TODO"],

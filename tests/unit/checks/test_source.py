@@ -365,10 +365,10 @@ def test_a_function_that_can_not_be_watched_does_not_pass(status: AnswerStatus) 
     assert judged(BY_HAND, student=student).outcome is Outcome.FAILED
 
 
-def test_a_gate_without_points_is_open_where_there_is_no_function() -> None:
-    assert judged("a = 1", student=Player()).outcome is Outcome.PASSED
-    worth = judged("a = 1", student=Player(), points=1)
-    assert (worth.outcome, worth.cause) == (Outcome.FAILED, "missing")
+@pytest.mark.parametrize("points", [0, 1])
+def test_a_function_that_is_not_there_does_not_pass(points: int) -> None:
+    verdict = judged("a = 1", student=Player(), points=points)
+    assert (verdict.outcome, verdict.cause) == (Outcome.FAILED, "missing")
 
 
 def test_without_cases_the_code_is_only_read() -> None:
@@ -376,8 +376,7 @@ def test_without_cases_the_code_is_only_read() -> None:
     read: dict[str, Any] = {"cases": [], "inputs": {}, "args": [], "student": played}
     assert judged(BY_HAND, **read).outcome is Outcome.PASSED
     assert judged(in_function("y = x", "y.backward()"), **read).outcome is Outcome.FAILED
-    assert judged("a = 1", **read).outcome is Outcome.PASSED
-    assert judged("a = 1", **read, points=1).cause == "missing"
+    assert judged("a = 1", **read).cause == "missing"
     assert played.asked == []
 
 
