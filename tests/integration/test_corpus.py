@@ -14,7 +14,8 @@ from workers.zygote import Zygote
 from ..submissions import CORPUS, Case, cases, disagreements, explained
 
 SEEDS = 20
-SOME_SEEDS = 3  # of them, in every run of the suite
+SOME_SEEDS = 3  # of them, in every run of the suite, and fewer of what takes long
+SOME_CPU_S = 1.0
 SLUGS = sorted({case.slug for case in cases()})
 
 exhaustive = pytest.mark.skipif(
@@ -33,7 +34,8 @@ def disagreeing(graded: list[tuple[Case, Result]]) -> str:
     )
 
 
-@pytest.mark.parametrize("case", cases(), ids=named)
+# The hostile ones get theirs where the host is watched: tests/sandbox/test_host_unchanged.py.
+@pytest.mark.parametrize("case", cases("right", "wrong", "cheat"), ids=named)
 def test_a_submission_gets_its_verdict(case: Case, zygote: Zygote) -> None:
     result = case.grade(zygote)
     assert not disagreements(case, result), explained(case, result)
@@ -43,8 +45,14 @@ def test_a_submission_gets_its_verdict(case: Case, zygote: Zygote) -> None:
 def test_a_right_submission_gets_full_marks_under_many_seeds(
     case: Case, zygote: Zygote, pytestconfig: pytest.Config
 ) -> None:
-    seeds = SEEDS if pytestconfig.getoption("--exhaustive") else SOME_SEEDS
-    assert not disagreeing([(case, case.grade(zygote, seed)) for seed in range(seeds)])
+    all_of_them = pytestconfig.getoption("--exhaustive")
+    spent = 0.0
+    for seed in range(SEEDS if all_of_them else SOME_SEEDS):
+        if spent > SOME_CPU_S and not all_of_them:
+            break
+        result = case.grade(zygote, seed)
+        assert not disagreements(case, result), explained(case, result)
+        spent += result.run.cpu_s
 
 
 @exhaustive

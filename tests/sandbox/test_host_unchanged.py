@@ -19,7 +19,7 @@ from filelock import FileLock
 from grader.domain.rubric import Limits
 from workers.zygote import Zygote
 
-from ..submissions import Case, cases
+from ..submissions import Case, cases, disagreements, explained
 from .host import descendants, eventually, groups, mounts
 
 _torch = importlib.util.find_spec("torch")
@@ -94,12 +94,15 @@ def alone(host: FileLock) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("case", cases("hostile"), ids=lambda case: case.name)
-def test_a_hostile_submission_leaves_the_host_as_it_was(case: Case, zygote: Zygote) -> None:
+def test_a_hostile_submission_gets_its_verdict_and_leaves_the_host_as_it_was(
+    case: Case, zygote: Zygote
+) -> None:
     with zygote.references.lend(case.bundle()):
         pass  # it is kept for the next attempts
     before = Host.now(zygote)
-    case.grade(zygote)
+    result = case.grade(zygote)
     assert _becomes(before, zygote)
+    assert not disagreements(case, result), explained(case, result)
 
 
 def test_an_open_sandbox_is_seen(zygote: Zygote) -> None:
