@@ -22,7 +22,7 @@ CHECK: dict[str, Any] = {
     "args": ["x", "a", 2],
     "inputs": {"x": {"normal": ["N", 3]}, "a": {"uniform": [1], "low": 1, "high": 2}},
     "cases": [{"N": 6}, {"N": 1}],
-    "limit_s": 4,
+    "limit_s": 2,
 }
 SCALED = """
 class Scaled(torch.autograd.Function):

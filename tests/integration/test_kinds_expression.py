@@ -23,7 +23,7 @@ CHECK: dict[str, Any] = {
         "x": {"uniform": [], "low": -2, "high": 2},
         "y": {"uniform": [], "low": -2, "high": 2},
     },
-    "limit_s": 3,
+    "limit_s": 2,
 }
 
 

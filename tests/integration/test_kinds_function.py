@@ -42,7 +42,7 @@ SOFTMAX: dict[str, Any] = {
     "args": ["x"],
     "inputs": {"x": {"normal": ["N"], "edges": ["large", "zero"]}},
     "cases": [{"N": 9}, {"N": 4}],
-    "limit_s": 3,
+    "limit_s": 2,
 }
 RIGHT = "def softmax(x): return torch.softmax(x, 0)"
 

@@ -18,7 +18,7 @@ CHECK: dict[str, Any] = {
     "inputs": {"x": {"normal": ["N", 3]}, "w": {"normal": [3, 2]}},
     "cases": [{"N": 5}, {"N": 1}],
     "wrt": ["x", "w"],
-    "limit_s": 4,
+    "limit_s": 2,
 }
 MODULE: dict[str, Any] = {
     "kind": "gradcheck",

@@ -27,7 +27,7 @@ LOADERS: dict[str, Any] = {
         "no_grad",
         "leaves_held_out",
     ],
-    "limit_s": 5,
+    "limit_s": 3,
 }
 RIGHT = """
 def train(model, criterion, optimizer, loader, valid, epochs):

@@ -19,7 +19,7 @@ CHECK: dict[str, Any] = {
     "args": ["x", "y"],
     "inputs": {"x": {"normal": ["N"]}, "y": {"normal": ["N"]}},
     "growth": "constant",
-    "limit_s": 5,
+    "limit_s": 3,
 }
 
 
