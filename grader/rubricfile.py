@@ -25,8 +25,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, create_model
 
-from grader.bundlefiles import read_tests, refuse_wrong_tests, regular_files
+from grader.bundlefiles import read_tests, regular_files
 from grader.checks import KINDS
+from grader.checks.kinds.test import TestSpec
 from grader.domain.rubric import Bundle, CheckSpec, Exercise, Limits, Rubric, Runtime, Training
 from grader.errors import BadBundle
 from grader.markedyaml import Marked, read_marked
@@ -54,7 +55,7 @@ def load_bundle(name: str | Path, root: Path) -> Bundle:
     beside = folder.parent.parent / "reference" / folder.name
     reference = _reference(beside / "solution.py")
     tests = read_tests(beside)
-    refuse_wrong_tests(rubric, marked, tests)
+    _refuse_wrong_tests(rubric, marked, tests)
     files = _files(folder / "files", rubric.limits)
     content = {f"files/{path}": data for path, data in files.items()}
     content["rubric.yaml"] = rubric_path.read_bytes()
@@ -242,6 +243,24 @@ def _refuse_cycles(
             )
             raise marked.error(place, f"{key} waits for itself by way of this check")
         decided |= ready
+
+
+def _refuse_wrong_tests(rubric: Rubric, marked: Marked, tests: Mapping[str, bytes]) -> None:
+    """Raise BadBundle where a check names a file of tests that is not there or does not parse."""
+    for at, exercise in enumerate(rubric.exercises):
+        for number, check in enumerate(exercise.checks):
+            if not isinstance(check, TestSpec):
+                continue
+            place = ("exercises", at, "checks", number, "file")
+            if check.file not in tests:
+                words = f"there is no {one_line(check.file, 80)} beside the reference solution"
+                raise marked.error(place, words)
+            try:
+                ast.parse(tests[check.file])
+            except (SyntaxError, ValueError) as error:
+                raise marked.error(place, f"{check.file} does not parse: {error}") from None
+            except (RecursionError, MemoryError):
+                raise marked.error(place, f"{check.file} is nested too deeply") from None
 
 
 def _reference(path: Path) -> str:

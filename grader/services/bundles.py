@@ -26,7 +26,6 @@ from grader.bundlefiles import regular_files
 from grader.db.models import AssignmentVersion, Queue
 from grader.domain.rubric import Bundle, Rubric
 from grader.errors import BadBundle, BlobMissing, NotFound
-from grader.rubricfile import load_bundle
 from grader.safetext import one_line
 from grader.services.site import Site
 
@@ -133,6 +132,9 @@ def _pack(root: Path, slug: str, file: IO[bytes]) -> None:
 
 
 def _loaded(root: Path, slug: str) -> Bundle:
+    # Numpy comes with it: most web processes never need it.
+    from grader.rubricfile import load_bundle
+
     try:
         return load_bundle(root / "rubrics" / slug, root)
     except BadBundle as error:

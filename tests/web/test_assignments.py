@@ -99,9 +99,7 @@ def test_it_is_not_due_before_it_opens(client: TestClient, people: People) -> No
 def test_a_slug_is_taken_once_in_a_course(client: TestClient, people: People) -> None:
     assignment(client, people, slug="a0")
     path = f"{API}/courses/{people.course_id}/assignments"
-    again = client.post(
-        path, json={"slug": "a0", "title": "x"}, headers=people.instructor.headers
-    )
+    again = client.post(path, json={"slug": "a0", "title": "x"}, headers=people.instructor.headers)
     assert again.status_code == 409
     assert again.json()["detail"].startswith("slug:")
 
