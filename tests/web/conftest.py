@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -40,3 +41,16 @@ def client(site: Site) -> Iterator[TestClient]:
 def people(site: Site) -> People:
     """A course `dl` with staff and students, another course, and an admin; all hold tokens."""
     return people_of(site)
+
+
+@pytest.fixture
+def sent(site: Site, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int, str]]:
+    """The messages that a broker which answers is given: task, row and queue."""
+    messages: list[tuple[str, int, str]] = []
+
+    def send(task: str, rows: Any) -> bool:
+        messages.extend((task, row_id, str(queue)) for row_id, queue in rows)
+        return True
+
+    monkeypatch.setattr(site.messages, "send", send)
+    return messages
