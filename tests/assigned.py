@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import itertools
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 from starlette.testclient import TestClient
 
 from grader.db import attempts, trials
@@ -162,3 +163,16 @@ def audit_of(client: TestClient, people: People) -> list[tuple[str, dict[str, An
     path = f"{API}/courses/{people.course_id}/audit"
     items = client.get(path, headers=people.instructor.headers).json()["items"]
     return [(one["action"], one["detail"]) for one in items]
+
+
+@contextmanager
+def statements(site: Site) -> Iterator[list[str]]:
+    """The statements that the block sends to the database."""
+    seen: list[str] = []
+
+    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(site.database.engine, "before_cursor_execute", note)
+    yield seen
+    event.remove(site.database.engine, "before_cursor_execute", note)

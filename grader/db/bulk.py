@@ -68,7 +68,10 @@ def enqueue(
         "seed": secret_seed(),
     }
     rows = select(*(value.label(name) for name, value in values.items()))
-    done = session.execute(insert(Attempt).from_select(list(values), rows, include_defaults=False))
+    done = session.execute(
+        insert(_attempt).from_select(list(values), rows, include_defaults=False),
+        execution_options={"preserve_rowcount": True},
+    )
     return leases.count(done)
 
 
@@ -103,7 +106,7 @@ def states(session: Session, version_id: int) -> dict[AttemptState, int]:
         .where(Attempt.version_id == version_id)
         .group_by(Attempt.state)
     )
-    return dict(row.tuple() for row in rows)
+    return {row[0]: row[1] for row in rows}
 
 
 def strangers(session: Session, assignment_id: int, submission_ids: Collection[int]) -> list[int]:

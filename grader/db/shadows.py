@@ -89,11 +89,9 @@ def changes(
 ) -> Page[Changed]:
     """Submissions that both versions have judged, who loses the most first; or one kind of them."""
     if change is Change.NOT_JUDGED:
-        found = _not_judged(session, before_id, after, cursor, limit)
+        ids = _not_judged(session, before_id, after, cursor, limit)
     else:
-        query = _pairs(select(Submission, Person, _before, _after), before_id, after.id)
-        query = query.join(Submission, Submission.id == _after.submission_id)
-        query = query.join(Person, Person.id == Submission.person_id)
+        query = _pairs(select(_after.submission_id), before_id, after.id)
         if change is Change.GAINS:
             query = query.where(_difference > SAME)
         elif change is Change.LOSES:
@@ -101,13 +99,25 @@ def changes(
         elif change is Change.UNCHANGED:
             query = query.where(func.abs(_difference) <= SAME)
         keys = [_difference, _after.submission_id]
-        found = page(session, query, keys, cursor=cursor, limit=limit)
-    differing = _differing(session, [row[0].id for row in found.items], before_id, after.id)
-    items = [
-        Changed(submission, person, before, result, differing.get(submission.id, ()))
-        for submission, person, before, result in found.items
-    ]
-    return Page(items, found.next_cursor)
+        ids = page(session, query, keys, cursor=cursor, limit=limit)
+    return Page(_changed(session, ids.items, before_id, after.id), ids.next_cursor)
+
+
+def _changed(
+    session: Session, submission_ids: Sequence[int], before_id: int, after_id: int
+) -> list[Changed]:
+    """These submissions in this order. Apart, since what is sorted should be narrow."""
+    rows = session.execute(
+        _with_both(select(Submission, Person, _before, _after), before_id, after_id)
+        .join(Person, Person.id == Submission.person_id)
+        .where(Submission.id.in_(submission_ids))
+    )
+    differing = _differing(session, submission_ids, before_id, after_id)
+    found = {
+        submission.id: Changed(submission, person, before, after, differing.get(submission.id, ()))
+        for submission, person, before, after in rows
+    }
+    return [found[one] for one in submission_ids]
 
 
 def _pairs(query: Select[*tuple[Any, ...]], before_id: int, after_id: int) -> Any:
@@ -122,24 +132,20 @@ def _pairs(query: Select[*tuple[Any, ...]], before_id: int, after_id: int) -> An
     )
 
 
+def _with_both(query: Any, before_id: int, after_id: int) -> Any:
+    """`query` over submissions with their results, as far as there are any."""
+    for side, version_id in ((_before, before_id), (_after, after_id)):
+        there = and_(side.submission_id == Submission.id, side.version_id == version_id)
+        query = query.outerjoin(side, there)
+    return query
+
+
 def _not_judged(
     session: Session, before_id: int, after: AssignmentVersion, cursor: str | None, limit: int
-) -> Page[Any]:
-    query = (
-        select(Submission, Person, _before, _after)
-        .join(Person, Person.id == Submission.person_id)
-        .outerjoin(
-            _before,
-            and_(_before.submission_id == Submission.id, _before.version_id == before_id),
-        )
-        .outerjoin(
-            _after,
-            and_(_after.submission_id == Submission.id, _after.version_id == after.id),
-        )
-        .where(
-            Submission.assignment_id == after.assignment_id,
-            _before.submission_id.is_(None) | _after.submission_id.is_(None),
-        )
+) -> Page[int]:
+    query = _with_both(select(Submission.id), before_id, after.id).where(
+        Submission.assignment_id == after.assignment_id,
+        _before.submission_id.is_(None) | _after.submission_id.is_(None),
     )
     keys = [Submission.received_at, Submission.id]
     return page(session, query, keys, cursor=cursor, limit=limit)

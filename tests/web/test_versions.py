@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select
+from sqlalchemy import func, select
 from starlette.testclient import TestClient
 
 from grader.broker.messages import TRY_OUT
@@ -23,6 +21,7 @@ from tests.assigned import (
     judge_all,
     published,
     rubric,
+    statements,
     submission,
     tried,
     upload,
@@ -31,21 +30,7 @@ from tests.assigned import (
 )
 from tests.sites import People, Signed
 
-
 pytestmark = pytest.mark.usefixtures("sent")
-
-
-@contextmanager
-def statements(site: Site) -> Iterator[list[str]]:
-    """The statements that the block sends to the database."""
-    seen: list[str] = []
-
-    def note(_c: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    event.listen(site.database.engine, "before_cursor_execute", note)
-    yield seen
-    event.remove(site.database.engine, "before_cursor_execute", note)
 
 
 def post(client: TestClient, who: Signed, path: str, **body: Any) -> Any:
