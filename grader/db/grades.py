@@ -6,32 +6,24 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, case, func, select, text
+from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
+from grader.db.handedin import Scope, handed_in
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
-    Attempt,
-    CheckOutcome,
     Enrolment,
     Extension,
     Override,
     Person,
     Release,
-    Result,
     Role,
-    Submission,
 )
 from grader.db.pages import Page, page
-from grader.domain.grades import HandedIn, Judged, Part
-from grader.domain.outcomes import Outcome, RunStatus
-
-# Literally, as the partial indexes say it: of a parameter no planner knows that it is this one.
-_OPEN = text("attempt.state IN ('queued', 'running')")
-_NOT_JUDGED = text("check_outcome.outcome = 'not_judged'")
+from grader.domain.grades import HandedIn
 
 
 @dataclass(frozen=True)
@@ -53,6 +45,16 @@ class Member:
     shares_with: tuple[int, ...]
 
 
+class Released(NamedTuple):
+    """A grade as it was released."""
+
+    person_id: int
+    submission_id: int
+    score: float
+    max_score: float
+    released_at: datetime
+
+
 @dataclass(frozen=True)
 class Facts:
     """What the grades of some people in some assignments are computed from.
@@ -62,7 +64,7 @@ class Facts:
 
     handed_in: Mapping[tuple[int, int], Sequence[HandedIn]]
     extensions: Mapping[tuple[int, int], datetime]
-    releases: Mapping[tuple[int, int], Release]
+    releases: Mapping[tuple[int, int], Released]
 
 
 def assignments(session: Session, course_id: int) -> list[Live]:
@@ -115,20 +117,18 @@ def facts(
 ) -> Facts:
     """All that is known of them. `lives` are assignments of the course."""
     assignment_ids = [one.assignment.id for one in lives]
-    versions = [one.assignment.live_version_id for one in lives if one.assignment.live_version_id]
     person_ids = sorted({person for one in people for person in one.shares_with})
-    scope = and_(Submission.assignment_id.in_(assignment_ids), Submission.person_id.in_(person_ids))
+    versions = [one.assignment.live_version_id for one in lives]
+    scope = Scope(
+        course_id=course_id,
+        assignment_ids=assignment_ids,
+        versions=[one for one in versions if one is not None],
+        person_ids=person_ids,
+    )
     return Facts(
-        handed_in=_handed_in(session, course_id, person_ids, versions, scope),
+        handed_in=handed_in(session, scope),
         extensions=_extensions(session, assignment_ids, person_ids),
-        releases={
-            (one.assignment_id, one.person_id): one
-            for one in session.scalars(
-                select(Release).where(
-                    Release.assignment_id.in_(assignment_ids), Release.person_id.in_(person_ids)
-                )
-            )
-        },
+        releases=_releases(session, assignment_ids, person_ids),
     )
 
 
@@ -162,6 +162,15 @@ def releases(
     if person_ids is not None:
         query = query.where(Release.person_id.in_(person_ids))
     return session.scalars(query).all()
+
+
+def forget_releases(session: Session, assignment_id: int, person_ids: Collection[int]) -> None:
+    """These people's grades of an assignment are released no more."""
+    session.execute(
+        delete(Release).where(
+            Release.assignment_id == assignment_id, Release.person_id.in_(person_ids)
+        )
+    )
 
 
 def extensions(
@@ -217,134 +226,18 @@ def _teams(session: Session, course_id: int, teams: set[str]) -> dict[str | None
     return found
 
 
-def _handed_in(
-    session: Session,
-    course_id: int,
-    person_ids: Sequence[int],
-    versions: Sequence[int],
-    scope: ColumnElement[bool],
-) -> dict[tuple[int, int], list[HandedIn]]:
-    waiting = session.execute(
-        select(Attempt.submission_id, Attempt.version_id).where(
-            Attempt.course_id == course_id, Attempt.person_id.in_(person_ids), _OPEN
-        )
-    )
-    open_ones = {(row[0], row[1]) for row in waiting}
-    given = _given(session, scope)
-    parts = _parts(session, scope, versions) if any(map(_of_exercises, given.values())) else {}
-    not_judged = _points_not_judged(session, scope, versions)
-    rows = session.execute(
-        select(
-            Submission.id,
-            Submission.assignment_id,
-            Submission.person_id,
-            Submission.number,
-            Submission.received_at,
-            Submission.chosen,
-            Assignment.live_version_id,
-            Result.run_status,
-            Result.score,
-            Result.max_score,
-            Result.pending,
-        )
-        .join(Assignment, Assignment.id == Submission.assignment_id)
-        .outerjoin(
-            Result,
-            and_(
-                Result.submission_id == Submission.id,
-                Result.version_id == Assignment.live_version_id,
-            ),
-        )
-        .where(scope)
-    )
-    found: dict[tuple[int, int], list[HandedIn]] = defaultdict(list)
-    for key, assignment_id, person_id, number, at, chosen, version, status, *points in rows:
-        judged = None
-        if status is not None:
-            judged = Judged(
-                score=points[0],
-                max_score=points[1],
-                pending=points[2],
-                not_judged=not_judged.get(key, 0.0),
-                failed=status is RunStatus.INTERNAL_ERROR,
-                parts=parts.get(key, {}),
-            )
-        found[assignment_id, person_id].append(
-            HandedIn(
-                id=key,
-                person_id=person_id,
-                number=number,
-                received_at=at,
-                chosen=chosen,
-                judged=judged,
-                waits=(key, version) in open_ones,
-                overrides=given.get(key, {}),
-            )
-        )
-    return found
-
-
-def _of_exercises(given: Mapping[str | None, float]) -> bool:
-    return any(exercise is not None for exercise in given)
-
-
-def _given(session: Session, scope: ColumnElement[bool]) -> dict[int, dict[str | None, float]]:
-    """The overrides that stand; of several for one exercise the latest."""
-    query = (
-        select(Override.submission_id, Override.exercise, Override.score)
-        .join(Submission, Submission.id == Override.submission_id)
-        .where(scope, Override.revoked_at.is_(None))
-        .order_by(Override.id)
-    )
-    found: dict[int, dict[str | None, float]] = defaultdict(dict)
-    for submission_id, exercise, score in session.execute(query):
-        found[submission_id][exercise] = score
-    return found
-
-
-def _parts(
-    session: Session, scope: ColumnElement[bool], versions: Sequence[int]
-) -> dict[int, dict[str, Part]]:
-    """The exercises of those submissions of which some have points from a person."""
-    overridden = (
-        select(Override.submission_id)
-        .join(Submission, Submission.id == Override.submission_id)
-        .where(scope, Override.revoked_at.is_(None), Override.exercise.is_not(None))
-    )
-    query = (
-        select(
-            CheckOutcome.submission_id,
-            CheckOutcome.exercise,
-            func.sum(CheckOutcome.score),
-            func.sum(CheckOutcome.max_score),
-            _points_that_are(Outcome.PENDING),
-            _points_that_are(Outcome.NOT_JUDGED),
-        )
-        .where(CheckOutcome.submission_id.in_(overridden), CheckOutcome.version_id.in_(versions))
-        .group_by(CheckOutcome.submission_id, CheckOutcome.exercise)
-    )
-    found: dict[int, dict[str, Part]] = defaultdict(dict)
-    for submission_id, exercise, score, most, pending, not_judged in session.execute(query):
-        found[submission_id][exercise] = Part(
-            score=score, max_score=most, pending=pending, not_judged=not_judged
-        )
-    return found
-
-
-def _points_that_are(outcome: Outcome) -> ColumnElement[Any]:
-    return func.sum(case((CheckOutcome.outcome == outcome, CheckOutcome.max_score), else_=0.0))
-
-
-def _points_not_judged(
-    session: Session, scope: ColumnElement[bool], versions: Sequence[int]
-) -> dict[int, float]:
-    query = (
-        select(CheckOutcome.submission_id, func.sum(CheckOutcome.max_score))
-        .join(Submission, Submission.id == CheckOutcome.submission_id)
-        .where(_NOT_JUDGED, scope, CheckOutcome.version_id.in_(versions))
-        .group_by(CheckOutcome.submission_id)
-    )
-    return {row[0]: row[1] for row in session.execute(query)}
+def _releases(
+    session: Session, assignment_ids: Sequence[int], person_ids: Sequence[int]
+) -> dict[tuple[int, int], Released]:
+    query = select(
+        Release.assignment_id,
+        Release.person_id,
+        Release.submission_id,
+        Release.score,
+        Release.max_score,
+        Release.released_at,
+    ).where(Release.assignment_id.in_(assignment_ids), Release.person_id.in_(person_ids))
+    return {(row[0], row[1]): Released(*row[1:]) for row in session.execute(query)}
 
 
 def _extensions(

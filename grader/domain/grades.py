@@ -92,7 +92,11 @@ class Worth:
     pending: float
     not_judged: float
     late: Lateness
-    penalty: str  # in words, empty where lateness cost nothing
+
+    @property
+    def lessened(self) -> bool:
+        """Whether lateness took part of the points."""
+        return self.points is not None and self.points != self.before_lateness
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +107,14 @@ class Grade:
     worth: Worth | None
     max_score: float
     due_at: datetime | None
+    policy: Policy
+
+    @property
+    def penalty(self) -> str:
+        """What lateness cost, in words; empty where it cost nothing."""
+        if self.worth is None or not self.worth.lessened:
+            return ""
+        return penalty_in_words(self.worth.late, self.policy.late)
 
     @property
     def state(self) -> GradeState:
@@ -132,12 +144,13 @@ def grade(
     # Their points are after lateness already, where lateness applies: hence without a due date.
     found = counting(scored, policy, None)
     if found is None:
-        return Grade(counting=None, worth=None, max_score=max_score, due_at=due_at)
+        return Grade(counting=None, worth=None, max_score=max_score, due_at=due_at, policy=policy)
     return Grade(
         counting=ordered[found.number],
         worth=worths[found.number],
         max_score=max_score,
         due_at=due_at,
+        policy=policy,
     )
 
 
@@ -162,7 +175,6 @@ def worth(one: HandedIn, policy: Policy, due_at: datetime | None, max_score: flo
             pending=0.0,
             not_judged=0.0,
             late=late,
-            penalty="",
         )
     if judged is None or score is None:
         waits = judged is None and one.waits
@@ -175,7 +187,6 @@ def worth(one: HandedIn, policy: Policy, due_at: datetime | None, max_score: flo
             pending=0.0,
             not_judged=0.0 if waits else max_score,
             late=late,
-            penalty="",
         )
     total, pending, not_judged = judged.score, judged.pending, judged.not_judged
     for exercise, points in one.overrides.items():
@@ -196,5 +207,4 @@ def worth(one: HandedIn, policy: Policy, due_at: datetime | None, max_score: flo
         pending=pending,
         not_judged=not_judged,
         late=late,
-        penalty=penalty_in_words(late, policy.late),
     )

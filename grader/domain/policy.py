@@ -81,6 +81,9 @@ class Lateness:
         return self.units > 0
 
 
+_IN_TIME = Lateness(timedelta(0), 0, 1.0)
+
+
 @dataclass(frozen=True)
 class Refusal:
     """Why nothing is accepted now, in words for the student; `until` where waiting helps."""
@@ -101,7 +104,9 @@ class Scored:
 
 def lateness(received_at: datetime, due_at: datetime | None, policy: LatePolicy) -> Lateness:
     """How late, and what is left of the points."""
-    by = max(timedelta(0), received_at - due_at) if due_at is not None else timedelta(0)
+    if due_at is None or received_at <= due_at:
+        return _IN_TIME
+    by = received_at - due_at
     beyond = by - timedelta(seconds=policy.grace_s)
     units = math.ceil(beyond / _UNITS[policy.unit]) if beyond > timedelta(0) else 0
     return Lateness(by, units, 1.0 - min(policy.cap, units * policy.penalty))

@@ -8,8 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from grader.db import grades
-from grader.db.grades import Live, Member
-from grader.db.models import Release
+from grader.db.grades import Live, Member, Released
 from grader.db.pages import MOST, Page
 from grader.db.session import Session
 from grader.domain.grades import Grade
@@ -27,7 +26,7 @@ class GradebookRow:
     """A student, and by assignment the grade and what is released of it."""
 
     member: Member
-    cells: Sequence[tuple[Grade, Release | None]]
+    cells: Sequence[tuple[Grade, Released | None]]
 
 
 @dataclass(frozen=True, kw_only=True)

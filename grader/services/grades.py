@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from grader.db import grades
-from grader.db.grades import Facts, Live, Member
-from grader.db.models import Assignment, Override, Release
+from grader.db.grades import Facts, Live, Member, Released
+from grader.db.models import Assignment, Override
 from grader.db.session import Session
 from grader.domain.grades import Grade, HandedIn, grade
 from grader.domain.policy import Policy, own_due_at
@@ -21,12 +21,22 @@ from grader.services.access import Actor, Right, permit_assignment
 from grader.services.policies import policy_of
 from grader.services.site import Site
 
+__all__ = [
+    "OfficialGrade",
+    "OwnGrade",
+    "Released",
+    "StaffGrade",
+    "grade_from",
+    "grade_of",
+    "own_grade",
+]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Released:
+class OfficialGrade:
     """A grade as it was released, with the overrides that were part of it."""
 
-    release: Release
+    release: Released
     overrides: Sequence[Override]
 
 
@@ -36,7 +46,7 @@ class OwnGrade:
 
     assignment: Assignment
     automatic: Grade
-    released: Released | None
+    released: OfficialGrade | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +57,7 @@ class StaffGrade:
     member: Member
     grade: Grade
     overrides: Sequence[tuple[Override, str]]
-    release: Release | None
+    release: Released | None
 
 
 def own_grade(site: Site, actor: Actor, assignment_id: int) -> OwnGrade:
@@ -61,7 +71,7 @@ def own_grade(site: Site, actor: Actor, assignment_id: int) -> OwnGrade:
         if release is not None:
             given = [one for one, _ in grades.overrides(session, release.submission_id)]
             part_of_it = [one for one in given if _stood(one, release.released_at)]
-            released = Released(release=release, overrides=part_of_it)
+            released = OfficialGrade(release=release, overrides=part_of_it)
     automatic = grade_from(facts, live, policy_of(assignment), member, with_overrides=False)
     return OwnGrade(assignment=assignment, automatic=automatic, released=released)
 

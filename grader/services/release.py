@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grader.db import audit, grades
-from grader.db.grades import Member
+from grader.db.grades import Member, Released
 from grader.db.models import Assignment, Release, Role
 from grader.db.pages import MOST
 from grader.db.session import Session, hold, moment
@@ -40,17 +40,19 @@ def release(
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         hold(session, assignment)
         at = moment(session)
-        released: list[Release] = []
+        new: list[Release] = []
         left: list[tuple[int, GradeState]] = []
         unchanged = 0
-        for member, found, former in _grades(session, assignment, person_ids):
+        for member, found, former in list(_grades(session, assignment, person_ids)):
             if found.state is not GradeState.COMPLETE:
                 left.append((member.person_id, found.state))
             elif former is not None and _same(former, found):
                 unchanged += 1
             else:
-                released.append(_released(session, actor, assignment, member, found, former, at))
-    return Releasing(released, unchanged, left)
+                new.append(_released(session, actor, assignment, member, found, former, at))
+        grades.forget_releases(session, assignment_id, [one.person_id for one in new])
+        session.add_all(new)
+    return Releasing(new, unchanged, left)
 
 
 def unrelease(
@@ -77,7 +79,7 @@ def unrelease(
 
 def _grades(
     session: Session, assignment: Assignment, person_ids: Collection[int] | None
-) -> Iterator[tuple[Member, Grade, Release | None]]:
+) -> Iterator[tuple[Member, Grade, Released | None]]:
     """Of each student the grade and what is released of it; raises NotFound for who is none."""
     if person_ids is not None:
         students = grades.enrolled_among(
@@ -100,7 +102,7 @@ def _grades(
         more = cursor is not None
 
 
-def _same(former: Release, found: Grade) -> bool:
+def _same(former: Released, found: Grade) -> bool:
     assert found.counting is not None
     was = (former.submission_id, former.score, former.max_score)
     return was == (found.counting.id, found.points, found.max_score)
@@ -112,17 +114,21 @@ def _released(
     assignment: Assignment,
     member: Member,
     found: Grade,
-    former: Release | None,
+    former: Released | None,
     at: datetime,
 ) -> Release:
     assert found.counting is not None
     assert found.points is not None
     before = None if former is None else former.score
-    row = former or Release(assignment_id=assignment.id, person_id=member.person_id)
-    row.submission_id, row.score = found.counting.id, found.points
-    row.max_score, row.author_id = found.max_score, actor.person_id
-    row.released_at = at
-    session.add(row)
+    row = Release(
+        assignment_id=assignment.id,
+        person_id=member.person_id,
+        submission_id=found.counting.id,
+        score=found.points,
+        max_score=found.max_score,
+        released_at=at,
+        author_id=actor.person_id,
+    )
     audit.record(
         session,
         actor.person_id,

@@ -382,6 +382,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_attempt_version_id_state"), "attempt", ["version_id", "state"], unique=False
     )
+    op.create_index(op.f("ix_attempt_state_queue"), "attempt", ["state", "queue"], unique=False)
     op.create_index(
         "ix_attempt_waiting",
         "attempt",
@@ -547,6 +548,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("submission_id", "version_id", name=op.f("pk_result")),
         sa.UniqueConstraint("attempt_id", name=op.f("uq_result_attempt_id")),
     )
+    op.create_index(op.f("ix_result_run_status"), "result", ["run_status"], unique=False)
     op.create_index(
         op.f("ix_result_version_id_score"), "result", ["version_id", "score"], unique=False
     )
@@ -595,7 +597,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_check_outcome_not_judged",
         "check_outcome",
-        ["submission_id"],
+        ["version_id", "submission_id"],
         unique=False,
         postgresql_where=sa.text("outcome = 'not_judged'"),
         sqlite_where=sa.text("outcome = 'not_judged'"),
@@ -629,6 +631,7 @@ def downgrade() -> None:
     )
     op.drop_table("check_outcome")
     op.drop_index(op.f("ix_result_version_id_score"), table_name="result")
+    op.drop_index(op.f("ix_result_run_status"), table_name="result")
     op.drop_table("result")
     op.drop_index(op.f("ix_release_person_id"), table_name="release")
     op.drop_table("release")
@@ -642,6 +645,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("state = 'queued'"),
     )
     op.drop_index(op.f("ix_attempt_version_id_state"), table_name="attempt")
+    op.drop_index(op.f("ix_attempt_state_queue"), table_name="attempt")
     op.drop_index(op.f("ix_attempt_submission_id_version_id"), table_name="attempt")
     op.drop_index(
         "ix_attempt_open",

@@ -76,6 +76,7 @@ class Attempt(Leased, Base):
         *leased_arguments("attempt"),
         Index(None, "submission_id", "version_id"),
         Index(None, "version_id", "state"),
+        Index(None, "state", "queue"),
         Index(
             "ix_attempt_waiting",
             "course_id",
@@ -144,7 +145,7 @@ class Result(Base):
     notebook: Mapped[Sha256 | None]
     created_at: Mapped[Created]
 
-    __table_args__ = (Index(None, "version_id", "score"),)
+    __table_args__ = (Index(None, "version_id", "score"), Index(None, "run_status"))
 
 
 class CheckOutcome(Base):
@@ -171,6 +172,7 @@ class CheckOutcome(Base):
         Index(None, "version_id", "exercise", "check", "outcome", "cause"),
         Index(
             "ix_check_outcome_not_judged",
+            "version_id",
             "submission_id",
             postgresql_where=text("outcome = 'not_judged'"),
             sqlite_where=text("outcome = 'not_judged'"),

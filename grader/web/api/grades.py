@@ -14,6 +14,7 @@ from grader.db.models import Override, Release
 from grader.domain.grades import Grade, GradeState
 from grader.services import gradebook, grades, overrides, release
 from grader.services.gradebook import GradebookRow
+from grader.services.grades import Released
 from grader.web.api.bodies import Body, PageView, Plain, Reason, RowId, View, items_of
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
@@ -325,11 +326,11 @@ def _grade(found: Grade) -> GradeView:
         due_at=found.due_at,
         late_s=worth.late.by.total_seconds() if worth else 0.0,
         kept=worth.late.kept if worth else 1.0,
-        penalty=worth.penalty if worth else "",
+        penalty=found.penalty,
     )
 
 
-def _release(row: Release) -> ReleaseView:
+def _release(row: Release | Released) -> ReleaseView:
     return ReleaseView.model_validate(row)
 
 
@@ -353,7 +354,7 @@ def _row(assignment_ids: Sequence[int], row: GradebookRow) -> RowView:
     )
 
 
-def _cell(assignment_id: int, found: Grade, released: Release | None) -> CellView:
+def _cell(assignment_id: int, found: Grade, released: Released | None) -> CellView:
     worth = found.worth
     return CellView(
         assignment_id=assignment_id,
