@@ -24,6 +24,7 @@ from grader.db.models import (
 )
 from grader.db.pages import Page, page
 from grader.domain.grades import HandedIn
+from grader.domain.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ def facts(
     versions = [one.assignment.live_version_id for one in lives]
     scope = Scope(
         course_id=course_id,
-        assignment_ids=assignment_ids,
+        counts={
+            one.assignment.id: one.assignment.policy.get("counts", Policy.counts) for one in lives
+        },
         versions=[one for one in versions if one is not None],
         person_ids=person_ids,
     )

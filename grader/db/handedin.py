@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from operator import attrgetter
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -18,6 +19,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    tuple_,
     type_coerce,
 )
 from sqlalchemy.orm import Session
@@ -25,11 +27,13 @@ from sqlalchemy.orm import Session
 from grader.db.models import Assignment, Attempt, CheckOutcome, Override, Result, Submission
 from grader.domain.grades import HandedIn, Judged, Part
 from grader.domain.outcomes import Outcome, RunStatus
+from grader.domain.policy import Counts
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-_ORDER = attrgetter("received_at", "id")
 _NO_SCORE = (None, RunStatus.INTERNAL_ERROR.value)
+_NO_PARTS: Mapping[str, Part] = {}
+_NO_OVERRIDES: Mapping[str | None, float] = {}
 
 # Literally, as the partial indexes say it: of a parameter no planner knows that it is this one.
 _OPEN = text("attempt.state IN ('queued', 'running')")
@@ -38,10 +42,13 @@ _NOT_JUDGED = text("check_outcome.outcome = 'not_judged'")
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """Some assignments of a course with their versions in force, and who may have handed in."""
+    """Some assignments of a course with their versions in force, and who may have handed in.
+
+    `counts` says by assignment which submission counts there.
+    """
 
     course_id: int
-    assignment_ids: Sequence[int]
+    counts: Mapping[int, Counts]
     versions: Sequence[int]
     person_ids: Sequence[int]
 
@@ -49,7 +56,7 @@ class Scope:
     def submissions(self) -> ColumnElement[bool]:
         """The condition for submissions."""
         return and_(
-            Submission.assignment_id.in_(self.assignment_ids),
+            Submission.assignment_id.in_(self.counts),
             Submission.person_id.in_(self.person_ids),
         )
 
@@ -66,48 +73,61 @@ def handed_in(session: Session, scope: Scope) -> dict[tuple[int, int], list[Hand
     parts = _parts(session, scope) if of_exercises else {}
     not_judged = _points_not_judged(session, scope)
     apart = given.keys() | not_judged.keys()
-    by_owner: dict[tuple[int, int], list[Any]] = defaultdict(list)
-    for row in session.execute(_rows(scope)):
-        by_owner[row.assignment_id, row.person_id].append(row)
     found: dict[tuple[int, int], list[HandedIn]] = {}
-    for owner, rows in by_owner.items():
-        rows.sort(key=_ORDER)
+    for owner, rows in groupby(session.execute(_rows(scope)), key=itemgetter(0, 1)):
         found[owner] = [
             HandedIn(
-                id=row.id,
-                person_id=row.person_id,
-                number=row.number,
-                received_at=_EPOCH + row.received_at * _MICROSECOND,
-                chosen=row.chosen,
-                judged=_judged(row, parts, not_judged),
-                waits=(row.id, row.live_version_id) in waiting,
-                overrides=given.get(row.id, {}),
+                id=key,
+                person_id=owner[1],
+                number=number,
+                received_at=_EPOCH + at * _MICROSECOND,
+                chosen=chosen,
+                judged=None
+                if status is None
+                else Judged(
+                    score=score,
+                    max_score=most,
+                    pending=pending,
+                    not_judged=not_judged.get(key, 0.0),
+                    failed=status == RunStatus.INTERNAL_ERROR,
+                    parts=parts.get(key, _NO_PARTS),
+                ),
+                waits=bool(waiting) and (key, version) in waiting,
+                overrides=given.get(key, _NO_OVERRIDES),
             )
-            for row in able_to_count(rows, apart)
+            for _, _, key, at, chosen, status, score, _, number, version, most, pending in (
+                able_to_count(rows, apart, scope.counts[owner[0]])
+            )
         ]
     return found
 
 
-def able_to_count(rows: Sequence[Any], apart: Container[int]) -> list[Any]:
+def able_to_count(rows: Iterable[Any], apart: Container[int], counts: Counts) -> list[Any]:
     """Of one person's submissions to an assignment, in the order of receipt, those that can count.
 
-    That is the latest, a chosen one, any with points that are open or given by a person (`apart`,
+    Rows begin as `_rows` selects them. The latest may always, and one that was chosen where choices
+    count. Of which the best counts: any with points that are open or given by a person (`apart`,
     by id), and of the others each that has more points than all before it, for lateness leaves a
-    later one no larger a part; of those that were in time for everybody only the best.
+    later one no larger a part; of those that were in time for everybody only one.
     """
     kept: list[Any] = []
     best: Any = None
+    best_score = -1.0
+    row: Any = None
     for row in rows:
-        if row.id in apart or row.chosen or row.run_status in _NO_SCORE:
+        _, _, key, at, chosen, status, score, due_at, *_ = row
+        if counts != "best":
+            if chosen:
+                kept.append(row)
+        elif key in apart or status in _NO_SCORE:
             kept.append(row)
-        elif best is None or row.score > best.score:
-            in_time = row.due_at is None or row.received_at <= row.due_at
-            if best is not None and in_time:
+        elif score > best_score:
+            if best is not None and (due_at is None or at <= due_at):
                 kept.remove(best)
-            best = row
+            best, best_score = row, score
             kept.append(row)
-    if kept[-1] is not rows[-1]:
-        kept.append(rows[-1])
+    if best is None and row is not None and (not kept or kept[-1] is not row):
+        kept.append(row)
     return kept
 
 
@@ -115,16 +135,16 @@ def _rows(scope: Scope) -> Any:
     # As plain numbers and words: there are many, and most are looked at but once.
     return (
         select(
-            Submission.id,
             Submission.assignment_id,
             Submission.person_id,
-            Submission.number,
-            type_coerce(Submission.received_at, BigInteger).label("received_at"),
+            Submission.id,
+            type_coerce(Submission.received_at, BigInteger),
             Submission.chosen,
-            Assignment.live_version_id,
-            type_coerce(Assignment.due_at, BigInteger).label("due_at"),
-            type_coerce(Result.run_status, String).label("run_status"),
+            type_coerce(Result.run_status, String),
             Result.score,
+            type_coerce(Assignment.due_at, BigInteger),
+            Submission.number,
+            Assignment.live_version_id,
             Result.max_score,
             Result.pending,
         )
@@ -137,21 +157,12 @@ def _rows(scope: Scope) -> Any:
             ),
         )
         .where(scope.submissions)
-    )
-
-
-def _judged(
-    row: Any, parts: Mapping[int, Mapping[str, Part]], not_judged: Mapping[int, float]
-) -> Judged | None:
-    if row.run_status is None:
-        return None
-    return Judged(
-        score=row.score,
-        max_score=row.max_score,
-        pending=row.pending,
-        not_judged=not_judged.get(row.id, 0.0),
-        failed=row.run_status == RunStatus.INTERNAL_ERROR.value,
-        parts=parts.get(row.id, {}),
+        .order_by(
+            Submission.assignment_id,
+            Submission.person_id,
+            Submission.received_at,
+            Submission.id,
+        )
     )
 
 
@@ -178,9 +189,9 @@ def _given(session: Session, scope: Scope) -> dict[int, dict[str | None, float]]
 
 
 def _parts(session: Session, scope: Scope) -> dict[int, dict[str, Part]]:
-    """The exercises of those submissions of which some have points from a person."""
+    """The exercises for which a person gave points."""
     overridden = (
-        select(Override.submission_id)
+        select(Override.submission_id, Override.exercise)
         .join(Submission, Submission.id == Override.submission_id)
         .where(scope.submissions, Override.revoked_at.is_(None), Override.exercise.is_not(None))
     )
@@ -194,7 +205,8 @@ def _parts(session: Session, scope: Scope) -> dict[int, dict[str, Part]]:
             _points_that_are(Outcome.NOT_JUDGED),
         )
         .where(
-            CheckOutcome.submission_id.in_(overridden), CheckOutcome.version_id.in_(scope.versions)
+            tuple_(CheckOutcome.submission_id, CheckOutcome.exercise).in_(overridden),
+            CheckOutcome.version_id.in_(scope.versions),
         )
         .group_by(CheckOutcome.submission_id, CheckOutcome.exercise)
     )

@@ -8,9 +8,11 @@ zero: what was not judged on our side has no points until it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
 
 from grader.domain.policy import (
     Lateness,
@@ -44,8 +46,7 @@ class Part:
     not_judged: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Judged:
+class Judged(NamedTuple):
     """A result as far as grades go. `parts` may lack what no override asks for.
 
     `failed` is a run that ended by a failure of ours: its points say nothing.
@@ -56,11 +57,10 @@ class Judged:
     pending: float = 0.0
     not_judged: float = 0.0
     failed: bool = False
-    parts: Mapping[str, Part] = field(default_factory=dict)
+    parts: Mapping[str, Part] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
-class HandedIn:
+class HandedIn(NamedTuple):
     """A submission with its result against the version in force, None where there is none.
 
     `waits` tells one that will have a result from one whose judging failed. `overrides` are points
@@ -74,11 +74,10 @@ class HandedIn:
     chosen: bool = False
     judged: Judged | None = None
     waits: bool = False
-    overrides: Mapping[str | None, float] = field(default_factory=dict)
+    overrides: Mapping[str | None, float] = MappingProxyType({})
 
 
-@dataclass(frozen=True, kw_only=True)
-class Worth:
+class Worth(NamedTuple):
     """What one submission is worth. `points` is None until all of it that we judge is judged.
 
     `before_lateness` is the score with overrides; `pending` what is still to be graded of it.
@@ -195,14 +194,15 @@ def worth(one: HandedIn, policy: Policy, due_at: datetime | None, max_score: flo
             total += min(points, part.max_score) - part.score
             pending -= part.pending
             not_judged -= part.not_judged
-    total, pending, not_judged = (max(0.0, round(x, 6)) for x in (total, pending, not_judged))
+    if one.overrides:
+        total, pending, not_judged = (max(0.0, round(x, 6)) for x in (total, pending, not_judged))
     state = GradeState.PENDING if pending else GradeState.COMPLETE
     state = GradeState.NOT_JUDGED if not_judged else state
     return Worth(
         state=state,
         score=score,
         before_lateness=total,
-        points=None if not_judged else round(total * late.kept, 6),
+        points=None if not_judged else total if late.kept == 1.0 else round(total * late.kept, 6),
         max_score=max_score,
         pending=pending,
         not_judged=not_judged,

@@ -7,7 +7,7 @@ the official grade, with overrides, is theirs when it is released, and stays as 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from grader.db import grades
@@ -108,7 +108,7 @@ def grade_from(
 
 
 def _untouched(one: HandedIn) -> HandedIn:
-    return replace(one, overrides={}) if one.overrides else one
+    return one._replace(overrides={}) if one.overrides else one
 
 
 def _live_and_member(

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import event, given
 from hypothesis import strategies as st
 
+from grader.db.handedin import able_to_count
 from grader.domain.grades import Grade, GradeState, HandedIn, Judged, Part, grade
 from grader.domain.policy import LatePolicy, Policy
 
@@ -173,7 +174,7 @@ def test_the_order_in_which_rows_come_does_not_matter(history: list[Story], orde
 def judged(**more: float | bool) -> Grade:
     row = Story(-1, False, {"ex1": 1.0, "ex2": 2.0}).row(1)
     assert row.judged is not None
-    return grade([replace(row, judged=replace(row.judged, **more))], POLICY, DUE, TOTAL)  # type: ignore[arg-type]
+    return grade([row._replace(judged=row.judged._replace(**more))], POLICY, DUE, TOTAL)  # type: ignore[arg-type]
 
 
 def test_a_run_that_we_failed_has_no_points_whatever_its_row_says() -> None:
@@ -183,7 +184,35 @@ def test_a_run_that_we_failed_has_no_points_whatever_its_row_says() -> None:
 
 
 def test_of_a_team_the_time_of_receipt_orders_and_not_everybody_s_own_number() -> None:
-    early = replace(Story(-2, False, {"ex1": 1.0, "ex2": 0.0}).row(1), number=9, person_id=1)
-    late = replace(Story(-1, False, {"ex1": 2.0, "ex2": 0.0}).row(2), number=1, person_id=2)
+    early = Story(-2, False, {"ex1": 1.0, "ex2": 0.0}).row(1)._replace(number=9)
+    late = Story(-1, False, {"ex1": 2.0, "ex2": 0.0}).row(2)._replace(number=1, person_id=2)
     found = grade([late, early], replace(POLICY, counts="last"), DUE, TOTAL)
     assert found.counting == late
+
+
+@pytest.mark.parametrize("counts", ["best", "last", "chosen"])
+@given(history=histories())
+def test_what_is_passed_over_early_would_not_have_counted(
+    counts: Literal["best", "last", "chosen"], history: list[Story]
+) -> None:
+    rows = [one.row(n) for n, one in enumerate(history)]
+    apart = {n for n, one in enumerate(history) if one.given or one.open == "not_judged"}
+    selected = [
+        (
+            1,
+            1,
+            row.id,
+            row.received_at,
+            row.chosen,
+            None if row.judged is None else "completed",
+            None if row.judged is None else row.judged.score,
+            DUE,
+        )
+        for row in rows
+    ]
+    left = [rows[row[2]] for row in able_to_count(selected, apart, counts)]
+    policy = replace(POLICY, counts=counts)
+    assert grade(left, policy, DUE, TOTAL) == grade(rows, policy, DUE, TOTAL)
+    # Also for who has an extension.
+    later = DUE + timedelta(hours=30)
+    assert grade(left, policy, later, TOTAL) == grade(rows, policy, later, TOTAL)
