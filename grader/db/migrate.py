@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from grader.db.models import Base
 
 SCRIPTS = Path(__file__).parent.parent.parent / "migrations"
 
+
+# It says with each look at a revision which database it is looking at.
+logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 _ONE_AT_A_TIME = 0x636861696E  # whatever number, as long as nothing else locks it
 

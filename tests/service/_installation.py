@@ -29,7 +29,6 @@ from grader.db.models import (
     Purpose,
     Result,
     Submission,
-    Trial,
 )
 from grader.db.types import now
 from grader.services.bundles import packed

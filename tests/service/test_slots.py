@@ -1,0 +1,176 @@
+"""A worker's slots: what is claimed comes to an end, and a failure of ours is never a zero."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import func, select
+
+from grader.broker.progress import Stage
+from grader.db import leases
+from grader.db.leases import TRIES
+from grader.db.models import Attempt, AttemptState, CheckOutcome, Node, Queue, Result, Trial
+from grader.domain.outcomes import Outcome
+from grader.domain.rubric import Runtime
+from grader.services import judging
+from tests.service._installation import ENDLESS, RIGHT, WRONG, Installation
+from tests.waiting import wait_until
+from workers.pipeline import grade
+from workers.service import service as slots
+from workers.service.service import Service
+from workers.service.trials import Trials
+from workers.service.zygotes import Zygotes
+from workers.stopping import Why
+
+
+def await_first_cell(here: Installation, attempt_id: int) -> None:
+    """Return when the submission runs."""
+    running = Stage("running", 1, 1)
+    wait_until(lambda: here.site.progress.of([attempt_id]).get(attempt_id) == running)
+
+
+def test_a_result_has_its_document_its_notebook_and_its_checks(
+    here: Installation, service: Service
+) -> None:
+    attempt_id = here.submit(RIGHT, send=False)
+    service.judge(attempt_id, Queue.CPU)
+    attempt, result = here.row(attempt_id), here.result(attempt_id)
+    assert (attempt.state, attempt.tries) == (AttemptState.DONE, 1)
+    assert result is not None
+    document = json.loads(here.site.blobs.read(result.document))
+    assert (result.score, document["score"]) == (2.0, 2.0)
+    assert document["seed"] == str(int(attempt.seed, 16))
+    assert result.notebook is not None
+    assert json.loads(here.site.blobs.read(result.notebook))["nbformat"] == 4
+    with here.site.database.reading() as session:
+        (check,) = session.scalars(select(CheckOutcome)).all()
+    assert (check.exercise, check.check, check.outcome) == ("ex1", "double", Outcome.PASSED)
+
+
+def test_one_message_is_one_attempt_and_it_is_the_one_whose_turn_it_is(
+    here: Installation, service: Service
+) -> None:
+    first, second = here.submit(WRONG, send=False), here.submit(RIGHT, send=False)
+    service.judge(second, Queue.CPU)
+    assert here.is_in(first, AttemptState.DONE)
+    assert here.is_in(second, AttemptState.QUEUED)
+    for _ in range(3):
+        service.judge(first, Queue.CPU)
+    assert here.is_in(second, AttemptState.DONE)
+    with here.site.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Result)) == 2
+
+
+def test_a_failure_of_ours_is_tried_three_times_and_then_left_to_staff(
+    here: Installation, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_judged(*args: object, **more: object) -> object:
+        result = grade(*args, **more)  # type: ignore[arg-type]
+        (exercise,) = result.exercises
+        (check,) = exercise.checks
+        check = replace(check, outcome=Outcome.NOT_JUDGED, score=0.0)
+        return replace(result, exercises=(replace(exercise, checks=(check,)),))
+
+    monkeypatch.setattr(slots, "grade", not_judged)
+    monkeypatch.setattr(service, "_rest", lambda: None)
+    attempt_id = here.submit(RIGHT, send=False)
+    for _ in range(TRIES + 2):
+        service.judge(attempt_id, Queue.CPU)
+    attempt = here.row(attempt_id)
+    assert (attempt.state, attempt.tries) == (AttemptState.FAILED, TRIES)
+    assert "ex1/double" in attempt.failure
+    assert here.result(attempt_id) is None
+
+
+def test_a_cancelled_attempt_is_ended_at_the_next_beat_and_writes_nothing(
+    here: Installation, service: Service
+) -> None:
+    attempt_id = here.submit(ENDLESS, send=False)
+    slot = threading.Thread(target=service.judge, args=(attempt_id, Queue.CPU))
+    slot.start()
+    await_first_cell(here, attempt_id)
+    with here.site.database.writing() as session:
+        assert leases.cancel(session, Attempt, Attempt.id == attempt_id)
+    service.heart.beat()
+    slot.join(60)
+    assert not slot.is_alive()
+    assert here.is_in(attempt_id, AttemptState.CANCELLED)
+    assert here.result(attempt_id) is None
+
+
+def test_what_a_worker_that_leaves_can_t_finish_waits_for_another_one(
+    here: Installation, service: Service
+) -> None:
+    attempt_id = here.submit(ENDLESS, send=False)
+    slot = threading.Thread(target=service.judge, args=(attempt_id, Queue.CPU))
+    slot.start()
+    await_first_cell(here, attempt_id)
+    service.leave()
+    service.heart.stop_all(Why.LEAVING)
+    slot.join(60)
+    attempt = here.row(attempt_id)
+    assert (attempt.state, attempt.tries) == (AttemptState.QUEUED, 0)
+    assert here.site.messages.backlog(Queue.CPU) == 1
+
+
+def test_a_zygote_that_dies_is_replaced_and_its_attempt_given_back(
+    here: Installation, service: Service, zygotes: Zygotes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_rest", lambda: None)
+    attempt_id = here.submit(ENDLESS, send=False)
+    slot = threading.Thread(target=service.judge, args=(attempt_id, Queue.CPU))
+    slot.start()
+    await_first_cell(here, attempt_id)
+    with zygotes.lend(Runtime()) as zygote:
+        os.kill(zygote.pid, signal.SIGKILL)
+    slot.join(60)
+    attempt = here.row(attempt_id)
+    assert (attempt.state, attempt.tries) == (AttemptState.QUEUED, 1)
+    with here.site.database.writing() as session:
+        assert leases.cancel(session, Attempt, Attempt.id == attempt_id)
+    other = here.submit(RIGHT, send=False)
+    service.judge(other, Queue.CPU)
+    assert here.await_done(other) == [2.0]
+
+
+def test_a_draining_worker_takes_nothing_and_hands_messages_on(
+    here: Installation, service: Service
+) -> None:
+    judging.announce(here.site, {})
+    with here.site.database.writing() as session:
+        session.get_one(Node, "tests").draining = True
+    attempt_id = here.submit(RIGHT, send=False)
+    service.judge(attempt_id, Queue.CPU)
+    assert here.is_in(attempt_id, AttemptState.QUEUED)
+    assert here.site.messages.backlog(Queue.CPU) == 1
+
+
+def test_a_version_is_tried_out_beside_the_slots(here: Installation, service: Service) -> None:
+    trial_id = here.start_trial()
+    trials = Trials(service)
+    trials.start()
+    trials.try_out(trial_id, Queue.CPU)
+    wait_until(lambda: here.is_in(trial_id, AttemptState.DONE, Trial))
+    report = here.row(trial_id, Trial).report
+    assert report["schema"] == "chainrule.rubric-test/1"
+    assert report["mutation"]["counted"] >= 1
+    service.leave()
+    trials.close()
+
+
+def test_a_trial_that_takes_too_long_has_not_passed(here: Installation, service: Service) -> None:
+    trial_id = here.start_trial()
+    trials = Trials(service, longest_s=0.0)
+    trials.start()
+    trials.try_out(trial_id, Queue.CPU)
+    wait_until(lambda: here.is_in(trial_id, AttemptState.DONE, Trial))
+    report = here.row(trial_id, Trial).report
+    assert report["passed"] is False
+    assert "longer" in report["failures"][0]
+    service.leave()
+    trials.close()
