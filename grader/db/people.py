@@ -21,9 +21,9 @@ def by_email(session: Session, email: str) -> Person | None:
     return session.scalar(select(Person).where(func.lower(Person.email) == email.lower()))
 
 
-def anybody(session: Session) -> bool:
-    """Whether there is any person."""
-    return session.scalar(select(Person.id).limit(1)) is not None
+def anybody_but(session: Session, email: str) -> bool:
+    """Whether there is any other person than this one."""
+    return session.scalar(select(Person.id).where(Person.email != email).limit(1)) is not None
 
 
 def by_token(session: Session, token_hash: str) -> tuple[Token, Person] | None:

@@ -7,25 +7,21 @@ import os
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-from grader.db import audit, people
-from grader.db.models import (
-    Assignment,
-    AssignmentVersion,
-    Course,
-    Enrolment,
-    Person,
-    Role,
-    VersionState,
-)
+from grader.db import assignments, people
+from grader.db.models import Enrolment, Person, Role
 from grader.db.session import Session
 from grader.rubricfile import load_bundle
-from grader.services.bundles import Read, packed, uploaded
+from grader.services.access import Actor
+from grader.services.assignments import create_assignment
+from grader.services.bundles import packed
+from grader.services.courses import create_course
 from grader.services.people import password_hash
 from grader.services.site import Site
+from grader.services.versions import publish_version, upload_version
 
+_ADMIN = "admin@demo.example"
 _COURSE = "demo"
 _ROLES = {
     "student": Role.STUDENT,
@@ -46,14 +42,6 @@ class DemoPerson:
 
 
 @dataclass(frozen=True)
-class _Bundled:
-    slug: str
-    title: str
-    read: Read
-    sha256: str
-
-
-@dataclass(frozen=True)
 class Demo:
     """The people that were made just now, none where there were some already; and their file."""
 
@@ -62,76 +50,70 @@ class Demo:
 
 
 def seed(site: Site, root: Path) -> Demo:
-    """On an installation without courses and persons, make the demo; otherwise nothing.
+    """On an installation that nobody can sign in to yet, make the demo; otherwise nothing.
 
-    `root` holds the bundled assignments.
+    `root` holds the bundled assignments. The people come last: a start that is cut short is made
+    up for by the next one.
     """
     file = site.settings.data / "demo-passwords.txt"
     with site.database.reading() as session:
-        if people.anybody(session):
+        if people.anybody_but(session, _ADMIN):
             return Demo((), file)
+    admin = _admin(site)
+    course_id = _course(site, admin)
+    for slug in sorted(path.parent.name for path in (root / "rubrics").glob("*/rubric.yaml")):
+        _publish(site, admin, course_id, root, slug)
     made = tuple(
-        DemoPerson(f"{name}@demo.example", secrets.token_urlsafe(12), name) for name in _ROLES
+        DemoPerson(f"{role}@demo.example", secrets.token_urlsafe(12), role) for role in _ROLES
     )
-    bundled = [_stored(site, root, slug) for slug in _slugs(root)]
     # Before the rows: a file without people hurts nobody, people without their passwords would.
     _keep(file, "".join(f"{one.email}  {one.password}  {one.role}\n" for one in made))
     with site.database.writing() as session:
-        course = Course(slug=_COURSE, title="Demo")
-        session.add(course)
-        session.flush()
-        by_role = {one.role: _person(session, course, one) for one in made}
-        for bundle in bundled:
-            _publish(session, course, by_role["instructor"], bundle)
+        for one in made:
+            _let_in(session, course_id, one)
     return Demo(made, file)
 
 
-def _slugs(root: Path) -> list[str]:
-    return sorted(path.parent.name for path in (root / "rubrics").glob("*/rubric.yaml"))
+def _admin(site: Site) -> Actor:
+    """Who makes everything; they have no password yet."""
+    with site.database.writing() as session:
+        person = people.by_email(session, _ADMIN)
+        if person is None:
+            person = Person(email=_ADMIN, name="Demo admin", is_admin=True)
+            session.add(person)
+            session.flush()
+        return Actor(person.id, person.name, is_admin=True)
 
 
-def _stored(site: Site, root: Path, slug: str) -> _Bundled:
-    title = load_bundle(slug, root).rubric.title
-    with uploaded(io.BytesIO(packed(root, slug))) as (read, zipped):
-        return _Bundled(slug, title, read, site.blobs.put([zipped.read()]).sha256)
+def _course(site: Site, admin: Actor) -> int:
+    with site.database.reading() as session:
+        course = people.course_by_slug(session, _COURSE)
+    if course is None:
+        course = create_course(site, admin, slug=_COURSE, title="Demo", timezone="UTC")
+    return course.id
 
 
-def _person(session: Session, course: Course, one: DemoPerson) -> Person:
+def _publish(site: Site, admin: Actor, course_id: int, root: Path, slug: str) -> None:
+    with site.database.reading() as session:
+        assignment = assignments.by_slug(session, course_id, slug)
+    if assignment is None:
+        title = load_bundle(slug, root).rubric.title
+        made = create_assignment(site, admin, course_id, slug=slug, title=title)
+        assignment = made.assignment
+    tried, _ = upload_version(site, admin, assignment.id, io.BytesIO(packed(root, slug)))
+    publish_version(site, admin, tried.version.id, _BECAUSE)
+
+
+def _let_in(session: Session, course_id: int, one: DemoPerson) -> None:
     role = _ROLES[one.role]
-    person = Person(
-        email=one.email,
-        name=f"Demo {one.role}",
-        password_hash=password_hash(one.password),
-        is_admin=role is None,
-    )
-    session.add(person)
-    session.flush()
+    person = people.by_email(session, one.email)
+    if person is None:
+        person = Person(email=one.email, name=f"Demo {one.role}")
+        session.add(person)
+        session.flush()
+    person.password_hash = password_hash(one.password)
     if role is not None:
-        session.add(Enrolment(course_id=course.id, person_id=person.id, role=role))
-    return person
-
-
-def _publish(session: Session, course: Course, author: Person, bundle: _Bundled) -> None:
-    assignment = Assignment(course_id=course.id, slug=bundle.slug, title=bundle.title)
-    session.add(assignment)
-    session.flush()
-    version = AssignmentVersion(
-        assignment_id=assignment.id,
-        number=1,
-        content_hash=bundle.read.content_hash,
-        bundle_sha256=bundle.sha256,
-        outline=bundle.read.outline,
-        max_score=bundle.read.max_score,
-        queue=bundle.read.queue,
-        state=VersionState.PUBLISHED,
-        author_id=author.id,
-        published_at=datetime.now(UTC),
-        published_because=_BECAUSE,
-    )
-    session.add(version)
-    session.flush()
-    assignment.live_version_id = version.id
-    audit.record(session, None, "version.published", version, course_id=course.id, because=_BECAUSE)
+        session.add(Enrolment(course_id=course_id, person_id=person.id, role=role))
 
 
 def _keep(file: Path, text: str) -> None:
