@@ -1,13 +1,14 @@
 """The report that a person reads in a terminal: the answer first, then why, then the run.
 
-Whatever comes from a student is shown as plain text; nothing in it is taken for markup, and no
-control character reaches the terminal.
+It is made from the result document; what is made from a student's is the student's report. Whatever
+comes from a student is shown as plain text; nothing in it is taken for markup, and no control
+character reaches the terminal.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -15,9 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from grader.domain.outcomes import Outcome, RunStatus
-from grader.domain.results import CheckResult, ExerciseResult, Result
+from grader.domain.results import CellOutput
 from grader.notebooks.read import Submission
-from grader.resultdoc import safe_detail
+from grader.resultdoc import CheckDocument, ExerciseDocument, ResultDocument
 from grader.safetext import one_line, printable
 
 _WORDS = {
@@ -47,19 +48,30 @@ _EVIDENCE_SHOWN = 6
 _EVIDENCE_CHARS = 160
 
 
-def print_report(result: Result, submission: Submission, console: Console) -> None:
-    """Print the report of one judging of `submission`."""
+def print_report(
+    result: ResultDocument,
+    submission: Submission,
+    console: Console,
+    outputs: Sequence[CellOutput] = (),
+) -> None:
+    """Print the report of one judging of `submission`, whose cells wrote `outputs`."""
+    is_for_staff = result["seed"] is not None
     console.print(_heading(result), Text(), _answer(result), sep="\n")
-    for exercise in result.exercises:
-        console.print(Text(), _exercise(exercise), sep="\n")
-    console.print(Text(), _run(result, submission), sep="\n")
+    for exercise in result["exercises"]:
+        console.print(Text(), _exercise(exercise, is_for_staff), sep="\n")
+    console.print(Text(), _run(result, submission, outputs), sep="\n")
 
 
-def report_text(result: Result, submission: Submission, width: int = 80) -> str:
+def report_text(
+    result: ResultDocument,
+    submission: Submission,
+    outputs: Sequence[CellOutput] = (),
+    width: int = 80,
+) -> str:
     """The same report as text without colours, `width` columns wide."""
     file = io.StringIO()
     console = Console(file=file, width=width, color_system=None, legacy_windows=False)
-    print_report(result, submission, console)
+    print_report(result, submission, console, outputs)
     return "\n".join(line.rstrip() for line in file.getvalue().split("\n"))
 
 
@@ -68,55 +80,62 @@ def points(number: float) -> str:
     return f"{number:.2f}".rstrip("0").rstrip(".")
 
 
-def _heading(result: Result) -> Text:
+def _heading(result: ResultDocument) -> Text:
     return Text.assemble(
-        (one_line(result.submission.name, 100), "bold"), (f"  {result.assignment}", "dim")
+        (one_line(result["submission"]["name"], 100), "bold"), (f"  {result['assignment']}", "dim")
     )
 
 
-def _answer(result: Result) -> RenderableType:
-    score = Text(f"{points(result.score)} of {points(result.max_score)} points", "bold")
-    if result.pending:
-        verb = "waits" if result.pending == 1 else "wait"
-        score.append(f"; {points(result.pending)} more {verb} for a person", "cyan")
+def _answer(result: ResultDocument) -> RenderableType:
+    score = Text(f"{points(result['score'])} of {points(result['max_score'])} points", "bold")
+    if result["pending"]:
+        verb = "waits" if result["pending"] == 1 else "wait"
+        score.append(f"; {points(result['pending'])} more {verb} for a person", "cyan")
     return Group(score, _labelled("Next: ", "bold", _next_step(result)))
 
 
-def _next_step(result: Result) -> str:
+def _next_step(result: ResultDocument) -> str:
     """The one thing to do now."""
-    if result.run.status is RunStatus.INTERNAL_ERROR:
+    if result["run"]["status"] == RunStatus.INTERNAL_ERROR:
         return "Grade it again: this was a failure of ours, not the student's."
     wrong = [
         (exercise, check)
-        for exercise in result.exercises
-        for check in exercise.checks
-        if check.outcome in (Outcome.FAILED, Outcome.PARTIAL)
+        for exercise in result["exercises"]
+        for check in exercise["checks"]
+        if check["outcome"] in (Outcome.FAILED, Outcome.PARTIAL)
     ]
-    if result.run.status is not RunStatus.COMPLETED and wrong:
+    if result["run"]["status"] != RunStatus.COMPLETED and wrong:
         return f"{_ended(result)} What comes after that cannot be judged."
     if wrong:
-        exercise, check = wrong[0]
-        return f"{one_line(exercise.title)}: {one_line(check.hint or check.message, 1000)}"
-    if any(exercise.outcome is Outcome.NOT_JUDGED for exercise in result.exercises):
+        known = [one for one in wrong if one[1]["kind"] != "hidden"]
+        exercise, check = (known or wrong)[0]
+        return f"{one_line(exercise['title'])}: {one_line(check['hint'] or check['message'], 1000)}"
+    if any(exercise["outcome"] == Outcome.NOT_JUDGED for exercise in result["exercises"]):
         return "Grade it again: a part could not be judged, through a fault of ours."
-    if result.pending:
+    if result["pending"]:
         return "Nothing is wrong; a person reads the rest."
     return "Nothing is left to do."
 
 
-def _ended(result: Result) -> str:
-    message = one_line(result.run.message, 500)
+def _ended(result: ResultDocument) -> str:
+    message = one_line(result["run"]["message"], 500)
     if message:
         return message if message.endswith((".", "!", "?")) else f"{message}."
-    return f"The run was {_STATUS[result.run.status]}."
+    return f"The run was {_STATUS[result['run']['status']]}."
 
 
-def _exercise(exercise: ExerciseResult) -> RenderableType:
+def _exercise(exercise: ExerciseDocument, is_for_staff: bool) -> RenderableType:
     parts: list[RenderableType] = [
-        _row(exercise.outcome, one_line(exercise.title), exercise.score, exercise.max_score, "bold")
+        _row(
+            exercise["outcome"],
+            one_line(exercise["title"]),
+            exercise["score"],
+            exercise["max_score"],
+            "bold",
+        )
     ]
-    for check in exercise.checks:
-        parts.append(_indented(Group(*_check(check, len(exercise.checks) > 1))))
+    for check in exercise["checks"]:
+        parts.append(_indented(Group(*_check(check, len(exercise["checks"]) > 1, is_for_staff))))
     return Group(*parts)
 
 
@@ -126,29 +145,29 @@ def _row(outcome: Outcome, title: str, score: float, of: float, style: str = "")
     table.add_column(width=_WORD_WIDTH, no_wrap=True)
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True)
-    given = "–" if outcome is Outcome.PENDING and not score else points(score)
+    given = "–" if outcome == Outcome.PENDING and not score else points(score)
     earned = f"{given} of {points(of)}" if of else ""
     table.add_row(Text(word, colour), Text(title, style), Text(earned, style))
     return table
 
 
-def _check(check: CheckResult, several: bool) -> Iterator[RenderableType]:
+def _check(check: CheckDocument, several: bool, is_for_staff: bool) -> Iterator[RenderableType]:
     """Under an exercise of one check, the row above has said its outcome already."""
     if several:
-        yield _row(check.outcome, check.id, check.score, check.max_score)
-    if check.visibility != "visible":
-        yield _indented(Text(_SEEN[check.visibility], "dim"))
-    yield _indented(Text(printable(check.message)))
-    if check.hint:
-        yield _indented(_labelled("Hint: ", "yellow", printable(check.hint)))
-    if check.outcome in (Outcome.FAILED, Outcome.PARTIAL, Outcome.NOT_JUDGED):
+        yield _row(check["outcome"], check["id"], check["score"], check["max_score"])
+    if is_for_staff and check["visibility"] != "visible":
+        yield _indented(Text(_SEEN[check["visibility"]], "dim"))
+    yield _indented(Text(printable(check["message"])))
+    if check["hint"]:
+        yield _indented(_labelled("Hint: ", "yellow", printable(check["hint"])))
+    if check["outcome"] in (Outcome.FAILED, Outcome.PARTIAL, Outcome.NOT_JUDGED):
         for line in _evidence(check):
             yield _indented(Text(line, "dim"))
 
 
-def _evidence(check: CheckResult) -> Iterator[str]:
+def _evidence(check: CheckDocument) -> Iterator[str]:
     """What staff know a wrong answer by, as far as it fits a line; the document has all of it."""
-    detail = safe_detail(check.detail)
+    detail = check["detail"]
     plain = {key: value for key, value in detail.items() if isinstance(value, str | int | float)}
     for key, value in list(plain.items())[:_EVIDENCE_SHOWN]:
         yield one_line(f"{key.replace('_', ' ')}: {value}", _EVIDENCE_CHARS)
@@ -156,24 +175,27 @@ def _evidence(check: CheckResult) -> Iterator[str]:
         yield "values and errors: in the JSON document"
 
 
-def _run(result: Result, submission: Submission) -> RenderableType:
-    run = result.run
+def _run(
+    result: ResultDocument, submission: Submission, outputs: Sequence[CellOutput]
+) -> RenderableType:
+    run = result["run"]
     lines: list[RenderableType] = []
-    completed = run.status is RunStatus.COMPLETED
-    status = f"Run: {_STATUS[run.status]}"
+    completed = run["status"] == RunStatus.COMPLETED
+    status = f"Run: {_STATUS[run['status']]}"
     lines.append(Text(status, "" if completed else "bold red"))
-    if run.message and not completed:
-        lines.append(_indented(Text(printable(run.message))))
+    if run["message"] and not completed:
+        lines.append(_indented(Text(printable(run["message"]))))
     code = [cell.name for cell in submission.cells if cell.kind == "code"]
-    failed = [out for out in result.outputs if out.error is not None]
+    failed = [out for out in outputs if out.error is not None]
     given = sum(out.given for out in failed)
     as_given = f" ({given} as in the starter)" if given else ""
     lines.append(
         _indented(
             Text(
-                f"{run.cells_run} of {len(code)} code cells run, "
-                f"{run.cells_failed} raised{as_given}; "
-                f"{run.wall_s:.1f} s, {run.cpu_s:.1f} s of CPU, {_mebibytes(run.peak_memory_bytes)}"
+                f"{run['cells_run']} of {len(code)} code cells run, "
+                f"{run['cells_failed']} raised{as_given}; "
+                f"{run['wall_s']:.1f} s, {run['cpu_s']:.1f} s of CPU, "
+                f"{_mebibytes(run['peak_memory_bytes'])}"
             )
         )
     )
@@ -183,9 +205,11 @@ def _run(result: Result, submission: Submission) -> RenderableType:
         lines.append(_indented(Text(f"{name}: {one_line(out.error or '')}", "dim")))
     if len(own) > _ERRORS_SHOWN:
         lines.append(_indented(Text(f"and {len(own) - _ERRORS_SHOWN} more", "dim")))
-    lines.append(_indented(Text(f"{len(run.layers)} layers of the sandbox held", "dim")))
-    if result.seed is not None:
-        lines.append(_indented(Text(f"inputs were drawn from seed {result.seed}", "dim")))
+    lines.append(
+        _indented(Text(f"{len(run['sandbox']['layers'])} layers of the sandbox held", "dim"))
+    )
+    if result["seed"] is not None:
+        lines.append(_indented(Text(f"inputs were drawn from seed {result['seed']}", "dim")))
     return Group(*lines)
 
 

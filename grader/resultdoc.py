@@ -2,8 +2,9 @@
 
 Its JSON Schema is published as docs/result.schema.json, that of the line in its place for a file
 that is no submission, "chainrule.error/1", as docs/error.schema.json. Nothing that the student's
-process said is part of it beyond what checks put into their details. The document of
-`student_view(result)` is the student's: without the seed, details and what is hidden.
+process said is part of it beyond what checks put into their details. The student's document,
+without the seed, details and what is hidden, is made of it by
+`grader.domain.visibility.student_view`.
 """
 
 from __future__ import annotations
@@ -45,9 +46,10 @@ class SandboxDocument(TypedDict):
 
 
 class RunDocument(TypedDict):
-    """How execution ended and what it used."""
+    """How execution ended and what it used; `message` says why it did not complete."""
 
     status: RunStatus
+    message: str
     wall_s: float
     cpu_s: float
     peak_memory_bytes: int
@@ -146,6 +148,7 @@ def document(result: Result) -> ResultDocument:
         },
         "run": {
             "status": run.status,
+            "message": _text(run.message),
             "wall_s": round(run.wall_s, 3),
             "cpu_s": round(run.cpu_s, 3),
             "peak_memory_bytes": run.peak_memory_bytes,

@@ -11,6 +11,7 @@ from rich.terminal_theme import DEFAULT_TERMINAL_THEME
 
 from grader.notebooks.read import read_submission
 from grader.report import print_report
+from grader.resultdoc import document
 from grader.rubricfile import load_bundle
 from workers.pipeline import grade
 from workers.zygote import Zygote
@@ -27,7 +28,7 @@ def main() -> None:
     with Zygote(bundle.rubric.runtime) as zygote:
         result = grade(zygote, bundle, submission, seed=1)
     console = Console(record=True, width=100, file=io.StringIO(), highlight=False)
-    print_report(result, submission, console)
+    print_report(document(result), submission, console, result.outputs)
     svg = console.export_svg(
         title=f"chainrule grade {SLUG} sample.ipynb",
         theme=DEFAULT_TERMINAL_THEME,

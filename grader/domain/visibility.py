@@ -1,33 +1,41 @@
-"""What a student sees of a result; staff see all of it."""
+"""What a student sees of a result; staff see all of it.
+
+It works on the result document as it is stored and printed, so that there is one rule for whoever
+serves, prints or downloads it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from typing import Any
 
-from grader.domain.results import CheckResult, Result
+_HIDDEN = "This check is hidden."
+_LATER = "What this check found is shown after the due date."
 
 
-def student_view(result: Result, *, due_passed: bool) -> Result:
-    """The result without what is for staff alone: the seed, details, and what is hidden.
+def student_view(document: Mapping[str, Any], *, due_passed: bool) -> dict[str, Any]:
+    """The document without what is for staff alone: the seed, details, and what is hidden.
 
     Of a hidden check, and before the due date of one that is shown after it, the title, the
     points and the outcome stay.
     """
-    exercises = tuple(
-        replace(
-            exercise, checks=tuple(_seen_by_student(check, due_passed) for check in exercise.checks)
-        )
-        for exercise in result.exercises
-    )
-    return replace(result, exercises=exercises, seed=None)
+    exercises = [
+        {
+            **exercise,
+            "checks": [_seen_by_student(check, due_passed) for check in exercise["checks"]],
+        }
+        for exercise in document["exercises"]
+    ]
+    return {**document, "seed": None, "exercises": exercises}
 
 
-def _seen_by_student(check: CheckResult, due_passed: bool) -> CheckResult:
-    seen = replace(check, detail={})
-    match check.visibility:
-        case "hidden":
-            return replace(seen, kind="hidden", hint=None, message="This check is hidden.")
-        case "after_due" if not due_passed:
-            message = "What this check found is shown after the due date."
-            return replace(seen, kind="hidden", hint=None, message=message)
-    return seen
+def _seen_by_student(check: Mapping[str, Any], due_passed: bool) -> dict[str, Any]:
+    seen = {**check, "detail": {}}
+    match check["visibility"]:
+        case "visible":
+            return seen
+        case "after_due" if due_passed:
+            return seen
+        case "after_due":
+            return {**seen, "kind": "hidden", "hint": None, "message": _LATER}
+    return {**seen, "kind": "hidden", "hint": None, "message": _HIDDEN}

@@ -12,7 +12,11 @@ from grader.notebooks.markers import markers_of
 from grader.safetext import one_line, storable
 
 _CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
+_STRING = re.compile(r'"[^"]*"')
 _PYTHON_CODE = re.compile(r"^(?:import|from|def|class|#)\s", re.MULTILINE)
+
+_MAX_VALUES = 1_000_000  # of a notebook's JSON, at whatever depth
+_MAX_LISTS = 100_000  # lists and objects among them
 
 # Kernels whose notebooks do not always name their language.
 _KERNELS = {"ir": "R", "julia": "Julia", "javascript": "JavaScript", "bash": "Bash"}
@@ -32,6 +36,7 @@ def cells_of(document: Mapping[str, object]) -> Iterator[Cell]:
 
 
 def _decoded(text: str) -> object:
+    _refuse_too_much(text)
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -40,6 +45,22 @@ def _decoded(text: str) -> object:
         raise NotASubmission("its JSON is nested too deeply for a notebook") from None
     except ValueError:  # an integer of thousands of digits
         raise NotASubmission("its JSON holds a number that is too long") from None
+
+
+def _refuse_too_much(text: str) -> None:
+    """Raises NotASubmission where decoding would make more values than memory is meant for.
+
+    An empty list takes 28 times the memory of its text. Counted without decoding: what is between
+    quotes is taken out, and of what is left each comma and bracket makes one value more.
+    """
+    if sum(map(text.count, ",[{")) <= _MAX_LISTS:
+        return
+    bare = _STRING.sub("", text.replace("\\\\", "").replace('\\"', ""))
+    lists = bare.count("[") + bare.count("{")
+    if lists > _MAX_LISTS or lists + bare.count(",") > _MAX_VALUES:
+        raise NotASubmission(
+            "its JSON holds more values than a notebook needs; clear its outputs and save it again"
+        )
 
 
 def _why_no_json(text: str, error: json.JSONDecodeError) -> str:

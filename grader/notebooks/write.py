@@ -1,16 +1,19 @@
 """The executed notebook: a submission's cells with what they wrote, as nbformat 4.5.
 
 Outputs come from the student's process: each is rebuilt field by field, and bounded. The notebook
-is as untrusted as the submission; Jupyter shows it without running what its outputs hold.
+is as untrusted as the submission; Jupyter shows it without running what its outputs hold. The
+verdicts in it are those of a result document: the staff's, until a student's takes their place.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from grader.domain.results import CellOutput, ExerciseResult, Result
+from grader.domain.results import CellOutput, Result
 from grader.notebooks.read import Submission
+from grader.resultdoc import ResultDocument, document
 from grader.safetext import storable
 
 MAX_OUTPUT_CHARS = 8 << 20  # of all cells together
@@ -37,7 +40,8 @@ def executed_notebook(submission: Submission, result: Result) -> bytes:
     and again for each cell that carries an exercise's marker.
     """
     ran = {output.index: output for output in result.outputs}
-    verdicts = {exercise.id: _verdict(exercise) for exercise in result.exercises}
+    told = document(result)
+    verdicts = _verdicts(told)
     room = _Room(MAX_OUTPUT_CHARS)
     cells: list[dict[str, object]] = []
     index = 0
@@ -61,29 +65,64 @@ def executed_notebook(submission: Submission, result: Result) -> bytes:
         "metadata": {
             "kernelspec": {"name": "python3", "language": "python", "display_name": "Python 3"},
             "language_info": {"name": "python"},
-            "chainrule": {
-                "assignment": result.assignment,
-                "version": result.version,
-                "submission": result.submission.name,
-                "status": result.run.status.value,
-                "score": result.score,
-                "max_score": result.max_score,
-                "pending": result.pending,
-                "exercises": verdicts,
-            },
+            "chainrule": _told(told),
         },
         "nbformat": 4,
         "nbformat_minor": 5,
     }
+    return _written(notebook)
+
+
+def retold(notebook: bytes, told: Mapping[str, Any]) -> bytes:
+    """An executed notebook of ours with the verdicts of another document of the same result."""
+    read = json.loads(notebook)
+    verdicts = _verdicts(told)
+    read["metadata"]["chainrule"] = _told(told)
+    for cell in read["cells"]:
+        if marked := cell["metadata"].get("chainrule"):
+            marked["exercises"] = {name: verdicts[name] for name in marked["exercises"]}
+    return _written(read)
+
+
+def errors_of(notebook: bytes) -> list[CellOutput]:
+    """The code cells of an executed notebook of ours that raised, with their errors alone."""
+    code = (cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code")
+    found = []
+    for index, cell in enumerate(code):
+        for output in cell["outputs"]:
+            if output["output_type"] == "error":
+                words = f"{output['ename']}: {output['evalue']}"
+                found.append(CellOutput(index=index, error=words))
+                break
+    return found
+
+
+def _written(notebook: Mapping[str, object]) -> bytes:
     return json.dumps(notebook, ensure_ascii=False, indent=1).encode("utf-8", "replace")
 
 
-def _verdict(exercise: ExerciseResult) -> dict[str, object]:
+def _told(told: Mapping[str, Any] | ResultDocument) -> dict[str, object]:
     return {
-        "outcome": exercise.outcome.value,
-        "score": exercise.score,
-        "max_score": exercise.max_score,
-        "messages": [check.message for check in exercise.checks],
+        "assignment": told["assignment"],
+        "version": told["version"],
+        "submission": told["submission"]["name"],
+        "status": told["run"]["status"],
+        "score": told["score"],
+        "max_score": told["max_score"],
+        "pending": told["pending"],
+        "exercises": _verdicts(told),
+    }
+
+
+def _verdicts(told: Mapping[str, Any] | ResultDocument) -> dict[str, dict[str, object]]:
+    return {
+        exercise["id"]: {
+            "outcome": exercise["outcome"],
+            "score": exercise["score"],
+            "max_score": exercise["max_score"],
+            "messages": [check["message"] for check in exercise["checks"]],
+        }
+        for exercise in told["exercises"]
     }
 
 

@@ -550,7 +550,24 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_result_run_status"), "result", ["run_status"], unique=False)
     op.create_index(
-        op.f("ix_result_version_id_score"), "result", ["version_id", "score"], unique=False
+        op.f("ix_result_version_id_score_submission_id"),
+        "result",
+        ["version_id", "score", "submission_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_result_version_id_run_status_submission_id"),
+        "result",
+        ["version_id", "run_status", "submission_id"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_result_pending",
+        "result",
+        ["version_id", "submission_id"],
+        unique=False,
+        postgresql_where=sa.text("pending > 0"),
+        sqlite_where=sa.text("pending > 0"),
     )
     op.create_table(
         "check_outcome",
@@ -630,8 +647,15 @@ def downgrade() -> None:
         op.f("ix_check_outcome_version_id_exercise_check_outcome_cause"), table_name="check_outcome"
     )
     op.drop_table("check_outcome")
-    op.drop_index(op.f("ix_result_version_id_score"), table_name="result")
     op.drop_index(op.f("ix_result_run_status"), table_name="result")
+    op.drop_index(
+        "ix_result_pending",
+        table_name="result",
+        postgresql_where=sa.text("pending > 0"),
+        sqlite_where=sa.text("pending > 0"),
+    )
+    op.drop_index(op.f("ix_result_version_id_run_status_submission_id"), table_name="result")
+    op.drop_index(op.f("ix_result_version_id_score_submission_id"), table_name="result")
     op.drop_table("result")
     op.drop_index(op.f("ix_release_person_id"), table_name="release")
     op.drop_table("release")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
@@ -181,3 +182,29 @@ def test_files_of_very_many_pieces_are_refused(source: str) -> None:
 )
 def test_code_that_is_hard_on_parsers_is_survived(source: str) -> None:
     survives("a.ipynb", notebook(code(source)))
+
+
+@pytest.mark.parametrize("filler", ["[],", '{"":0},', "[", "0,", '"ab",'])
+def test_json_of_too_many_values_is_refused_before_it_is_decoded(filler: str) -> None:
+    start = '{"nbformat": 4, "metadata": {}, "cells": [], "x": ['
+    text = start + filler * ((8 << 20) // len(filler)) + "0]}"
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotASubmission, match="more values than a notebook needs"):
+            parse("a.ipynb", text.encode())
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 200 << 20
+
+
+def test_commas_and_brackets_in_text_are_no_values() -> None:
+    source = 'print("[{,", [1, 2])\\n# \\\\"[[[' * 5000
+    document = f'{{"cells": [{{"cell_type": "code", "source": "{json_text(source)}"}}]}}'
+
+    assert source in parse("a.ipynb", document.encode()).cells[0].source
+
+
+def json_text(text: str) -> str:
+    return json.dumps(text)[1:-1]

@@ -157,7 +157,7 @@ def test_python_3_is_not_refused(metadata: dict[str, object]) -> None:
         (b"import torch\nx = 1\n", "as a .py file"),
         (b'{"cells": [\n<<<<<<< HEAD\n', "merge conflict"),
         (b'{"cells": [' + b"9" * 5000 + b"]}", "too long"),
-        (b"[" * 200_000, "nested too deeply"),
+        (b"[" * 90_000, "nested too deeply"),
         (b'{"cells": 3}', "no list of cells"),
     ],
 )

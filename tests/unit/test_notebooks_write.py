@@ -14,7 +14,8 @@ from grader.domain.outcomes import Outcome
 from grader.domain.results import CellOutput
 from grader.notebooks import write
 from grader.notebooks.read import parse
-from grader.notebooks.write import executed_notebook
+from grader.notebooks.write import errors_of, executed_notebook, retold
+from grader.resultdoc import document
 from tests.unit._builders import check, code, exercise, notebook, result, words
 
 STREAM = {"output_type": "stream", "name": "stdout", "text": "hello\n"}
@@ -116,3 +117,22 @@ def test_any_outputs_make_a_valid_notebook(raw: list[dict[str, Any]]) -> None:
     raw = [{"output_type": "display_data", **one} for one in raw]
 
     written(CellOutput(index=0, outputs=tuple(raw)))
+
+
+def test_the_cells_that_raised_are_read_from_it_again() -> None:
+    raised = CellOutput(index=1, outputs=(STREAM, ERROR), error="ValueError: no")
+    submission = parse("a.ipynb", notebook(words("# Title"), code("x"), code("y")))
+    executed = executed_notebook(
+        submission, result(outputs=(CellOutput(index=0, outputs=(STREAM,)), raised))
+    )
+
+    assert errors_of(executed) == [CellOutput(index=1, error="ValueError: no")]
+
+
+def test_another_document_s_verdicts_take_their_place_and_nothing_else_changes() -> None:
+    submission = parse("a.ipynb", notebook(code("# chainrule: ex1\nx = 1")))
+    once = executed_notebook(submission, result(exercise(check(message="once"))))
+    again = executed_notebook(submission, result(exercise(check(message="again"))))
+
+    assert once != again
+    assert retold(once, document(result(exercise(check(message="again"))))) == again

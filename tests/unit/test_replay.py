@@ -131,7 +131,7 @@ def test_another_version_is_refused(
 def test_a_students_document_can_not_be_replayed(
     stored: Stored, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stored.write(document(student_view(stored.judged, due_passed=True)))
+    stored.write(student_view(document(stored.judged), due_passed=True))
 
     assert stored.replay() == 2
     assert "only a staff's has the seed" in capsys.readouterr().err

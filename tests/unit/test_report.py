@@ -12,6 +12,7 @@ from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.results import CellOutput, Result
 from grader.notebooks.read import Submission, parse
 from grader.report import print_report, report_text
+from grader.resultdoc import document
 from tests.unit._builders import check, code, exercise, notebook, result, words
 
 FAILED = check(
@@ -32,7 +33,7 @@ def submission(*sources: str) -> Submission:
 
 
 def report(judged: Result, *sources: str, width: int = 80) -> str:
-    return report_text(judged, submission(*sources), width)
+    return report_text(document(judged), submission(*sources), judged.outputs, width)
 
 
 def test_the_answer_comes_first() -> None:
@@ -145,7 +146,7 @@ def test_what_a_student_wrote_is_neither_markup_nor_control() -> None:
     file = io.StringIO()
     colourful = Console(file=file, width=300, color_system=None, force_terminal=True)
 
-    print_report(judged, submission("x"), colourful)
+    print_report(document(judged), submission("x"), colourful, judged.outputs)
 
     text = file.getvalue()
     assert (

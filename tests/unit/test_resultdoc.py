@@ -31,6 +31,7 @@ def test_the_document_has_these_fields_and_no_others() -> None:
         "submission": {"name": "mine.ipynb", "sha256": "ab" * 32, "format": "ipynb"},
         "run": {
             "status": "completed",
+            "message": "",
             "wall_s": 1.25,
             "cpu_s": 1.5,
             "peak_memory_bytes": 100 << 20,

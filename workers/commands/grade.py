@@ -72,6 +72,7 @@ def grade_file(order: Order) -> bool:
 
     from grader.notebooks.read import read_submission
     from grader.report import print_report
+    from grader.resultdoc import document
     from workers.commands.outputs import ScoreTable, prepared, report_stems, write_reports
     from workers.commands.rows import judged, row_of
     from workers.pipeline import grade as judge
@@ -104,5 +105,6 @@ def grade_file(order: Order) -> bool:
     if order.as_json:
         click.echo(row_of(result).line)
     else:
-        print_report(result, submission, Console(highlight=False))
+        console = Console(highlight=False)
+        print_report(document(result), submission, console, result.outputs)
     return result.is_judged

@@ -68,7 +68,7 @@ def write_reports(stem: Path, result: Result, submission: Submission) -> None:
     stem.with_name(f"{stem.name}.json").write_text(text, "utf-8")
     notebook = executed_notebook(submission, result)
     stem.with_name(f"{stem.name}.ipynb").write_bytes(notebook)
-    report = report_text(result, submission)
+    report = report_text(document(result), submission, result.outputs)
     stem.with_name(f"{stem.name}.txt").write_text(report, "utf-8")
 
 

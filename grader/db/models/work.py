@@ -145,7 +145,18 @@ class Result(Base):
     notebook: Mapped[Sha256 | None]
     created_at: Mapped[Created]
 
-    __table_args__ = (Index(None, "version_id", "score"), Index(None, "run_status"))
+    __table_args__ = (
+        Index(None, "version_id", "score", "submission_id"),
+        Index(None, "version_id", "run_status", "submission_id"),
+        Index(None, "run_status"),
+        Index(
+            "ix_result_pending",
+            "version_id",
+            "submission_id",
+            postgresql_where=text("pending > 0"),
+            sqlite_where=text("pending > 0"),
+        ),
+    )
 
 
 class CheckOutcome(Base):

@@ -1,0 +1,214 @@
+"""Submissions: taking one in, and finding what belongs to those that a page shows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, func, or_, select, union, update
+from sqlalchemy.orm import Session, aliased
+
+from grader.db.models import (
+    Assignment,
+    Attempt,
+    AttemptState,
+    Enrolment,
+    Extension,
+    Person,
+    Purpose,
+    Result,
+    Submission,
+)
+
+
+def hold_version(session: Session, assignment_id: int) -> None:
+    """Until the transaction ends, no other version comes into force or into the shadow.
+
+    Any number of submissions hold it at a time.
+    """
+    session.get(
+        Assignment,
+        assignment_id,
+        with_for_update={"read": True},
+        populate_existing=True,
+    )
+
+
+def hold_people(session: Session, person_ids: Collection[int]) -> None:
+    """Until the transaction ends, whoever else hands in for one of these people waits."""
+    # In order, so that two members of a team never wait for each other; and not so that rows which
+    # refer to them have to wait, too.
+    session.execute(
+        select(Person.id)
+        .where(Person.id.in_(person_ids))
+        .order_by(Person.id)
+        .with_for_update(key_share=True)
+    ).all()
+
+
+def by_key(session: Session, person_id: int, idempotency_key: str) -> Submission | None:
+    """What that person handed in under the key."""
+    return session.scalar(
+        select(Submission).filter_by(person_id=person_id, idempotency_key=idempotency_key)
+    )
+
+
+def receipts(
+    session: Session, assignment_id: int, person_ids: Collection[int]
+) -> Sequence[datetime]:
+    """When these people have handed in for the assignment."""
+    return session.scalars(
+        select(Submission.received_at).where(
+            Submission.assignment_id == assignment_id, Submission.person_id.in_(person_ids)
+        )
+    ).all()
+
+
+def next_number(session: Session, assignment_id: int, person_id: int) -> int:
+    """The number of that person's next submission for the assignment, from 1."""
+    last = session.scalar(
+        select(func.max(Submission.number)).filter_by(
+            assignment_id=assignment_id, person_id=person_id
+        )
+    )
+    return (last or 0) + 1
+
+
+def extensions(
+    session: Session, assignment: Assignment, person_ids: Collection[int]
+) -> dict[int, list[datetime]]:
+    """The due dates that these people have by extensions of their own and of their teams."""
+    member = aliased(Enrolment)
+    own = select(Extension.person_id, Extension.due_at).where(
+        Extension.assignment_id == assignment.id, Extension.person_id.in_(person_ids)
+    )
+    of_team = (
+        select(Enrolment.person_id, Extension.due_at)
+        .join(member, and_(member.course_id == Enrolment.course_id, member.team == Enrolment.team))
+        .join(Extension, Extension.person_id == member.person_id)
+        .where(
+            Enrolment.course_id == assignment.course_id,
+            Enrolment.person_id.in_(person_ids),
+            Extension.assignment_id == assignment.id,
+        )
+    )
+    found: dict[int, list[datetime]] = {}
+    for person_id, due_at in session.execute(union(own, of_team)):
+        found.setdefault(person_id, []).append(due_at)
+    return found
+
+
+def first_attempt(session: Session, submission_id: int) -> int | None:
+    """The id of the attempt that was made when it was handed in."""
+    return session.scalar(
+        select(func.min(Attempt.id)).filter_by(
+            submission_id=submission_id, purpose=Purpose.SUBMISSION
+        )
+    )
+
+
+def attempts_of(session: Session, submission_id: int, *, with_shadow: bool) -> Sequence[Attempt]:
+    """Every attempt to judge a submission, the latest first."""
+    query = (
+        select(Attempt).where(Attempt.submission_id == submission_id).order_by(Attempt.id.desc())
+    )
+    if not with_shadow:
+        query = query.where(Attempt.purpose != Purpose.SHADOW)
+    return session.scalars(query).all()
+
+
+def results_of(
+    session: Session, submission_ids: Collection[int], version_id: int | None
+) -> dict[int, Result]:
+    """Their results against a version, by submission."""
+    if version_id is None or not submission_ids:
+        return {}
+    rows = session.scalars(
+        select(Result).where(
+            Result.version_id == version_id, Result.submission_id.in_(submission_ids)
+        )
+    )
+    return {row.submission_id: row for row in rows}
+
+
+def last_attempts_of(
+    session: Session, submission_ids: Collection[int], version_id: int | None
+) -> dict[int, Attempt]:
+    """Their latest attempts against a version, by submission."""
+    if version_id is None or not submission_ids:
+        return {}
+    last = (
+        select(func.max(Attempt.id))
+        .where(Attempt.version_id == version_id, Attempt.submission_id.in_(submission_ids))
+        .group_by(Attempt.submission_id)
+    )
+    rows = session.scalars(select(Attempt).where(Attempt.id.in_(last)))
+    return {row.submission_id: row for row in rows}
+
+
+def names_of(session: Session, person_ids: Collection[int]) -> dict[int, str]:
+    """What these people are called."""
+    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def is_superseded(session: Session, submission: Submission, person_ids: Collection[int]) -> bool:
+    """Whether one of these people has handed in for the same assignment later."""
+    later = select(Submission.id).where(
+        Submission.assignment_id == submission.assignment_id,
+        Submission.person_id.in_(person_ids),
+        or_(
+            Submission.received_at > submission.received_at,
+            and_(Submission.received_at == submission.received_at, Submission.id > submission.id),
+        ),
+    )
+    return session.scalar(later.limit(1)) is not None
+
+
+def let_go_first(session: Session, attempt: Attempt, person_ids: Collection[int]) -> None:
+    """Give a fresh attempt the place of the earliest that these people have waiting for the same
+    assignment, which takes the place of the fresh one."""
+    assignment_id = session.get_one(Submission, attempt.submission_id).assignment_id
+    earliest = session.execute(
+        select(Attempt.id, Attempt.turn)
+        .join(Submission, Submission.id == Attempt.submission_id)
+        .where(
+            Submission.assignment_id == assignment_id,
+            Attempt.course_id == attempt.course_id,
+            Attempt.person_id.in_(person_ids),
+            Attempt.state == AttemptState.QUEUED,
+            Attempt.rank == attempt.rank,
+            Attempt.queue == attempt.queue,
+            Attempt.turn < attempt.turn,
+        )
+        .order_by(Attempt.turn, Attempt.id)
+        .limit(1)
+    ).one_or_none()
+    if earliest is None:
+        return
+    yielded = session.scalar(
+        update(Attempt)
+        .where(Attempt.id == earliest.id, Attempt.state == AttemptState.QUEUED)
+        .values(turn=attempt.turn)
+        .returning(Attempt.id)
+    )
+    if yielded is not None:  # a worker may have claimed it just now
+        attempt.turn = earliest.turn
+        session.flush()
+
+
+def not_sent(session: Session, attempt_ids: Collection[int]) -> None:
+    """No message for these attempts is on the queue."""
+    session.execute(update(Attempt).where(Attempt.id.in_(attempt_ids)).values(sent_at=None))
+
+
+def choose(session: Session, submission: Submission, person_ids: Collection[int]) -> None:
+    """Of what these people have handed in for the assignment, this one is chosen."""
+    session.execute(
+        update(Submission)
+        .where(
+            Submission.assignment_id == submission.assignment_id,
+            Submission.person_id.in_(person_ids),
+        )
+        .values(chosen=Submission.id == submission.id)
+    )
