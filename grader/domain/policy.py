@@ -131,6 +131,13 @@ def penalty_in_words(late: Lateness, policy: LatePolicy) -> str:
     return f"{taken} ({_percent(policy.penalty)} for each {policy.unit} that has begun)."
 
 
+def lateness_in_words(late: Lateness, policy: LatePolicy) -> str:
+    """Whether it came in time, and what it costs if not."""
+    if late.by <= timedelta(0):
+        return "In time."
+    return penalty_in_words(late, policy) or "After the due date; it costs nothing."
+
+
 def refusal(
     at: datetime,
     policy: Policy,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -9,12 +10,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from grader.services.site import Site
+from grader.services.watching import look
 from grader.web import operations, problems
 from grader.web.api import router
 from grader.web.api.bodies import Problem
 from grader.web.limits import BodyLimit
 from grader.web.operations import Metrics
 from grader.web.requests import Requests
+from grader.web.watcher import Watcher
 
 
 def create_app(site: Site) -> FastAPI:
@@ -28,6 +31,7 @@ def create_app(site: Site) -> FastAPI:
     )
     app.state.site = site
     app.state.metrics = Metrics(site)
+    app.state.watcher = Watcher(partial(look, site))
     app.include_router(router)
     app.include_router(operations.router)
     problems.install(app)

@@ -6,16 +6,35 @@ from fastapi import APIRouter
 
 from grader.web.api import (
     assignments,
+    attempts,
     courses,
+    events,
     extensions,
     grades,
     nodes,
     people,
+    results,
     shadow,
+    submissions,
     versions,
 )
 from grader.web.problems import RESPONSES
 
+_PARTS = (
+    people,
+    courses,
+    assignments,
+    versions,
+    shadow,
+    submissions,
+    attempts,
+    events,
+    results,
+    grades,
+    extensions,
+    nodes,
+)
+
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for part in (people, courses, assignments, versions, shadow, grades, extensions, nodes):
+for part in _PARTS:
     router.include_router(part.router)

@@ -1,0 +1,356 @@
+"""Submissions: handing in, and finding again what was handed in.
+
+A receipt is given after the commit, and before anything else can fail: whoever holds one, whatever
+happens to the broker, finds the submission with its bytes and its attempt.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from grader.db import attempts, audit, leases, people, submissionlists, submissions
+from grader.db.models import (
+    Assignment,
+    AssignmentVersion,
+    Attempt,
+    Purpose,
+    Result,
+    Submission,
+)
+from grader.db.pages import Page
+from grader.db.session import Session, moment
+from grader.db.submissionlists import Filters, Order
+from grader.domain.policy import (
+    Policy,
+    lateness,
+    lateness_in_words,
+    own_due_at,
+    refusal,
+)
+from grader.errors import Conflict, Forbidden, NotASubmission, NotFound, NotNow
+from grader.notebooks.read import MAX_FILE_BYTES, parse
+from grader.safetext import storable
+from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
+from grader.services.policies import policy_of
+from grader.services.queueing import send
+from grader.services.site import Site
+from grader.storage.blobs import Stored
+
+__all__ = [
+    "Filters",
+    "Found",
+    "Order",
+    "Receipt",
+    "Seen",
+    "choose",
+    "clean_name",
+    "due_at",
+    "get_submission",
+    "list_submissions",
+    "open_file",
+    "opened",
+    "see",
+    "submit",
+]
+
+_LONGEST_NAME = 200  # characters, the suffix among them
+_LARGE = 1 << 20
+
+# Decoding takes many times the memory of the file; two large ones at a time take it twice.
+_large_ones = threading.Lock()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What somebody has in hand once it is safe; `is_new` tells a first answer from a repeated."""
+
+    submission: Submission
+    attempt_id: int
+    lateness: str
+    is_new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """A submission with what became of it so far: against the version in force, if any."""
+
+    submission: Submission
+    person: str
+    lateness: str
+    attempt: Attempt | None
+    result: Result | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """A submission that the actor may see, and how: as staff, or as who handed it in."""
+
+    submission: Submission
+    assignment: Assignment
+    team: Sequence[int]
+    is_staff: bool
+
+
+def submit(
+    site: Site,
+    actor: Actor,
+    assignment_id: int,
+    *,
+    name: str,
+    content: Iterable[bytes],
+    idempotency_key: str | None = None,
+) -> Receipt:
+    """Take a file in: its bytes are on the disk and its attempt waits when this returns.
+
+    Under the same `idempotency_key` the same file for the same assignment gets the same receipt,
+    and anything else is refused. It counts as received when the whole of it had arrived, by the
+    database's clock, however long it takes from there to the commit.
+    """
+    name = clean_name(name)
+    with site.database.reading() as session:
+        received_at = moment(session)
+        assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)
+        _published(assignment)
+        team = people.team_of(session, assignment.course_id, actor.person_id)
+        if idempotency_key is None or not submissions.by_key(
+            session, actor.person_id, idempotency_key
+        ):
+            _refuse(session, assignment, team, received_at)  # before anything is written
+    stored, form = _kept(site, name, content)
+    with site.database.writing() as session:
+        submissions.hold_version(session, assignment_id)
+        assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)
+        version = session.get_one(AssignmentVersion, _published(assignment))
+        team = people.team_of(session, assignment.course_id, actor.person_id)
+        submissions.hold_people(session, team)
+        if idempotency_key is not None:
+            earlier = submissions.by_key(session, actor.person_id, idempotency_key)
+            if earlier is not None:
+                return _again(session, earlier, assignment, stored)
+        _refuse(session, assignment, team, received_at)
+        submission = Submission(
+            assignment_id=assignment_id,
+            person_id=actor.person_id,
+            number=submissions.next_number(session, assignment_id, actor.person_id),
+            sha256=stored.sha256,
+            name=name,
+            format=form,
+            size=stored.size,
+            received_at=received_at,
+            idempotency_key=idempotency_key,
+        )
+        session.add(submission)
+        session.flush()
+        attempt = attempts.enqueue(session, submission, version, Purpose.SUBMISSION)
+        if policy_of(assignment).counts == "last":
+            submissions.let_go_first(session, attempt, team)
+        waiting = submissions.attempts_of(session, submission.id, with_shadow=True)
+        # Noted in this transaction, so that an upload needs no second one.
+        leases.mark_sent(session, Attempt, [one.id for one in waiting])
+        receipt = _receipt(session, assignment, submission, attempt.id, is_new=True)
+    send(site, waiting)
+    return receipt
+
+
+def list_submissions(
+    site: Site,
+    actor: Actor,
+    assignment_id: int,
+    filters: Filters,
+    order: Order,
+    *,
+    descending: bool = True,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Page[Found]:
+    """The submissions of an assignment: for staff all of them, for students their team's."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.READ)
+        role = people.role_in(session, actor.person_id, assignment.course_id)
+        if not actor.may(Right.GRADE, role):
+            team = people.team_of(session, assignment.course_id, actor.person_id)
+            wanted = team if filters.people is None else set(team) & set(filters.people)
+            filters = replace(filters, people=sorted(wanted))
+        page = submissionlists.listed(
+            session,
+            assignment,
+            filters,
+            order,
+            descending=descending,
+            cursor=cursor,
+            limit=limit,
+        )
+        return Page(_found(session, assignment, page.items), page.next_cursor)
+
+
+def get_submission(site: Site, actor: Actor, submission_id: int) -> Found:
+    """One submission."""
+    with site.database.reading() as session:
+        seen = see(session, actor, submission_id)
+        return _found(session, seen.assignment, [seen.submission])[0]
+
+
+def open_file(site: Site, actor: Actor, submission_id: int) -> tuple[Submission, Iterator[bytes]]:
+    """A submission and its bytes as they were handed in."""
+    with site.database.reading() as session:
+        submission = see(session, actor, submission_id).submission
+    return submission, opened(site, submission.sha256)
+
+
+def choose(site: Site, actor: Actor, submission_id: int) -> Found:
+    """Of what the actor, or their team, has handed in for the assignment, this one counts."""
+    with site.database.writing() as session:
+        seen = see(session, actor, submission_id)
+        permit(session, actor, seen.assignment.course_id, Right.SUBMIT)
+        if seen.submission.person_id not in seen.team:
+            raise Forbidden("only who handed it in chooses which submission counts")
+        if policy_of(seen.assignment).counts != "chosen":
+            raise Conflict("which submission counts is not for choosing in this assignment")
+        submissions.hold_people(session, seen.team)
+        submissions.choose(session, seen.submission, seen.team)
+        session.refresh(seen.submission)
+        audit.record(
+            session,
+            actor.person_id,
+            "submission.chosen",
+            seen.submission,
+            course_id=seen.assignment.course_id,
+        )
+        return _found(session, seen.assignment, [seen.submission])[0]
+
+
+def see(session: Session, actor: Actor, submission_id: int) -> Seen:
+    """A submission of the actor's or of their team, and for staff any of the course.
+
+    Raises NotFound for whatever they may not know of.
+    """
+    submission, assignment = permit_submission(session, actor, submission_id, Right.READ)
+    role = people.role_in(session, actor.person_id, assignment.course_id)
+    team = people.team_of(session, assignment.course_id, actor.person_id)
+    is_staff = actor.may(Right.GRADE, role)
+    if not is_staff and submission.person_id not in team:
+        raise NotFound("there is no such thing")
+    return Seen(submission=submission, assignment=assignment, team=team, is_staff=is_staff)
+
+
+def due_at(session: Session, seen: Seen) -> datetime | None:
+    """When it was due for who handed it in, with their extensions."""
+    person_id = seen.submission.person_id
+    extended = submissions.extensions(session, seen.assignment, [person_id])
+    return own_due_at(seen.assignment.due_at, extended.get(person_id, ()))
+
+
+def opened(site: Site, sha256: str) -> Iterator[bytes]:
+    """A blob's bytes; where it is missing, that is raised at once and not at the first of them."""
+    file = site.blobs.open(sha256)
+
+    def pieces() -> Iterator[bytes]:
+        with file:
+            while piece := file.read(1 << 16):
+                yield piece
+
+    return pieces()
+
+
+def clean_name(name: str) -> str:
+    """A file's name as text for people: no path, nothing that does not print, not too long."""
+    last = storable(name).replace("\\", "/").rsplit("/", 1)[-1]
+    text = "".join(character if character.isprintable() else " " for character in last)
+    text = " ".join(text.split())
+    stem, dot, suffix = text.rpartition(".")
+    if not stem.strip(". "):
+        raise NotASubmission("the file needs a name that ends in .ipynb or .py")
+    suffix = suffix[:20]
+    return f"{stem[: _LONGEST_NAME - len(suffix) - 1]}{dot}{suffix}"
+
+
+def _published(assignment: Assignment) -> int:
+    if assignment.live_version_id is None:
+        raise Conflict("This assignment is not published yet; nothing can be handed in.")
+    return assignment.live_version_id
+
+
+def _refuse(
+    session: Session, assignment: Assignment, team: Sequence[int], received_at: datetime
+) -> None:
+    """Raise NotNow where the rules of the assignment don't let these people hand in."""
+    extended = submissions.extensions(session, assignment, team)
+    why = refusal(
+        received_at,
+        policy_of(assignment),
+        opens_at=assignment.opens_at,
+        due_at=own_due_at(assignment.due_at, (at for own in extended.values() for at in own)),
+        earlier=submissions.receipts(session, assignment.id, team),
+    )
+    if why is not None:
+        raise NotNow(why.reason, why.until)
+
+
+def _kept(site: Site, name: str, content: Iterable[bytes]) -> tuple[Stored, str]:
+    """The file as a blob, and its format. What is stored is what was read and understood."""
+    stored = site.blobs.put(content, at_most=MAX_FILE_BYTES)
+    with _large_ones if stored.size > _LARGE else nullcontext():
+        form = parse(name, site.blobs.read(stored.sha256)).info.format
+    return stored, form
+
+
+def _again(
+    session: Session, earlier: Submission, assignment: Assignment, stored: Stored
+) -> Receipt:
+    if earlier.assignment_id != assignment.id:
+        raise Conflict("Idempotency-Key: it was used for another assignment")
+    if earlier.sha256 != stored.sha256:
+        raise Conflict("Idempotency-Key: it was used for another file")
+    attempt_id = submissions.first_attempt(session, earlier.id)
+    assert attempt_id is not None
+    return _receipt(session, assignment, earlier, attempt_id, is_new=False)
+
+
+def _receipt(
+    session: Session,
+    assignment: Assignment,
+    submission: Submission,
+    attempt_id: int,
+    *,
+    is_new: bool,
+) -> Receipt:
+    (words,) = _lateness(session, assignment, [submission])
+    return Receipt(submission=submission, attempt_id=attempt_id, lateness=words, is_new=is_new)
+
+
+def _found(session: Session, assignment: Assignment, rows: Sequence[Submission]) -> list[Found]:
+    """Submissions of one assignment with all that is shown of them, by a few queries."""
+    ids = [row.id for row in rows]
+    last = submissions.last_attempts_of(session, ids, assignment.live_version_id)
+    results = submissions.results_of(session, ids, assignment.live_version_id)
+    names = submissions.names_of(session, {row.person_id for row in rows})
+    return [
+        Found(
+            submission=row,
+            person=names[row.person_id],
+            lateness=words,
+            attempt=last.get(row.id),
+            result=results.get(row.id),
+        )
+        for row, words in zip(rows, _lateness(session, assignment, rows), strict=True)
+    ]
+
+
+def _lateness(session: Session, assignment: Assignment, rows: Sequence[Submission]) -> list[str]:
+    policy: Policy = policy_of(assignment)
+    extended = submissions.extensions(session, assignment, {row.person_id for row in rows})
+    return [
+        lateness_in_words(
+            lateness(
+                row.received_at,
+                own_due_at(assignment.due_at, extended.get(row.person_id, ())),
+                policy.late,
+            ),
+            policy.late,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,121 @@
+"""How far attempts have come, in stages and in words, for whoever looks on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from grader.broker.progress import Stage as Told
+from grader.db import watching
+from grader.db.models import Attempt, AttemptState, Purpose, Queue
+from grader.db.session import Session
+from grader.db.watching import Standing
+from grader.errors import NotFound
+from grader.services.access import Actor
+from grader.services.site import Site
+from grader.services.submissions import Seen, see
+
+
+class Stage(StrEnum):
+    """How far an attempt has come. The last three are ends."""
+
+    QUEUED = "queued"
+    WAITING_FOR_GPU = "waiting_for_gpu"  # no worker offers one
+    STARTING = "starting"
+    RUNNING = "running"  # a code cell
+    JUDGING = "judging"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+_STARTING = Told("starting")
+_ENDS = {
+    AttemptState.DONE: (Stage.DONE, "Judged."),
+    AttemptState.FAILED: (
+        Stage.FAILED,
+        "This could not be judged through a fault of ours, not yours. The staff see it; it is not "
+        "a zero.",
+    ),
+    AttemptState.CANCELLED: (Stage.CANCELLED, "Cancelled: it is not judged."),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """Where an attempt stands: `position` while it waits, `cell` of `cells` while they run."""
+
+    attempt_id: int
+    stage: Stage
+    words: str
+    position: int | None = None
+    cell: int | None = None
+    cells: int | None = None
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing follows."""
+        return self.stage in (Stage.DONE, Stage.FAILED, Stage.CANCELLED)
+
+
+def look(site: Site, attempt_ids: Collection[int]) -> dict[int, News]:
+    """Where these attempts stand: by a few queries and one question to Redis for all of them."""
+    with site.database.reading() as session:
+        standings = watching.standings(session, attempt_ids)
+        needs_gpu = any(
+            one.state is AttemptState.QUEUED and one.queue is Queue.GPU
+            for one in standings.values()
+        )
+        offered = watching.offered(session) if needs_gpu else {Queue.CPU}
+    running = [one.attempt_id for one in standings.values() if one.state is AttemptState.RUNNING]
+    told = site.progress.of(running)
+    return {key: _news(one, offered, told) for key, one in standings.items()}
+
+
+def may_watch(site: Site, actor: Actor, attempt_id: int) -> None:
+    """Raise NotFound for an attempt that the actor may not know of."""
+    with site.database.reading() as session:
+        see_attempt(session, actor, attempt_id)
+
+
+def see_attempt(session: Session, actor: Actor, attempt_id: int) -> tuple[Attempt, Seen]:
+    """An attempt and its submission; of what is judged in the shadow students know nothing."""
+    attempt = session.get(Attempt, attempt_id)
+    if attempt is None:
+        raise NotFound("there is no such thing")
+    seen = see(session, actor, attempt.submission_id)
+    if attempt.purpose is Purpose.SHADOW and not seen.is_staff:
+        raise NotFound("there is no such thing")
+    return attempt, seen
+
+
+def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -> News:
+    if one.state in _ENDS:
+        stage, words = _ENDS[one.state]
+        return News(attempt_id=one.attempt_id, stage=stage, words=words)
+    if one.state is AttemptState.QUEUED:
+        return _waiting(one, offered)
+    at = told.get(one.attempt_id, _STARTING)
+    if at.stage == "running":
+        words = f"Cell {at.cell} of {at.cells} runs." if at.cells else "Cells run."
+        return News(
+            attempt_id=one.attempt_id,
+            stage=Stage.RUNNING,
+            words=words,
+            cell=at.cell,
+            cells=at.cells,
+        )
+    words = "The answers are compared." if at.stage == "judging" else "A sandbox is prepared."
+    return News(attempt_id=one.attempt_id, stage=Stage(at.stage), words=words)
+
+
+def _waiting(one: Standing, offered: Collection[Queue]) -> News:
+    before = one.position or 0
+    if one.queue not in offered:
+        stage = Stage.WAITING_FOR_GPU
+        words = "It needs a GPU, and no worker has one at present; it waits until one does."
+    else:
+        stage = Stage.QUEUED
+        words = f"About {before} go before." if before else "It is next."
+    return News(attempt_id=one.attempt_id, stage=stage, words=words, position=before)

@@ -1,0 +1,77 @@
+"""How far judging an attempt has come, as server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import anyio.to_thread
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import StreamingResponse
+
+from grader.services import watching
+from grader.services.watching import News
+from grader.web.api.attempts import AttemptId, news_view
+from grader.web.security import CurrentActor, CurrentSite
+from grader.web.watcher import Watcher
+
+router = APIRouter(tags=["attempts"])
+
+_HEARTBEAT_S = 15.0
+_RETRY_MS = 2000
+_OVER = "over"  # the id of the last event
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Accel-Buffering": "no",  # a proxy that gathers would keep the news back
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@router.get(
+    "/attempts/{attempt_id}/events",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}},
+        204: {"description": "The last event was received before: don't connect again"},
+    },
+)
+async def watch(
+    request: Request,
+    site: CurrentSite,
+    actor: CurrentActor,
+    attempt_id: AttemptId,
+    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+) -> Response:
+    """Where the attempt stands, and every change, until it is done, failed or cancelled.
+
+    Events are named `news` and hold what `news` of an attempt holds. On connecting, and so also on
+    connecting again, the present state comes first.
+    """
+    await anyio.to_thread.run_sync(watching.may_watch, site, actor, attempt_id)
+    if last_event_id == _OVER:
+        news = await anyio.to_thread.run_sync(watching.look, site, [attempt_id])
+        if news[attempt_id].is_last:
+            return Response(status_code=204)
+    watcher: Watcher = request.app.state.watcher
+    watcher.refuse_too_many(actor.person_id)
+    events = _events(watcher, actor.person_id, attempt_id)
+    return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _events(watcher: Watcher, person_id: int, attempt_id: int) -> AsyncIterator[str]:
+    with watcher.watching(person_id, attempt_id) as stream:
+        yield f"retry: {_RETRY_MS}\n\n"
+        while True:
+            news = await stream.next(_HEARTBEAT_S)
+            if news is None:
+                yield ": still here\n\n"
+                continue
+            yield _event(news)
+            if news.is_last:
+                return
+
+
+def _event(news: News) -> str:
+    name = _OVER if news.is_last else "now"
+    return f"id: {name}\nevent: news\ndata: {news_view(news).model_dump_json()}\n\n"

@@ -1,0 +1,224 @@
+"""Handing in, and what was handed in."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.responses import StreamingResponse
+
+from grader.db.models import AttemptState
+from grader.domain.outcomes import RunStatus
+from grader.services import submissions
+from grader.services.submissions import Filters, Found, Order
+from grader.web.api.bodies import PageView, RowId, View
+from grader.web.files import FILE_BODY, OneFile, download, pieces
+from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
+
+router = APIRouter(tags=["submissions"])
+
+AssignmentId = Annotated[RowId, Path()]
+SubmissionId = Annotated[RowId, Path()]
+
+_KEY = Header(
+    min_length=1,
+    max_length=200,
+    pattern=r"^[\x20-\x7e]+$",
+    description="The same key with the same file gets the same receipt, and no second submission",
+)
+_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
+
+
+class ReceiptView(View):
+    """That a submission is safe: its bytes are on the disk and its row is committed.
+
+    `received_at` is by the database's clock, and lateness is judged by it. `url` is the
+    submission; `attempt_url` tells how far judging it has come.
+    """
+
+    id: int
+    assignment_id: int
+    number: int
+    name: str
+    sha256: str
+    size: int
+    received_at: datetime
+    lateness: str
+    attempt_id: int
+    url: str
+    attempt_url: str
+
+
+class SubmissionView(View):
+    """What was handed in, and what became of it so far.
+
+    `state`, `run_status` and the points are those against the version in force, before lateness and
+    without overrides; null while there are none. `state` failed: by a fault of ours, never a zero.
+    """
+
+    id: int
+    assignment_id: int
+    person_id: int
+    person: str
+    number: int
+    name: str
+    format: str
+    sha256: str
+    size: int
+    received_at: datetime
+    lateness: str
+    chosen: bool
+    attempt_id: int | None
+    state: AttemptState | None
+    run_status: RunStatus | None
+    score: float | None
+    max_score: float | None
+    pending: float | None
+
+
+_RECEIPTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "model": ReceiptView,
+        "description": "The receipt that was given for this Idempotency-Key before",
+    },
+    202: {
+        "description": "It is safe, and waits to be judged",
+        "headers": {"Location": {"schema": {"type": "string"}}},
+    },
+}
+
+
+@router.post(
+    "/assignments/{assignment_id}/submissions",
+    status_code=202,
+    responses=_RECEIPTS,
+    openapi_extra=FILE_BODY,
+)
+def submit(
+    site: CurrentSite,
+    actor: CurrentActor,
+    assignment_id: AssignmentId,
+    file: OneFile,
+    response: Response,
+    idempotency_key: Annotated[str | None, _KEY] = None,
+) -> ReceiptView:
+    """Hand in one notebook or Python file, as the form's `file`."""
+    receipt = submissions.submit(
+        site,
+        actor,
+        assignment_id,
+        name=file.filename or "",
+        content=pieces(file.file),
+        idempotency_key=idempotency_key,
+    )
+    row = receipt.submission
+    view = ReceiptView(
+        id=row.id,
+        assignment_id=row.assignment_id,
+        number=row.number,
+        name=row.name,
+        sha256=row.sha256,
+        size=row.size,
+        received_at=row.received_at,
+        lateness=receipt.lateness,
+        attempt_id=receipt.attempt_id,
+        url=f"/api/v1/submissions/{row.id}",
+        attempt_url=f"/api/v1/attempts/{receipt.attempt_id}",
+    )
+    response.headers["Location"] = view.url
+    response.status_code = 202 if receipt.is_new else 200
+    return view
+
+
+@router.get("/assignments/{assignment_id}/submissions")
+def list_submissions(
+    site: CurrentSite,
+    actor: CurrentActor,
+    assignment_id: AssignmentId,
+    person_id: Annotated[RowId | None, Query()] = None,
+    state: AttemptState | None = None,
+    run_status: RunStatus | None = None,
+    least_score: Annotated[float | None, Query(allow_inf_nan=False)] = None,
+    most_score: Annotated[float | None, Query(allow_inf_nan=False)] = None,
+    latest: Annotated[bool, Query(description="of each person the last one alone")] = False,
+    needs_person: Annotated[
+        bool, Query(description="points wait for a person, or judging has failed")
+    ] = False,
+    sort: Annotated[Order, Query(description="score: those that have one")] = "received_at",
+    descending: bool = True,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+) -> PageView[SubmissionView]:
+    """For staff all submissions of the assignment, for students their own and their team's."""
+    filters = Filters(
+        people=None if person_id is None else [person_id],
+        state=state,
+        run_status=run_status,
+        least_score=least_score,
+        most_score=most_score,
+        latest=latest,
+        needs_person=needs_person,
+    )
+    page = submissions.list_submissions(
+        site,
+        actor,
+        assignment_id,
+        filters,
+        sort,
+        descending=descending,
+        cursor=cursor,
+        limit=limit,
+    )
+    return PageView(items=[_view(one) for one in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/submissions/{submission_id}")
+def get_submission(
+    site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId
+) -> SubmissionView:
+    """One submission."""
+    return _view(submissions.get_submission(site, actor, submission_id))
+
+
+@router.get(
+    "/submissions/{submission_id}/file",
+    response_class=StreamingResponse,
+    responses=_FILE,
+)
+def get_file(
+    site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId
+) -> StreamingResponse:
+    """The file as it was handed in."""
+    submission, content = submissions.open_file(site, actor, submission_id)
+    return download(submission.name, content, "application/octet-stream")
+
+
+@router.put("/submissions/{submission_id}/choice")
+def choose(site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId) -> SubmissionView:
+    """Have this one count, where the assignment leaves that to who handed it in."""
+    return _view(submissions.choose(site, actor, submission_id))
+
+
+def _view(found: Found) -> SubmissionView:
+    row, attempt, result = found.submission, found.attempt, found.result
+    return SubmissionView(
+        id=row.id,
+        assignment_id=row.assignment_id,
+        person_id=row.person_id,
+        person=found.person,
+        number=row.number,
+        name=row.name,
+        format=row.format,
+        sha256=row.sha256,
+        size=row.size,
+        received_at=row.received_at,
+        lateness=found.lateness,
+        chosen=row.chosen,
+        attempt_id=attempt.id if attempt else None,
+        state=attempt.state if attempt else None,
+        run_status=result.run_status if result else None,
+        score=result.score if result else None,
+        max_score=result.max_score if result else None,
+        pending=result.pending if result else None,
+    )

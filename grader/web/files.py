@@ -1,0 +1,65 @@
+"""Files that come in and go out: one in a form, and downloads that no browser renders."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Annotated, Any, BinaryIO
+from urllib.parse import quote
+
+from fastapi import Depends, Request
+from fastapi.responses import StreamingResponse
+from starlette.datastructures import UploadFile
+
+from grader.errors import BadInput
+from grader.web.security import CurrentActor
+
+_PIECE = 1 << 16
+_FIELDS = 10  # beside the file, for clients that send more than they are asked for
+
+# What a route that takes `OneFile` says in the OpenAPI document.
+FILE_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                    "required": ["file"],
+                }
+            }
+        },
+    }
+}
+
+
+async def _one_file(request: Request, _: CurrentActor) -> AsyncIterator[UploadFile]:
+    # Not as a parameter of the route: it would be read before anybody knows who sends it.
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        raise BadInput("file: send a form (multipart/form-data) with one file of this name")
+    async with request.form(max_files=1, max_fields=_FIELDS) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise BadInput("file: send one file under this name")
+        yield file
+
+
+OneFile = Annotated[UploadFile, Depends(_one_file)]
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """A file bit by bit."""
+    while piece := file.read(_PIECE):
+        yield piece
+
+
+def download(name: str, content: Iterable[bytes], media_type: str) -> StreamingResponse:
+    """A file to be saved under that name, which no browser shows or guesses about."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "-_. ") else "_" for c in name)
+    headers = {
+        "Content-Disposition": f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name)}",
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "Cache-Control": "private, no-store",
+    }
+    return StreamingResponse(content, media_type=media_type, headers=headers)

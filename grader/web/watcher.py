@@ -1,0 +1,105 @@
+"""One look for all who watch: a single task asks where all watched attempts stand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import anyio
+import anyio.to_thread
+
+from grader.errors import NotNow
+from grader.services.watching import News
+
+_EVERY_S = 0.5
+_MOST_STREAMS = 10  # of one person: some tabs
+_AGAIN = timedelta(seconds=10)
+
+log = logging.getLogger(__name__)
+
+Look = Callable[[Collection[int]], Mapping[int, News]]
+
+
+class Watcher:
+    """Tells streams where their attempts stand, for one process and one event loop.
+
+    The task runs while anybody watches. It asks in a thread of its own, so that neither the loop
+    waits for the database nor the task for the threads of requests.
+    """
+
+    def __init__(self, look: Look) -> None:
+        self._look = look
+        self._streams: dict[int, set[_Stream]] = {}
+        self._of_person: Counter[int] = Counter()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_looking(self) -> bool:
+        """Whether the task runs."""
+        return self._task is not None and not self._task.done()
+
+    def refuse_too_many(self, person_id: int) -> None:
+        """Raise NotNow where somebody has as many streams open as one may have."""
+        if self._of_person[person_id] >= _MOST_STREAMS:
+            raise NotNow(
+                f"{_MOST_STREAMS} streams of yours are open; close one",
+                datetime.now(UTC) + _AGAIN,
+            )
+
+    @contextmanager
+    def watching(self, person_id: int, attempt_id: int) -> Iterator[_Stream]:
+        """A stream of news about an attempt, for as long as the block lasts."""
+        stream = _Stream()
+        self._of_person[person_id] += 1
+        self._streams.setdefault(attempt_id, set()).add(stream)
+        try:
+            if not self.is_looking:
+                self._task = asyncio.create_task(self._run())
+            yield stream
+        finally:
+            self._of_person[person_id] -= 1
+            if not self._of_person[person_id]:
+                del self._of_person[person_id]
+            streams = self._streams[attempt_id]
+            streams.discard(stream)
+            if not streams:
+                del self._streams[attempt_id]
+
+    async def _run(self) -> None:
+        alone = anyio.CapacityLimiter(1)
+        while self._streams:
+            try:
+                ids = list(self._streams)
+                news = await anyio.to_thread.run_sync(self._look, ids, limiter=alone)
+                for attempt_id, one in news.items():
+                    for stream in self._streams.get(attempt_id, ()):
+                        stream.tell(one)
+            except Exception:
+                log.exception("where attempts stand could not be found out this time")
+            await asyncio.sleep(_EVERY_S)
+
+
+class _Stream:
+    """The latest news of one attempt for one reader: who reads slowly misses what is outdated."""
+
+    def __init__(self) -> None:
+        self._latest: News | None = None
+        self._changed = asyncio.Event()
+
+    def tell(self, news: News) -> None:
+        """This is how it stands now."""
+        if news != self._latest:
+            self._latest = news
+            self._changed.set()
+
+    async def next(self, patience_s: float) -> News | None:
+        """What has changed since; None where nothing has for so long."""
+        with anyio.move_on_after(patience_s):
+            await self._changed.wait()
+            self._changed.clear()
+            return self._latest
+        return None
