@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
@@ -99,8 +100,38 @@ class FolderBlobs:
                     gone += 1
         return gone
 
+    def copy_to(self, folder: Path) -> int:
+        """Have another folder hold every blob too; how many it did not hold before.
+
+        By links where both are on one file system: what has a name is never written to again.
+        """
+        new = 0
+        for path in self._folder.glob("*/*"):
+            copy = folder / path.parent.name / path.name
+            if path.parent.name == _UNFINISHED or not _NAME.fullmatch(path.name) or copy.exists():
+                continue
+            with suppress(FileNotFoundError):  # it was swept meanwhile
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                _link_or_copy(path, copy)
+                new += 1
+        return new
+
     def _place(self, sha256: str) -> Path:
         return self._folder / checked_name(sha256)[:2] / sha256
+
+
+def _link_or_copy(path: Path, copy: Path) -> None:
+    try:
+        os.link(path, copy)
+    except FileNotFoundError:
+        raise
+    except OSError:  # another file system, or one without links
+        unfinished = copy.with_suffix(".unfinished")
+        shutil.copy2(path, unfinished)
+        with unfinished.open("rb") as file:
+            os.fsync(file.fileno())
+        os.replace(unfinished, copy)
+    _sync(copy.parent)
 
 
 def _sync(folder: Path) -> None:
