@@ -231,7 +231,7 @@ def test_every_container_is_looked_at_and_started_again(name: str) -> None:
         assert service["healthcheck"]["test"]
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - WORKERS)
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - WORKERS))
 def test_only_workers_leave_a_profile(name: str) -> None:
     assert SERVICES[name]["security_opt"] == ["no-new-privileges:true"]
 
@@ -244,7 +244,7 @@ def test_workers_leave_no_profile_without_another(name: str) -> None:
     assert f"profile {options['apparmor']} " in profile
 
 
-@pytest.mark.parametrize("name", SERVICES.keys() - {"web", "reconciler"})
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"web", "reconciler"}))
 def test_what_needs_no_way_out_has_none(name: str) -> None:
     assert SERVICES[name]["networks"] == ["inside"]
     assert "ports" not in SERVICES[name]
