@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -22,8 +23,6 @@ _LONGEST = timedelta(days=366)
 _LEAST_PASSWORD = 10
 
 _hasher = PasswordHasher()
-# Verified where there is no such person, so that the time taken does not tell.
-_NOBODY = _hasher.hash(secrets.token_hex(16))
 
 
 @dataclass(frozen=True)
@@ -52,12 +51,13 @@ def actor_of_password(site: Site, email: str, password: str) -> Actor:
     """Whoever has this address and password; raises NotSignedIn, without saying which is wrong."""
     with site.database.reading() as session:
         person = people.by_email(session, email)
-    known = person.password_hash if person is not None and person.password_hash else _NOBODY
+    nobody = _nobody_s_hash()
+    known = person.password_hash if person is not None and person.password_hash else nobody
     try:
         _hasher.verify(known, password)
     except (Argon2Error, InvalidHashError):
         person = None
-    if person is None or known is _NOBODY:
+    if person is None or known is nobody:
         raise NotSignedIn("the address or the password is not right")
     return _actor(person, frozenset(Right))
 
@@ -144,6 +144,12 @@ def password_hash(password: str | None) -> str | None:
 
 def _actor(person: Person, scopes: frozenset[Right]) -> Actor:
     return Actor(person.id, person.name, person.is_admin, scopes)
+
+
+@cache
+def _nobody_s_hash() -> str:
+    """Verified where there is no such person, so that the time taken does not tell."""
+    return _hasher.hash(secrets.token_hex(16))
 
 
 def _hashed(secret: str) -> str:
