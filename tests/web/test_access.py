@@ -7,8 +7,9 @@ is added without a decision. Whoever is not in the course is answered as if noth
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +17,21 @@ import pytest
 from starlette.testclient import TestClient
 
 from grader.db import trials
-from grader.db.models import AssignmentVersion, Attempt, Extension, Node, Override, Token
-from grader.services.access import Right
+from grader.db.models import AssignmentVersion, Extension, Node, Override, Role, Token
+from grader.services.access import RIGHTS, Right
 from grader.services.site import Site
 from grader.web.app import create_app
-from tests.assigned import assignment, published, submission, version, zipped
+from tests.assigned import assignment, published, version, zipped
 from tests.sites import People, Signed, people_of, site_at
+from tests.unit._builders import check, exercise, result
+from tests.web._work import handed_in, judge, notebook
 
 ANYBODY = "anybody"  # no token is needed
 SIGNED_IN = "signed in"  # what concerns oneself alone
-ADMIN = Right.ADMIN
 OWNER = "owner"  # whose work it is, their team, and the staff
+OWNER_ALONE = "owner alone"  # whose work it is, and their team
 
-STUDENT_RIGHTS = {Right.READ, Right.SUBMIT}
-TA_RIGHTS = STUDENT_RIGHTS | {Right.GRADE}
-DAY = timedelta(days=1)
+DUE, MUCH_LATER = "2100-01-01T00:00:00Z", "2101-01-01T00:00:00Z"
 
 Body = Callable[["World"], dict[str, Any]]
 
@@ -47,13 +48,17 @@ def bundle(world: World) -> dict[str, Any]:
     return {"files": {"bundle": ("b.zip", zipped(answer="y = 2\n"))}}
 
 
+def notebook_file(world: World) -> dict[str, Any]:
+    return {"files": {"file": ("a0.ipynb", notebook("x = 2"))}}
+
+
 def extension_of_several(world: World) -> dict[str, Any]:
-    due = (datetime.now(UTC) + DAY).isoformat()
-    return {"json": {"person_ids": [world.ids["person_id"]], "due_at": due, "reason": "ill"}}
+    ids = [world.ids["person_id"]]
+    return {"json": {"person_ids": ids, "due_at": MUCH_LATER, "reason": "ill"}}
 
 
 def extension(world: World) -> dict[str, Any]:
-    return {"json": {"due_at": (datetime.now(UTC) + DAY).isoformat(), "reason": "ill"}}
+    return {"json": {"due_at": MUCH_LATER, "reason": "ill"}}
 
 
 # What a route needs, and what is sent to it.
@@ -63,8 +68,8 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /tokens": (SIGNED_IN, nothing),
     "POST /tokens": (SIGNED_IN, json(name="x", scopes=["read"])),
     "DELETE /tokens/{token_id}": (SIGNED_IN, nothing),
-    "POST /persons": (ADMIN, json(email="n@example.org", name="N")),
-    "POST /courses": (ADMIN, json(slug="new", title="New")),
+    "POST /persons": (Right.ADMIN, json(email="n@example.org", name="N")),
+    "POST /courses": (Right.ADMIN, json(slug="new", title="New")),
     "GET /courses": (SIGNED_IN, nothing),
     "GET /courses/{course_id}": (Right.READ, nothing),
     "PATCH /courses/{course_id}": (Right.MANAGE, json(title="T")),
@@ -101,18 +106,47 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "POST /versions/{version_id}/shadow": (Right.MANAGE, nothing),
     "GET /versions/{version_id}/shadow": (Right.GRADE, nothing),
     "GET /versions/{version_id}/shadow/changes": (Right.GRADE, nothing),
-    "POST /versions/{version_id}/shadow/promote": (Right.MANAGE, json()),
+    "POST /versions/{version_id}/shadow/promote": (
+        Right.MANAGE,
+        json(even_if_open=True, because="test"),
+    ),
     "POST /versions/{version_id}/shadow/abandon": (Right.MANAGE, nothing),
+    "POST /assignments/{assignment_id}/submissions": (Right.SUBMIT, notebook_file),
+    "GET /assignments/{assignment_id}/submissions": (Right.READ, nothing),
+    "GET /assignments/{assignment_id}/causes": (Right.GRADE, nothing),
+    "GET /submissions/{submission_id}": (OWNER, nothing),
+    "GET /submissions/{submission_id}/file": (OWNER, nothing),
+    "GET /submissions/{submission_id}/attempts": (OWNER, nothing),
+    "GET /submissions/{submission_id}/result": (OWNER, nothing),
+    "GET /submissions/{submission_id}/notebook": (OWNER, nothing),
+    "GET /submissions/{submission_id}/report": (OWNER, nothing),
+    "PUT /submissions/{submission_id}/choice": (OWNER_ALONE, nothing),
+    "POST /submissions/{submission_id}/regrade": (Right.GRADE, json(reason="a fix")),
+    "GET /attempts/{attempt_id}": (OWNER, nothing),
+    "GET /attempts/{attempt_id}/events": (OWNER, nothing),
+    "POST /attempts/{attempt_id}/cancel": (OWNER, nothing),
     "GET /submissions/{submission_id}/overrides": (Right.GRADE, nothing),
     "POST /submissions/{submission_id}/overrides": (
         Right.GRADE,
         json(exercise="ex1", score=1, reason="well argued"),
     ),
     "DELETE /overrides/{override_id}": (Right.GRADE, nothing),
-    "GET /nodes": (ADMIN, nothing),
-    "PATCH /nodes/{name}": (ADMIN, json(draining=True)),
-    "GET /queue": (ADMIN, nothing),
-    "GET /queue/running": (ADMIN, nothing),
+    "GET /nodes": (Right.ADMIN, nothing),
+    "PATCH /nodes/{name}": (Right.ADMIN, json(draining=True)),
+    "GET /queue": (Right.ADMIN, nothing),
+    "GET /queue/running": (Right.ADMIN, nothing),
+}
+
+
+def labels(*needs: Any, but: Any = None) -> list[str]:
+    """The routes that need one of these."""
+    return [label for label, (need, _) in TABLE.items() if need in needs and need != but]
+
+
+WHILE_IT_WAITS = {"POST /attempts/{attempt_id}/cancel"}
+IN_THE_SHADOW = {
+    "POST /versions/{version_id}/shadow/promote",
+    "POST /versions/{version_id}/shadow/abandon",
 }
 OUTSIDE_THE_DOCUMENT = {"/healthz", "/readyz", "/metrics", "/api/v1/openapi.json"}
 
@@ -124,6 +158,12 @@ class World:
     client: TestClient
     people: People
     ids: dict[str, Any]
+
+    def lets_in(self, label: str, *people: Signed) -> None:
+        """The first one succeeds; for the others the state of things may be against it by then."""
+        first, *others = (self.ask(label, one) for one in people)
+        assert first < 300
+        assert all(status < 300 or status in (404, 409) for status in others)
 
     def ask(self, label: str, who: Signed | None) -> int:
         """The status of the answer to what the table sends."""
@@ -137,29 +177,53 @@ class World:
         return answer.status_code
 
 
-@pytest.fixture
-def world(migrated_sqlite: Path, tmp_path: Path) -> Iterator[World]:
-    """A world of its own for each route: what one changes must not help another."""
-    (tmp_path / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
-    site = site_at(f"sqlite:///{tmp_path}/chainrule.db", tmp_path)
+@contextmanager
+def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[World]:
+    """A fresh world, in the state in which the route of that label can succeed."""
+    (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
+    site = site_at(f"sqlite:///{folder}/chainrule.db", folder)
     with TestClient(create_app(site), raise_server_exceptions=False) as client:
         people = people_of(site)
-        yield World(client, people, made(site, client, people))
+        world = World(client, people, made(site, client, people, waits=label in WHILE_IT_WAITS))
+        if label in IN_THE_SHADOW:
+            world.lets_in("POST /versions/{version_id}/shadow", people.instructor)
+        yield world
     site.close()
 
 
-def made(site: Site, client: TestClient, people: People) -> dict[str, Any]:
+@pytest.fixture
+def world(request: pytest.FixtureRequest, migrated_sqlite: Path, tmp_path: Path) -> Iterator[World]:
+    """A world of its own for each route: what one changes must not help another."""
+    with a_world(migrated_sqlite, tmp_path, request.node.callspec.params["label"]) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def closed_world(
+    migrated_sqlite: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """One for all who are refused: they change nothing."""
+    with a_world(migrated_sqlite, tmp_path_factory.mktemp("closed")) as made:
+        yield made
+
+
+def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict[str, Any]:
     """One of everything, and its ids as the paths name them."""
-    assignment_id = assignment(client, people)
+    assignment_id = assignment(client, people, policy={"counts": "chosen"}, due_at=DUE)
     live = published(client, people, assignment_id)
     candidate = version(client, people, assignment_id, title="Newer")
-    work = submission(site, assignment_id, people.ada)
+    receipt = handed_in(client, people.ada, assignment_id)
+    work, attempt = receipt["id"], receipt["attempt_id"]
+    if waits:
+        handed_in(client, people.ada, assignment_id)  # and is superseded
+    else:
+        judge(site, attempt, result(exercise(check())))
     ada, staff = people.ada.actor.person_id, people.instructor.actor.person_id
     with site.database.writing() as session:
         override = Override(
             submission_id=work, exercise="ex1", score=1.0, reason="x", author_id=staff
         )
-        due = datetime.now(UTC) + DAY
+        due = datetime.fromisoformat(MUCH_LATER)
         session.add_all(
             [
                 override,
@@ -176,14 +240,13 @@ def made(site: Site, client: TestClient, people: People) -> dict[str, Any]:
         trial = trials.enqueue(session, session.get_one(AssignmentVersion, live), staff)
         session.flush()
         token = session.query(Token).filter_by(person_id=ada).one()
-        attempt = session.query(Attempt).filter_by(submission_id=work).one()
         return {
             "course_id": people.course_id,
             "assignment_id": assignment_id,
             "version_id": candidate,
             "trial_id": trial.id,
             "submission_id": work,
-            "attempt_id": attempt.id,
+            "attempt_id": attempt,
             "override_id": override.id,
             "person_id": ada,
             "token_id": token.id,
@@ -209,57 +272,74 @@ def all_paths(routes: Any) -> set[str]:
     return found
 
 
-def test_no_route_is_missing_from_the_table(world: World) -> None:
-    assert operations(world.client) == set(TABLE)
+def test_no_route_is_missing_from_the_table(closed_world: World) -> None:
+    assert operations(closed_world.client) == set(TABLE)
 
 
-def test_what_is_outside_the_document_is_known_to_be_open(world: World) -> None:
+def test_what_is_outside_the_document_is_known_to_be_open(closed_world: World) -> None:
     inside = {label.split(" ", 1)[1] for label in TABLE}
     outside = {
         path
-        for path in all_paths(world.client.app.routes)  # type: ignore[attr-defined]
+        for path in all_paths(closed_world.client.app.routes)  # type: ignore[attr-defined]
         if path.removeprefix("/api/v1") not in inside
     }
     assert outside == OUTSIDE_THE_DOCUMENT
 
 
-@pytest.mark.parametrize("label", TABLE)
-def test_a_route_answers_who_may_ask_and_nobody_else(label: str, world: World) -> None:
-    people, needs = world.people, TABLE[label][0]
-    outsiders = (people.outsider, people.outside_instructor)
-    if needs == ANYBODY:
-        assert world.ask(label, None) == 401  # the password was wrong
-        return
-    assert world.ask(label, None) == 401
-    if needs == SIGNED_IN:
-        own = "{token_id}" in label
-        assert all(world.ask(label, one) == (404 if own else 200) for one in [people.bob]) or (
-            "POST" in label
-        )
-        assert world.ask(label, people.ada) < 300
-        return
-    if needs is ADMIN:
-        for one in (*outsiders, people.ada, people.ta, people.instructor):
+@pytest.mark.parametrize("label", labels(ANYBODY))
+def test_what_anybody_may_ask_needs_no_token(label: str, closed_world: World) -> None:
+    assert closed_world.ask(label, None) == 401  # the password was wrong
+
+
+@pytest.mark.parametrize("label", [label for label in TABLE if label not in labels(ANYBODY)])
+def test_everything_else_needs_a_token(label: str, closed_world: World) -> None:
+    assert closed_world.ask(label, None) == 401
+
+
+@pytest.mark.parametrize("label", labels(SIGNED_IN))
+def test_what_concerns_oneself_is_for_everybody_s_own_things(label: str, world: World) -> None:
+    others = 404 if "{token_id}" in label else 200
+    assert world.ask(label, world.people.bob) in (others, 201)
+    assert world.ask(label, world.people.ada) < 300
+
+
+@pytest.mark.parametrize("label", labels(Right.ADMIN))
+def test_what_concerns_the_installation_is_for_admins(label: str, world: World) -> None:
+    people = world.people
+    for one in (people.outsider, people.ada, people.ta, people.instructor):
+        assert world.ask(label, one) == 403
+    assert world.ask(label, people.admin) < 300
+
+
+@pytest.mark.parametrize("label", labels(*Right, OWNER, OWNER_ALONE, but=Right.ADMIN))
+def test_a_course_is_not_there_for_people_of_another(
+    label: str, closed_world: World
+) -> None:
+    for one in (closed_world.people.outsider, closed_world.people.outside_instructor):
+        assert closed_world.ask(label, one) == 404
+
+
+@pytest.mark.parametrize("label", labels(*Right, but=Right.ADMIN))
+def test_a_role_opens_what_it_has_the_right_to(label: str, world: World) -> None:
+    people, right = world.people, TABLE[label][0]
+    refused = [
+        one
+        for one, role in ((people.ada, Role.STUDENT), (people.ta, Role.TA))
+        if right not in RIGHTS[role]
+    ]
+    for one in refused:
+        assert world.ask(label, one) == 403
+    let_in = [one for one in (people.ada, people.ta, people.instructor) if one not in refused]
+    world.lets_in(label, *let_in, people.admin)
+
+
+@pytest.mark.parametrize("label", labels(OWNER, OWNER_ALONE))
+def test_work_is_for_whose_it_is_and_for_staff(label: str, world: World) -> None:
+    people = world.people
+    assert world.ask(label, people.bob) == 404
+    if TABLE[label][0] is OWNER_ALONE:
+        for one in (people.ta, people.instructor, people.admin):
             assert world.ask(label, one) == 403
-        assert world.ask(label, people.admin) < 300
-        return
-    for one in outsiders:
-        assert world.ask(label, one) == 404
-    if needs == OWNER:
-        assert world.ask(label, people.bob) == 404
-        allowed = [people.ada, people.ta, people.instructor]
+        world.lets_in(label, people.ada)
     else:
-        roles = [
-            (people.ada, needs in STUDENT_RIGHTS),
-            (people.ta, needs in TA_RIGHTS),
-            (people.instructor, True),
-        ]
-        for one in (who for who, may in roles if not may):
-            assert world.ask(label, one) == 403
-        allowed = [who for who, may in roles if may]
-    # Let in: the first one succeeds, unless the state of things is against it.
-    for one in (*allowed, people.admin):
-        status = world.ask(label, one)
-        assert status < 300 or status in (404, 409), status
-        if one is allowed[0]:
-            assert status < 300 or status == 409
+        world.lets_in(label, people.ada, people.ta, people.instructor, people.admin)
