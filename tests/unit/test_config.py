@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import grader
-from grader.config import Config, load_config
+from grader.config import Config, load_config, load_settings
 from grader.errors import BadInput
 
 CHECKOUT = Path(grader.__file__).parent.parent
@@ -50,3 +50,47 @@ def test_settings_are_taken(tmp_path: Path) -> None:
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
     with pytest.raises(BadInput, match=name):
         load_config({name: value})
+
+
+def test_a_service_without_settings_keeps_everything_below_one_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings({"CHAINRULE_NODE": "n1", "CHAINRULE_SLOTS": "3"})
+    assert settings.data == tmp_path / "data"
+    assert settings.database == f"sqlite:///{tmp_path}/data/chainrule.db"
+    assert settings.blobs == str(tmp_path / "data" / "blobs")
+    assert (settings.host, settings.port, settings.url) == (
+        "127.0.0.1",
+        8000,
+        "http://127.0.0.1:8000",
+    )
+    assert (settings.queues, settings.slots, settings.gpus) == (("cpu",), 3, ())
+
+
+def test_a_worker_with_devices_takes_what_needs_them() -> None:
+    settings = load_settings({"CHAINRULE_QUEUES": "cpu, gpu", "CHAINRULE_GPUS": "0,3"})
+    assert (settings.queues, settings.gpus) == (("cpu", "gpu"), (0, 3))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("CHAINRULE_DATABASE", "mysql://secret@host/x"),
+        ("CHAINRULE_REDIS", "http://host"),
+        ("CHAINRULE_LISTEN", "8000"),
+        ("CHAINRULE_LISTEN", "host:70000"),
+        ("CHAINRULE_URL", "ftp://host"),
+        ("CHAINRULE_QUEUES", "cpu,tpu"),
+        ("CHAINRULE_QUEUES", "gpu"),
+        ("CHAINRULE_SLOTS", "0"),
+        ("CHAINRULE_GPUS", "all"),
+        ("CHAINRULE_LEASE_S", "soon"),
+        ("CHAINRULE_UPLOAD_BYTES", "1"),
+        ("CHAINRULE_LOG", "xml"),
+    ],
+)
+def test_a_wrong_setting_of_the_service_is_named_and_no_secret_told(name: str, value: str) -> None:
+    with pytest.raises(BadInput, match=name) as refused:
+        load_settings({name: value})
+    assert "secret" not in str(refused.value)

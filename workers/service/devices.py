@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from grader.errors import SandboxUnavailable
+
 
 class Devices:
     """The devices of this worker by their numbers. For any thread."""
@@ -14,7 +16,7 @@ class Devices:
         self._free = sorted(numbers)
         self._turns = threading.BoundedSemaphore(len(numbers)) if numbers else None
         self._changed = threading.Condition()
-        self.count = len(numbers)
+        self._count = len(numbers)
 
     @contextmanager
     def turn(self) -> Iterator[bool]:
@@ -30,8 +32,13 @@ class Devices:
     def lend(self, count: int) -> Iterator[tuple[int, ...]]:
         """So many devices, which nobody else has meanwhile; waits until they are free.
 
-        All at once, so that two who wait can't hold what the other one needs.
+        All at once, so that two who wait can't hold what the other one needs. Raises
+        SandboxUnavailable where there are not so many.
         """
+        if count > self._count:
+            raise SandboxUnavailable(
+                f"{count} GPUs are asked for, and this worker has {self._count}"
+            )
         with self._changed:
             self._changed.wait_for(lambda: len(self._free) >= count)
             lent, self._free = tuple(self._free[:count]), self._free[count:]

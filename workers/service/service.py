@@ -121,7 +121,7 @@ class Service:
         telling.tell(Stage("starting"))
         bundle = self.bundles.of(task.bundle_sha256)
         submission = parse(task.name, task.content)
-        result = self._graded(bundle, submission, task.seed, held.queue, telling, stop)
+        result = self._graded(bundle, submission, task.seed, telling, stop)
         notebook = executed_notebook(submission, result)
         return lambda: judging.finish(self.site, held, result, notebook)
 
@@ -130,15 +130,14 @@ class Service:
         bundle: Bundle,
         submission: Submission,
         seed: int,
-        queue: Queue,
         telling: Telling,
         stop: Stop,
     ) -> Result:
         cells = sum(cell.kind == "code" for cell in submission.cells)
         with ExitStack() as stack:
-            if queue is Queue.GPU:
-                devices = stack.enter_context(self.devices.lend(1))
-                log.info("has a device", extra={"devices": devices})
+            devices = stack.enter_context(self.devices.lend(bundle.rubric.runtime.gpu))
+            if devices:
+                log.info("has devices to itself", extra={"devices": devices})
             zygote = stack.enter_context(self.zygotes.lend(bundle.rubric.runtime))
             return grade(
                 zygote,

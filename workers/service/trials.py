@@ -96,7 +96,7 @@ class Trials:
         if sha256 is None:
             return None
         try:
-            report = self._report(held, sha256, stop)
+            report = self._report(sha256, stop)
         except BadInput as error:
             report = _failed(str(error))
         except Stopped:
@@ -105,14 +105,13 @@ class Trials:
             report = _failed(f"it took longer than {self._longest_s / 60:g} minutes")
         return lambda: judging.finish_trial(site, held, report)
 
-    def _report(self, held: Held, sha256: str, stop: Stop) -> dict[str, Any]:
+    def _report(self, sha256: str, stop: Stop) -> dict[str, Any]:
         with ExitStack() as stack:
             name = stack.enter_context(tempfile.TemporaryDirectory(prefix="chainrule-trial-"))
             folder = unpacked(self._service.site, sha256, Path(name, "bundle"))
             trial = trial_of(load_bundle(folder, Path(name)), _SEEDS)
-            if held.queue is Queue.GPU:
-                stack.enter_context(self._service.devices.lend(1))
             runtime = trial.bundle.rubric.runtime
+            stack.enter_context(self._service.devices.lend(runtime.gpu))
             zygote = stack.enter_context(self._service.zygotes.lend(runtime))
             overtime = threading.Timer(self._longest_s, stop.call, [Why.OVERTIME])
             overtime.daemon = True

