@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint types bench picture clean
+.PHONY: help run sample test lint types bench picture clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -16,7 +16,10 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtime,service,embedded,s3,worker,dev]'
 	@touch $@
 
-run: $(STAMP) ## Set everything up and grade the sample submission
+run: $(STAMP) ## Set everything up and run the whole service on this machine
+	$(BIN)/chainrule serve
+
+sample: $(STAMP) ## Set everything up and grade the sample submission
 	$(BIN)/chainrule grade uw-cse447-a0 rubrics/uw-cse447-a0/sample.ipynb
 
 test: $(STAMP) lint types ## Set everything up and run the whole test suite
