@@ -10,18 +10,18 @@ import socket
 import subprocess
 import sys
 import tempfile
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import pytest
 
-from grader.config import load_settings
-from grader.services.site import Site, open_site
-from tests.service._installation import ROOT, installation
+from tests.service._installation import ROOT
 from tests.waiting import wait_until
+
+SAMPLE = ROOT / "rubrics" / "uw-cse447-a0" / "sample.ipynb"
 
 
 @dataclass
@@ -103,28 +103,25 @@ def data() -> Iterator[Path]:
         yield Path(name)
 
 
-@contextmanager
-def site_of(data: Path) -> Iterator[Site]:
-    """The installation in the data folder, as another process of it sees it."""
-    site = open_site(load_settings({"CHAINRULE_DATA": str(data)}))
-    yield site
-    site.close()
-
-
-def test_from_nothing_to_a_verdict_and_back_to_nothing(data: Path, tmp_path: Path) -> None:
+def test_from_nothing_to_a_verdict_and_back_to_nothing(data: Path) -> None:
     with served(data) as first:
-        with urllib.request.urlopen(f"{first.url}/readyz") as answer:
-            assert json.load(answer)["status"] == "ok"
-        curl = re.search(r"curl (\S+) .*-d '(.+)'", first.printed)
-        assert curl
-        headers = {"content-type": "application/json"}
-        request = urllib.request.Request(curl[1], curl[2].encode(), headers)
-        with urllib.request.urlopen(request) as answer:
-            secret = json.load(answer)["secret"]
-        with site_of(data) as site:
-            here = installation(site, tmp_path / "bundle")
-            attempt_id = here.submit("def double(x):\n    return 2 * x")
-            assert here.await_done(attempt_id) == [2.0]
+        signing_in = re.search(r"curl (\S+) .*-d '(.+)'", first.printed)
+        assert signing_in
+        token = httpx2.post(signing_in[1], json=json.loads(signing_in[2])).json()["secret"]
+        student = httpx2.Client(
+            base_url=first.url, headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
+        with student, SAMPLE.open("rb") as file:
+            assert student.get("/readyz").json()["status"] == "ok"
+            (course,) = student.get("/api/v1/courses").json()["items"]
+            found = student.get(f"/api/v1/courses/{course['id']}/assignments").json()["items"]
+            (assignment,) = (one for one in found if one["slug"] == "uw-cse447-a0")
+            path = f"/api/v1/assignments/{assignment['id']}/submissions"
+            receipt = student.post(path, files={"file": ("a0.ipynb", file)})
+            assert receipt.status_code == 202
+            url = receipt.json()["url"]
+            wait_until(lambda: student.get(url).json()["state"] == "done")
+            assert student.get(url).json()["score"] == 15
         below = first.descendants()
         assert len(below) > 5
     assert not below & set(_ancestry())
@@ -133,11 +130,8 @@ def test_from_nothing_to_a_verdict_and_back_to_nothing(data: Path, tmp_path: Pat
     with served(data) as again:
         assert "curl" not in again.printed
         assert "demo-passwords.txt" in again.printed
-        me = urllib.request.Request(
-            f"{again.url}/api/v1/courses", headers={"Authorization": f"Bearer {secret}"}
-        )
-        with urllib.request.urlopen(me) as answer:
-            assert [one["slug"] for one in json.load(answer)["items"]] == ["demo"]
+        headers = {"Authorization": f"Bearer {token}"}
+        assert httpx2.get(f"{again.url}{url}", headers=headers, timeout=60).json()["score"] == 15
 
         below = again.descendants()
         again.process.kill()  # as the kernel does when memory is short
