@@ -68,6 +68,11 @@ def test_the_settings_of_every_service_are_valid(name: str) -> None:
     assert settings.blobs in {mount.partition(":")[2] for mount in OURS[name]["volumes"]}
 
 
+def test_the_page_for_operators_has_every_setting() -> None:
+    page = (CHECKOUT / "docs/operations.md").read_text()
+    assert set(re.findall(r"^\| `(CHAINRULE_\w+)` \|", page, re.MULTILINE)) == DOCUMENTED
+
+
 def test_every_gpu_slot_has_a_device() -> None:
     environment = {key: str(value) for key, value in OURS["worker-gpu"]["environment"].items()}
     settings = load_settings(environment)
@@ -123,7 +128,12 @@ def test_a_check_of_health_in_python_imports_what_is_there() -> None:
 
 
 def test_every_target_is_a_stage() -> None:
-    assert {service_stage(one) for one in OURS.values() if "build" in one} <= set(STAGES)
+    assert {service_stage(one) for one in OURS.values()} <= set(STAGES)
+
+
+def test_an_image_of_ours_is_built_here_or_not_pulled() -> None:
+    for service in OURS.values():
+        assert "build" in service or service["pull_policy"] == "never"
 
 
 def test_every_path_that_is_named_is_there_and_sent_to_the_engine() -> None:
@@ -261,4 +271,6 @@ def test_whoever_waits_waits_for_the_schema() -> None:
 
 def service_stage(service: dict[str, Any]) -> str:
     """The stage that a service's image is built from."""
-    return str(service["build"]["target"])
+    built = [one for one in OURS.values() if "build" in one and one["image"] == service["image"]]
+    assert len(built) == 1
+    return str(built[0]["build"]["target"])
