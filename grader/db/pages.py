@@ -66,7 +66,14 @@ def _behind(
     for n, (key, value) in enumerate(zip(keys, values, strict=True)):
         same = [earlier == values[at] for at, earlier in enumerate(keys[:n])]
         steps.append(and_(*same, key < value if descending else key > value))
-    return or_(*steps)
+    # The first key by itself, so that an index is entered there instead of walked along to it.
+    first = keys[0] <= values[0] if descending else keys[0] >= values[0]
+    return and_(first, or_(*steps))
+
+
+def position(cursor: str | None, keys: Sequence[SQLColumnExpression[Any]]) -> list[Any] | None:
+    """The keys of the last row that was seen; None at the beginning. Raises BadInput."""
+    return None if cursor is None else _read(cursor, keys)
 
 
 def _written(values: Sequence[Any], keys: Sequence[SQLColumnExpression[Any]]) -> str:

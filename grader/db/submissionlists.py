@@ -8,7 +8,7 @@ steps. Either way it is the same small number of queries.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     and_,
     exists,
+    func,
     literal_column,
     or_,
     select,
@@ -36,12 +37,17 @@ from grader.db.models import (
     Result,
     Submission,
 )
-from grader.db.pages import Page, page
+from grader.db.pages import Page, page, position
 from grader.domain.outcomes import Outcome, RunStatus
 
 Order = Literal["received_at", "score", "name"]
 
 _FEW = 2000
+_KEYS: Mapping[Order, Sequence[SQLColumnExpression[Any]]] = {
+    "received_at": [Submission.received_at, Submission.id],
+    "score": [Result.score, Result.submission_id],
+    "name": [Person.name, Person.id, Submission.number],
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,43 +87,54 @@ def listed(
     limit: int = 50,
 ) -> Page[Submission]:
     """The submissions of an assignment; ordered by score those that have one."""
-    version_id = assignment.live_version_id
-    query, keys = _ordered(assignment, version_id, order)
+    of_this: list[ColumnElement[bool]] = []
+    few: Sequence[int] | None = None
     if filters.people is not None:
-        query = query.where(Submission.person_id.in_(filters.people))
-    few: Collection[int] | None = None
-    for one in _filters(assignment, version_id, filters):
-        query = query.where(one.passes)
+        of_this.append(Submission.person_id.in_(filters.people))
+    for one in _filters(assignment, filters):
+        of_this.append(one.passes)
         if few is None and filters.people is None:
             few = _few(session, one.ids)
     if few is None:
-        query = query.where(Submission.assignment_id == assignment.id)
+        of_this.append(Submission.assignment_id == assignment.id)
     else:
         # Without the assignment, which they are of anyway: its index would be walked along.
-        query = query.where(Submission.id.in_(few))
+        of_this.append(Submission.id.in_(few))
+    query = select(Submission).where(*of_this)
+    keys = _KEYS[order]
+    if order == "score":
+        query = query.join(Result, Result.submission_id == Submission.id).where(
+            Result.version_id == assignment.live_version_id
+        )
+    elif order == "name" and few is not None:
+        query = query.join(Person, Person.id == Submission.person_id)
+    elif order == "name":
+        # As many people as a page may need, in order; the planner would rather sort everything.
+        near = _people(of_this, position(cursor, keys), descending).limit(limit + 2).subquery()
+        query = query.join(Person, Person.id == Submission.person_id).join(
+            near, near.c.id == Person.id
+        )
     return page(session, query, keys, cursor=cursor, limit=limit, descending=descending)
 
 
-def _ordered(
-    assignment: Assignment, version_id: int | None, order: Order
-) -> tuple[Select[Submission], list[SQLColumnExpression[Any]]]:
-    if order == "score":
-        query = (
-            select(Submission)
-            .join(Result, Result.submission_id == Submission.id)
-            .where(Result.version_id == version_id)
-        )
-        return query, [Result.score, Result.submission_id]
-    if order == "name":
-        handed_in = select(Submission.person_id).where(Submission.assignment_id == assignment.id)
-        people = select(Person.id, Person.name).where(Person.id.in_(handed_in)).cte("people")
-        query = select(Submission).join(people, people.c.id == Submission.person_id)
-        return query, [people.c.name, people.c.id, Submission.number]
-    return select(Submission), [Submission.received_at, Submission.id]
+def _people(
+    of_this: Sequence[ColumnElement[bool]], seen: Sequence[Any] | None, descending: bool
+) -> Select[int]:
+    """People who have handed in what is looked for, from the last one seen on, by name."""
+    handed_in = exists().where(Submission.person_id == Person.id, *of_this).correlate(Person)
+    query = select(Person.id).where(handed_in)
+    if seen is not None:
+        query = query.where(Person.name <= seen[0] if descending else Person.name >= seen[0])
+        same = Person.name == seen[0]
+        further = Person.id <= seen[1] if descending else Person.id >= seen[1]
+        query = query.where(or_(~same, further))
+    by_name = (Person.name, Person.id)
+    return query.order_by(*(key.desc() if descending else key for key in by_name))
 
 
-def _filters(assignment: Assignment, version_id: int | None, filters: Filters) -> Iterator[_Filter]:
+def _filters(assignment: Assignment, filters: Filters) -> Iterator[_Filter]:
     """Those that are asked for, the ones that usually leave the fewest first."""
+    version_id = assignment.live_version_id
     if filters.needs_person:
         yield _needs_person(version_id)
     if filters.state is not None:
@@ -132,14 +149,28 @@ def _filters(assignment: Assignment, version_id: int | None, filters: Filters) -
     if filters.run_status is not None:
         yield _with_result(version_id, Result.run_status == filters.run_status)
     if filters.latest:
-        later = aliased(Submission)
-        is_last = ~exists().where(
-            later.assignment_id == Submission.assignment_id,
-            later.person_id == Submission.person_id,
-            later.number > Submission.number,
+        yield _latest(assignment)
+
+
+def _latest(assignment: Assignment) -> _Filter:
+    other = aliased(Submission)
+    same = (other.assignment_id == assignment.id, other.person_id == Submission.person_id)
+    is_last = ~exists().where(*same, other.number > Submission.number).correlate(Submission)
+    last = (
+        select(other.person_id, func.max(other.number).label("number"))
+        .where(other.assignment_id == assignment.id)
+        .group_by(other.person_id)
+        .subquery()
+    )
+    ids = (
+        select(Submission.id)
+        .join(
+            last,
+            and_(Submission.person_id == last.c.person_id, Submission.number == last.c.number),
         )
-        of_this = Submission.assignment_id == assignment.id
-        yield _Filter(select(Submission.id).where(of_this, is_last), is_last)
+        .where(Submission.assignment_id == assignment.id)
+    )
+    return _Filter(ids, is_last)
 
 
 def _with_result(version_id: int | None, *where: ColumnElement[bool]) -> _Filter:
@@ -149,22 +180,19 @@ def _with_result(version_id: int | None, *where: ColumnElement[bool]) -> _Filter
 
 
 def _in_state(version_id: int | None, state: AttemptState) -> _Filter:
-    later = aliased(Attempt)
     ids = select(Attempt.submission_id).where(
         Attempt.version_id == version_id, Attempt.state == state
     )
-    has_later = exists().where(
-        later.submission_id == Attempt.submission_id,
-        later.version_id == version_id,
-        later.id > Attempt.id,
+    # Not as EXISTS, for which SQLite takes the index by which the ids are found.
+    last = (
+        select(Attempt.state)
+        .where(Attempt.submission_id == Submission.id, Attempt.version_id == version_id)
+        .order_by(Attempt.id.desc())
+        .limit(1)
+        .correlate(Submission)
+        .scalar_subquery()
     )
-    last = exists().where(
-        Attempt.submission_id == Submission.id,
-        Attempt.version_id == version_id,
-        Attempt.state == state,
-        ~has_later,
-    )
-    return _Filter(ids, last.correlate(Submission))
+    return _Filter(ids, last == state)
 
 
 def _needs_person(version_id: int | None) -> _Filter:

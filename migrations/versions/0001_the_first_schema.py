@@ -71,6 +71,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_person")),
         sa.UniqueConstraint("email", name=op.f("uq_person_email")),
     )
+    op.create_index(op.f("ix_person_name_id"), "person", ["name", "id"], unique=False)
     op.create_table(
         "assignment",
         sa.Column("id", KEY, nullable=False),
@@ -606,9 +607,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        op.f("ix_check_outcome_version_id_exercise_check_outcome_cause"),
+        op.f("ix_check_outcome_version_id_outcome_exercise_check_cause"),
         "check_outcome",
-        ["version_id", "exercise", "check", "outcome", "cause"],
+        ["version_id", "outcome", "exercise", "check", "cause"],
         unique=False,
     )
     op.create_index(
@@ -644,7 +645,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("outcome = 'not_judged'"),
     )
     op.drop_index(
-        op.f("ix_check_outcome_version_id_exercise_check_outcome_cause"), table_name="check_outcome"
+        op.f("ix_check_outcome_version_id_outcome_exercise_check_cause"), table_name="check_outcome"
     )
     op.drop_table("check_outcome")
     op.drop_index(op.f("ix_result_run_status"), table_name="result")
@@ -700,6 +701,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_audit_entry_course_id_id"), table_name="audit_entry")
     op.drop_table("audit_entry")
     op.drop_table("assignment")
+    op.drop_index(op.f("ix_person_name_id"), table_name="person")
     op.drop_table("person")
     op.drop_table("node")
     op.drop_table("course")

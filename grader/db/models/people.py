@@ -48,6 +48,8 @@ class Person(Base):
     is_admin: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[Created]
 
+    __table_args__ = (Index(None, "name", "id"),)
+
 
 class Enrolment(Base):
     """Somebody's role in a course. Those of one `team` share submissions and scores."""

