@@ -312,9 +312,7 @@ def test_what_concerns_the_installation_is_for_admins(label: str, world: World) 
 
 
 @pytest.mark.parametrize("label", labels(*Right, OWNER, OWNER_ALONE, but=Right.ADMIN))
-def test_a_course_is_not_there_for_people_of_another(
-    label: str, closed_world: World
-) -> None:
+def test_a_course_is_not_there_for_people_of_another(label: str, closed_world: World) -> None:
     for one in (closed_world.people.outsider, closed_world.people.outside_instructor):
         assert closed_world.ask(label, one) == 404
 
