@@ -205,9 +205,12 @@ def _run(
         lines.append(_indented(Text(f"{name}: {one_line(out.error or '')}", "dim")))
     if len(own) > _ERRORS_SHOWN:
         lines.append(_indented(Text(f"and {len(own) - _ERRORS_SHOWN} more", "dim")))
-    lines.append(
-        _indented(Text(f"{len(run['sandbox']['layers'])} layers of the sandbox held", "dim"))
-    )
+    sandbox = run["sandbox"]
+    lines.append(_indented(Text(f"{len(sandbox['layers'])} layers of the sandbox held", "dim")))
+    if count := sandbox["gpus"]:
+        devices = "1 GPU" if count == 1 else f"{count} GPUs"
+        how = ", probes answered in sequence" if sandbox["in_sequence"] else ""
+        lines.append(_indented(Text(f"with {devices} to itself{how}", "dim")))
     if result["seed"] is not None:
         lines.append(_indented(Text(f"inputs were drawn from seed {result['seed']}", "dim")))
     return Group(*lines)

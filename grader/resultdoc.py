@@ -40,9 +40,15 @@ class SubmissionDocument(TypedDict):
 
 
 class SandboxDocument(TypedDict):
-    """The layers that held while it ran."""
+    """The layers that held while it ran, and the GPUs that it had.
+
+    `in_sequence`: probes were answered in the submission's process, whose state was restored after
+    each, since a process that has begun with CUDA can't be forked.
+    """
 
     layers: list[str]
+    gpus: int
+    in_sequence: bool
 
 
 class RunDocument(TypedDict):
@@ -154,7 +160,11 @@ def document(result: Result) -> ResultDocument:
             "peak_memory_bytes": run.peak_memory_bytes,
             "cells_run": run.cells_run,
             "cells_failed": run.cells_failed,
-            "sandbox": {"layers": list(run.layers)},
+            "sandbox": {
+                "layers": list(run.layers),
+                "gpus": run.gpus,
+                "in_sequence": run.in_sequence,
+            },
         },
         "score": result.score,
         "max_score": result.max_score,

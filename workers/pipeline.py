@@ -12,6 +12,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -35,7 +36,7 @@ from grader.domain.questions import (
 )
 from grader.domain.results import CellOutput, CheckResult, ExerciseResult, Result, RunReport
 from grader.domain.rubric import Bundle, CheckSpec, Exercise, Place, Training
-from grader.errors import InternalError, NotASubmission
+from grader.errors import InternalError, NotASubmission, SandboxUnavailable
 from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
 from grader.notebooks.starter import starter_cells
@@ -59,17 +60,50 @@ def grade(
     on_cell: CellStarted | None = None,
     on_last_look: Callable[[], None] | None = None,
     stop: Stop | None = None,
+    *,
+    gpus: tuple[int, ...] | None = None,
 ) -> Result:
     """Judge one submission against one version of an assignment.
 
     `seed` is the attempt's secret, from which every input is drawn; the same one gives the same
     result. `on_cell` hears of each code cell as it starts, `on_last_look` that all have run.
-    Raises InternalError where we failed, and Stopped where another thread calls `stop`.
+    `gpus` are the devices of the attempt, which nothing else uses meanwhile; by default as many as
+    the rubric asks for of the zygote's. Raises InternalError where we failed, and Stopped where
+    another thread calls `stop`.
     """
     seed = secrets.randbits(63) if seed is None else seed
     stop = stop or Stop()
-    limits = bundle.rubric.limits
-    opened = partial(zygote.open, limits, files=bundle.files, seed=_derived(seed, "sandbox"))
+    with stop.heeded(), _devices(zygote, bundle.rubric.runtime.gpu, gpus) as own:
+        return _graded(zygote, bundle, submission, seed, own, stop, on_cell, on_last_look)
+
+
+def _devices(
+    zygote: Zygote, wanted: int, given: tuple[int, ...] | None
+) -> AbstractContextManager[tuple[int, ...]]:
+    if given is None:
+        return zygote.gpus.lend(wanted)
+    if len(given) != wanted:
+        raise SandboxUnavailable(f"the assignment asks for {wanted} GPUs, and not for {len(given)}")
+    return nullcontext(given)
+
+
+def _graded(
+    zygote: Zygote,
+    bundle: Bundle,
+    submission: Submission,
+    seed: int,
+    gpus: tuple[int, ...],
+    stop: Stop,
+    on_cell: CellStarted | None,
+    on_last_look: Callable[[], None] | None,
+) -> Result:
+    opened = partial(
+        zygote.open,
+        bundle.rubric.limits,
+        files=bundle.files,
+        seed=_derived(seed, "sandbox"),
+        gpus=gpus,
+    )
 
     def sandbox(on_cell: CellStarted | None = None) -> Session:
         session = opened(on_cell=on_cell)
@@ -77,24 +111,25 @@ def grade(
         return session
 
     with (
-        stop.heeded(),
         zygote.references.lend(bundle) as reference,
         sandbox(on_cell=on_cell) as student,
-        _Afresh(sandbox) as afresh,
+        _Afresh(sandbox, once=bool(gpus)) as afresh,
     ):
         attempt = _Attempt(bundle, submission, seed, student, reference, zygote.tests, afresh)
         attempt.run(on_last_look)
         ending = student.close()
         outputs = _with_given(student.cell_outputs(), submission, bundle)
-        repeated = afresh.close()
+        every = (ending, *afresh.close())
     report = RunReport(
         status=ending.status,
         wall_s=ending.wall_s,
-        cpu_s=ending.cpu_s + (repeated.cpu_s if repeated else 0.0),
-        peak_memory_bytes=max(one.peak_memory_bytes for one in (ending, repeated) if one),
+        cpu_s=sum(one.cpu_s for one in every),
+        peak_memory_bytes=max(one.peak_memory_bytes for one in every),
         cells_run=student.cells_run,
         cells_failed=sum(out.error is not None for out in outputs),
         layers=student.layers,
+        gpus=student.gpus,
+        in_sequence=student.in_sequence or afresh.in_sequence,
         message=ending.message,
     )
     return Result(
@@ -160,12 +195,16 @@ class _Looks:
 class _Afresh:
     """A second sandbox, for re-runs; opened when the first one is asked.
 
-    It runs the cells before the training once more and stays there.
+    It runs the cells before the training once more and stays there. Where a process can't be
+    forked, since CUDA has begun in it, a re-run uses it up: with `once` each gets a sandbox anew.
     """
 
-    def __init__(self, sandbox: Callable[[], Session]) -> None:
+    def __init__(self, sandbox: Callable[[], Session], *, once: bool = False) -> None:
+        self.in_sequence = False
         self._sandbox = sandbox
+        self._once = once
         self._session: Session | None = None
+        self._endings: list[Ending] = []
 
     def rerun(self, request: Rerun, program: Program) -> Answer:
         """The answer to `request`: the cells after the kept state of `program`, then its probe."""
@@ -173,11 +212,18 @@ class _Afresh:
             assert program.keep is not None
             self._session = self._sandbox()
             self._session.run(replace(program, stops=frozenset([program.keep]), trained_steps=0))
-        return self._session.rerun(request)
+        answer = self._session.rerun(request)
+        self.in_sequence |= self._session.in_sequence
+        if self._once:
+            self.close()
+        return answer
 
-    def close(self) -> Ending | None:
-        """How it ended, if there was need of it."""
-        return self._session.close() if self._session else None
+    def close(self) -> tuple[Ending, ...]:
+        """How it ended, each time that there was need of one."""
+        if self._session is not None:
+            session, self._session = self._session, None
+            self._endings.append(session.close())
+        return tuple(self._endings)
 
     def __enter__(self) -> _Afresh:
         return self

@@ -16,26 +16,38 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
 import workers.inside.cgroups as cgroups
+import workers.inside.gpus as devices
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import SandboxUnavailable
+from workers.devices import Devices
 from workers.references import References
 from workers.sandbox.session import CellStarted, Session
 from workers.tests_runner.client import TestFiles
 
 _INSIDE = Path(__file__).with_name("inside")
 _START_S = 120.0
+_CUDA_BYTES, _CUDA_THREADS = 4 << 30, 32  # of the host, for each device of an attempt
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside.zygote import main; main()"
 
 
 class Zygote:
     """A running zygote; use it as a context manager. Sessions may be opened from any thread."""
 
-    def __init__(self, runtime: Runtime, *, accept_missing: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        *,
+        accept_missing: frozenset[str] = frozenset(),
+        gpus: tuple[int, ...] = (),
+    ) -> None:
+        """`gpus` are the devices that attempts may have, by the numbers of their nodes."""
         self.runtime = runtime
+        self.gpus = Devices(gpus)
         self.accept_missing = accept_missing
         self.references = References(self)
         self.tests = TestFiles()
@@ -67,6 +79,7 @@ class Zygote:
 
     def start(self) -> None:
         """Start the zygote and wait until it is warm; raise SandboxUnavailable if it is not."""
+        _expect_nodes(self.gpus.numbers)
         self._folder = Path(tempfile.mkdtemp(prefix="chainrule-"))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         config = {
@@ -82,7 +95,7 @@ class Zygote:
                 [python, "-s", "-P", "-B", "-c", _BOOT, str(_INSIDE.parent), json.dumps(config)],
                 stdin=subprocess.PIPE,  # its end tells the zygote that this process is gone
                 stdout=subprocess.PIPE,
-                env=_environment(self._folder),
+                env=_environment(self._folder, with_cuda=self.runtime.gpu > 0),
                 pass_fds=[listener.fileno()],
                 cwd="/",
                 start_new_session=True,  # Ctrl-C is for this process to handle
@@ -104,15 +117,18 @@ class Zygote:
         files: Mapping[str, bytes],
         seed: int,
         trusted: bool = False,
+        gpus: tuple[int, ...] = (),
         on_cell: CellStarted | None = None,
     ) -> Session:
-        """A fresh sandbox with `files` in its working directory."""
+        """A fresh sandbox with `files` in its working directory, and with these devices alone."""
+        _expect_nodes(gpus)
         return Session.open(
             str(self._address),
-            limits,
+            _with_room_for_cuda(limits, len(gpus)),
             files=files,
             seed=seed,
             trusted=trusted,
+            gpus=gpus,
             accept_missing=self.accept_missing,
             on_cell=on_cell,
         )
@@ -177,9 +193,30 @@ def _line_before(fd: int, deadline: float) -> bytes:
     return line
 
 
-def _environment(folder: Path) -> dict[str, str]:
+def _expect_nodes(gpus: tuple[int, ...]) -> None:
+    if missing := devices.missing(gpus):
+        raise SandboxUnavailable(
+            f"there is no {', no '.join(missing)}: see what `chainrule doctor` says of GPUs"
+        )
+
+
+def _with_room_for_cuda(limits: Limits, count: int) -> Limits:
+    """What CUDA itself takes of the host is not the student's to save."""
+    if not count:
+        return limits
+    return replace(
+        limits,
+        memory_bytes=limits.memory_bytes + count * _CUDA_BYTES,
+        processes=limits.processes + count * _CUDA_THREADS,
+    )
+
+
+def _environment(folder: Path, *, with_cuda: bool) -> dict[str, str]:
     """All that the zygote, and so student code, sees of the environment."""
+    folder_of_driver = devices.library_path() if with_cuda else ""
     return {
+        **(devices.ENVIRONMENT if with_cuda else {}),
+        **({"LD_LIBRARY_PATH": folder_of_driver} if folder_of_driver else {}),
         "HOME": "/home/student",
         "USER": "student",
         "PATH": "/usr/bin:/bin",

@@ -20,6 +20,8 @@ class RunReport:
     cells_run: int = 0
     cells_failed: int = 0
     layers: tuple[str, ...] = ()
+    gpus: int = 0  # devices that it had
+    in_sequence: bool = False  # some probes were answered in the process itself, not in forks
     message: str = ""  # one plain sentence where the run did not complete
 
 

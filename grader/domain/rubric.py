@@ -89,6 +89,9 @@ class Limits:
     evidence_bytes: int = 8 << 20  # one answer
 
 
+MAX_GPUS = 8
+
+
 @dataclass(frozen=True, kw_only=True)
 class Runtime:
     """The environment in which a submission runs."""
@@ -97,11 +100,11 @@ class Runtime:
 
     python: str | None = None  # an interpreter's path; None: the one that runs the worker
     preload: tuple[str, ...] = ()  # modules beyond torch, numpy and IPython; absent ones are let be
-    gpu: int = 0  # devices that an attempt is given
+    gpu: int = 0  # devices that each attempt has to itself; 0: it runs on the CPU
 
     def __post_init__(self) -> None:
-        if not 0 <= self.gpu <= 8:
-            raise ValueError("gpu is a number of devices: from 0 to 8")
+        if not 0 <= self.gpu <= MAX_GPUS:
+            raise ValueError(f"gpu is a number of devices from 0 to {MAX_GPUS}")
 
 
 @dataclass(frozen=True, kw_only=True)

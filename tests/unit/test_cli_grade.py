@@ -38,9 +38,12 @@ class FakeZygote:
     """Stands for a warm zygote; remembers how it was asked for."""
 
     accepted: frozenset[str] = frozenset()
+    gpus: tuple[int, ...] = ()
 
-    def __init__(self, runtime: object, *, accept_missing: frozenset[str]) -> None:
-        FakeZygote.accepted = accept_missing
+    def __init__(
+        self, runtime: object, *, accept_missing: frozenset[str], gpus: tuple[int, ...]
+    ) -> None:
+        FakeZygote.accepted, FakeZygote.gpus = accept_missing, gpus
 
     def __enter__(self) -> FakeZygote:
         return self

@@ -37,7 +37,7 @@ def test_the_document_has_these_fields_and_no_others() -> None:
             "peak_memory_bytes": 100 << 20,
             "cells_run": 0,
             "cells_failed": 0,
-            "sandbox": {"layers": ["pid", "seccomp"]},
+            "sandbox": {"layers": ["pid", "seccomp"], "gpus": 0, "in_sequence": False},
         },
         "score": 4.0,
         "max_score": 6.0,

@@ -70,7 +70,9 @@ def _judging(order: Order, names: list[str]) -> Iterator[Iterator[Row]]:
     stems = report_stems(names, out) if out else [None] * len(names)
     jobs = order.jobs or len(os.sched_getaffinity(0))
     with (
-        Zygote(order.bundle.rubric.runtime, accept_missing=order.accepted) as zygote,
+        Zygote(
+            order.bundle.rubric.runtime, accept_missing=order.accepted, gpus=order.gpus
+        ) as zygote,
         _progress(order.quiet) as progress,
     ):
         bar = progress.add_task("", total=len(names))

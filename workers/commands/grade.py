@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from workers.commands.options import accept_missing, known_layers
+from workers.commands.options import accept_missing, chosen_gpus, gpu, known_layers
 
 if TYPE_CHECKING:
     from grader.domain.rubric import Bundle
@@ -21,6 +21,7 @@ class Order:
 
     bundle: Bundle
     accepted: frozenset[str]
+    gpus: tuple[int, ...]
     path: Path
     as_json: bool
     jobs: int | None
@@ -42,6 +43,7 @@ class Order:
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Write reports to a folder."
 )
 @click.option("--seed", type=click.IntRange(0, 2**63 - 1), help="Draw all inputs from this seed.")
+@gpu
 @accept_missing
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -60,7 +62,8 @@ def grade(ctx: click.Context, /, **options: Any) -> None:
     config = load_config()
     accepted = known_layers({*config.accept_missing, *options.pop("accept_missing")})
     bundle = load_bundle(options.pop("assignment"), config.root)
-    order = Order(bundle=bundle, accepted=accepted, **options)
+    gpus = chosen_gpus(bundle.rubric.runtime.gpu, options.pop("gpu"))
+    order = Order(bundle=bundle, accepted=accepted, gpus=gpus, **options)
     done = grade_folder(order) if order.path.is_dir() else grade_file(order)
     if not done:
         ctx.exit(FAILURE)
@@ -86,7 +89,7 @@ def grade_file(order: Order) -> bool:
         out = prepared(order.out)
         status = stack.enter_context(progress.status("starting"))
         zygote = stack.enter_context(
-            Zygote(order.bundle.rubric.runtime, accept_missing=order.accepted)
+            Zygote(order.bundle.rubric.runtime, accept_missing=order.accepted, gpus=order.gpus)
         )
         result = judged(
             lambda one: judge(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from workers.commands.options import accept_missing, known_layers
+from workers.commands.options import accept_missing, chosen_gpus, gpu, known_layers
 
 DIFFERENT = 1
 
@@ -15,6 +15,7 @@ DIFFERENT = 1
 @click.argument("result", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.argument("submission", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--assignment", help="The bundle's name or folder; default: as the result names it.")
+@gpu
 @accept_missing
 @click.pass_context
 def replay(
@@ -23,6 +24,7 @@ def replay(
     result: Path,
     submission: Path,
     assignment: str | None,
+    gpu: tuple[int, ...],
     accept_missing: tuple[str, ...],
 ) -> None:
     """Judge SUBMISSION again from the seed in RESULT, a document of `chainrule grade --json`.
@@ -44,7 +46,9 @@ def replay(
     refuse_others(stored, bundle, handed_in)
     # It is compared as it was called then: a copy under another name is the same file.
     handed_in = read_submission(submission, stored["submission"]["name"])
-    with Zygote(bundle.rubric.runtime, accept_missing=accepted) as zygote:
+    runtime = bundle.rubric.runtime
+    gpus = chosen_gpus(runtime.gpu, gpu)
+    with Zygote(runtime, accept_missing=accepted, gpus=gpus) as zygote:
         again = judged_again(zygote, bundle, handed_in, stored)
     found = differences(stored, again)
     if not found:

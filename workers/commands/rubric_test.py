@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from workers.commands.options import accept_missing, known_layers
+from workers.commands.options import accept_missing, chosen_gpus, gpu, known_layers
 
 
 @click.command()
@@ -16,6 +16,7 @@ from workers.commands.options import accept_missing, known_layers
 @click.option("--jobs", type=click.IntRange(1, 64), help="Sandboxes at a time; default: per CPU.")
 @click.option("--seeds", type=click.IntRange(1, 1000), default=20, help="For the model answer.")
 @click.option("--only", default="", metavar="TEXT", help="Try mutants with this in their names.")
+@gpu
 @accept_missing
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
@@ -27,6 +28,7 @@ def test(
     jobs: int | None,
     seeds: int,
     only: str,
+    gpu: tuple[int, ...],
     accept_missing: tuple[str, ...],
     quiet: bool,
 ) -> None:
@@ -50,7 +52,9 @@ def test(
     accepted = known_layers({*config.accept_missing, *accept_missing})
     loaded = load_bundle(bundle, config.root)
     trial = trial_of(loaded, seeds, only)
-    with Zygote(loaded.rubric.runtime, accept_missing=accepted) as zygote, _Bar(quiet) as bar:
+    runtime = loaded.rubric.runtime
+    gpus = chosen_gpus(runtime.gpu, gpu)
+    with Zygote(runtime, accept_missing=accepted, gpus=gpus) as zygote, _Bar(quiet) as bar:
         findings = try_out(zygote, trial, jobs, bar.advance)
     if as_json:
         click.echo(json.dumps(findings_document(trial, findings), ensure_ascii=False))

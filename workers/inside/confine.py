@@ -41,7 +41,7 @@ def enter(
     if layers.UTS not in without:
         name_machine()
     if layers.PROC not in without:
-        root.mount_proc()
+        root.mount_proc(layout)
     root.mount_writable(
         layout,
         disk_bytes=int(limits["disk_bytes"]),
@@ -52,7 +52,7 @@ def enter(
     os.umask(0o022)
     privileges.close_all_but(keep_fds)
     privileges.default_signals()
-    privileges.limit_resources(limits, own_data_bytes)
+    privileges.limit_resources(limits, own_data_bytes, locks_memory=bool(layout.devices))
     privileges.drop_privileges()
     privileges.hide_memory()
     own = (layers.PROC, layers.WORKDIR, layers.CAPABILITIES, layers.NO_NEW_PRIVS, layers.RLIMITS)
@@ -69,7 +69,7 @@ def lock_down(layout: Layout, *, without: Collection[str] = ()) -> list[str]:
     if layers.LANDLOCK not in without:
         landlock.restrict(layout)
     if layers.SECCOMP not in without:
-        seccomp.load()
+        seccomp.load(for_cuda=bool(layout.devices))
     return [name for name in (layers.LANDLOCK, layers.SECCOMP) if name not in without]
 
 

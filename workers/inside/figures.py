@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -48,6 +49,7 @@ class _State:
     kept: list[_Kept] = field(default_factory=list)
     open: dict[int, _Kept] = field(default_factory=dict)  # by the id of an open figure
     managers: Callable[[], list[Any]] | None = None
+    close: Callable[[Any], None] = lambda manager: None
     reader: _Reader | None = None
 
 
@@ -83,6 +85,7 @@ def install() -> None:
     Gcf.destroy = classmethod(closing)  # type: ignore[assignment,method-assign]
     Gcf.destroy_all = classmethod(closing_all)  # type: ignore[assignment,method-assign]
     _state.managers, _state.reader = managers, _Reader()
+    _state.close = lambda manager: destroy(Gcf, manager)
 
 
 def begin_cell(index: int) -> None:
@@ -94,6 +97,24 @@ def end_cell() -> None:
     """Look at the figures that the cell left open."""
     if _state.managers is not None and (found := _state.managers()):
         _keep(found, closed=False)
+
+
+@contextmanager
+def unrecorded() -> Iterator[None]:
+    """Figures that are made meanwhile are closed and leave no record."""
+    kept, still_open = list(_state.kept), dict(_state.open)
+    before = {id(one) for one in _open_figures()}
+    try:
+        yield
+    finally:
+        for manager in _open_figures():
+            if id(manager) not in before:
+                _state.close(manager)
+        _state.kept, _state.open = kept, still_open
+
+
+def _open_figures() -> list[Any]:
+    return list(_state.managers()) if _state.managers is not None else []
 
 
 def recorded() -> list[Record]:

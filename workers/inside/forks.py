@@ -11,7 +11,8 @@ import struct
 import sys
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -24,6 +25,7 @@ _SLICE_S = 0.05  # how often a child is looked at that keeps its pipe open
 _CHUNK = 1 << 16
 _DETAIL = 500
 _RECURSION = 3000
+_AGAIN_S = 1.0  # an interrupt that the code swallowed is repeated after this long
 
 # Student code patches modules; what decides here was bound before it ran.
 _fork, _exit, _pipe, _close, _read, _write = (
@@ -53,6 +55,7 @@ _RESET = tuple(
     map(int, (signal.SIGALRM, signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP, signal.SIGXCPU))
 )
 _SIGCHLD, _SIGINT, _SIG_DFL = int(signal.SIGCHLD), int(signal.SIGINT), int(signal.SIG_DFL)
+_SIGALRM = int(signal.SIGALRM)
 _SIG_UNBLOCK = int(signal.SIG_UNBLOCK)
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
 _interrupt = signal.default_int_handler
@@ -88,12 +91,17 @@ def fork() -> int:
 
 
 def in_fork(
-    compute: Callable[[], bytes], limit_s: float, limit_bytes: int, *, alone: bool = False
+    compute: Callable[[], bytes],
+    limit_s: float,
+    limit_bytes: int,
+    *,
+    alone: bool = False,
+    threads: bool = False,
 ) -> Outcome:
     """What `compute` returns in a child of this process, by `limit_s` seconds from now.
 
-    The child and whatever it started in its session are gone afterwards. With `alone` it can
-    neither start a process or thread nor signal another.
+    The child and whatever it started in its session are gone afterwards. With `alone` it can't
+    signal a process other than its own, nor, without `threads`, start a process or a thread.
     """
     former = _getsignal(_SIGCHLD)
     _signal(_SIGCHLD, _SIG_DFL)  # ignored, it would take the child's status away
@@ -105,7 +113,7 @@ def in_fork(
         return Outcome("died", detail=str(error)[:_DETAIL])
     if child == 0:
         _close(reader)
-        _compute_and_exit(compute, writer, alone)
+        _compute_and_exit(compute, writer, alone, threads)
     _close(writer)
     try:
         data = _collected(reader, child, deadline, limit_bytes)
@@ -132,6 +140,64 @@ def in_process(compute: Callable[[], bytes], limit_bytes: int) -> Outcome:
     return Outcome("answered", evidence, cpu_s=time.process_time() - started)
 
 
+class ProbeTimeout(KeyboardInterrupt):
+    """A probe that is answered in this process has run for longer than it may."""
+
+    __module__ = "builtins"
+
+
+def in_sequence(compute: Callable[[], bytes], limit_s: float, limit_bytes: int) -> Outcome:
+    """What `compute` returns in this very process, for code that is not trusted.
+
+    It is interrupted after `limit_s` seconds, which it can ignore: the supervisor ends the whole
+    sandbox then. What it writes to the streams' descriptors goes nowhere.
+    """
+    late: list[bool] = []
+    armed = [True]
+
+    def ring(*_: object) -> None:
+        if armed:
+            late.append(True)
+            raise ProbeTimeout(f"it took longer than {limit_s:g} s")
+
+    former = _getsignal(_SIGALRM)
+    _signal(_SIGALRM, ring)
+    try:
+        with _quiet():
+            _setitimer(signal.ITIMER_REAL, max(limit_s, 0.001), _AGAIN_S)
+            outcome = in_process(compute, limit_bytes)
+    except BaseException as error:  # SystemExit and the like are the student's, too
+        outcome = Outcome("died", detail=failures.summary(error)[:_DETAIL])
+    finally:
+        armed.clear()
+        _setitimer(signal.ITIMER_REAL, 0)
+        _signal(_SIGALRM, _SIG_DFL if former is None else former)
+    return Outcome("time_limit", detail="it took too long") if late else outcome
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing arrives meanwhile of what is written to descriptors 1 and 2."""
+    saved = [(fd, _fcntl(fd, _F_DUPFD, _STDERR + 1)) for fd in (1, _STDERR) if _is_open(fd)]
+    _discard_descriptors()
+    try:
+        yield
+    finally:
+        for fd in (1, _STDERR):
+            _close(fd)
+        for fd, copy in saved:
+            _dup2(copy, fd)
+            _close(copy)
+
+
+def _is_open(fd: int) -> bool:
+    try:
+        _fcntl(fd, fcntl.F_GETFD)
+    except OSError:
+        return False
+    return True
+
+
 def calm_down() -> None:
     """Undo what the student's code set for its own process: signals, timers, tracing, limits."""
     _settrace(None)
@@ -155,14 +221,17 @@ def _pipe_above_streams() -> tuple[int, int]:
     return reader, writer
 
 
-def _compute_and_exit(compute: Callable[[], bytes], writer: int, alone: bool) -> NoReturn:
+def _compute_and_exit(
+    compute: Callable[[], bytes], writer: int, alone: bool, threads: bool
+) -> NoReturn:
     code = 1
     try:
         _setsid()
         calm_down()
         _discard_descriptors()
         if alone:
-            _setrlimit(resource.RLIMIT_NPROC, (0, 0))
+            if not threads:
+                _setrlimit(resource.RLIMIT_NPROC, (0, 0))
             _keep_signals_in()
         try:
             kind, body = _OK, compute()

@@ -94,7 +94,7 @@ def _try_all(root: Root, own_data_bytes: int, writer: int) -> int:
     sizes = {name: int(_LIMITS[name]) for name in ("disk_bytes", "shm_bytes", "files")}
     steps: dict[str, Callable[[], None]] = {
         layers.UTS: confine.name_machine,
-        layers.PROC: mount_proc,
+        layers.PROC: lambda: mount_proc(root.layout),
         layers.WORKDIR: lambda: mount_writable(root.layout, **sizes),
         layers.RLIMITS: lambda: privileges.limit_resources(_LIMITS, own_data_bytes),
         layers.CAPABILITIES: privileges.drop_privileges,

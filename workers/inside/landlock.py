@@ -2,6 +2,8 @@
 
 Reading is allowed everywhere below the root, running programs only from the runtime, writing only
 in the writable folders and to the device nodes; no program can be run from where one can write.
+Where there are GPUs, what the kernel lets an ordinary user write below /proc can be written: a
+rule can't name the files of threads that begin later.
 """
 
 from __future__ import annotations
@@ -74,8 +76,10 @@ def restrict(layout: Layout) -> None:
                 _allow(ruleset, path, (_READ | _EXECUTE) & files)
             for path in WRITABLE:
                 _allow(ruleset, path, _CHANGE & files)
-            for path in DEVICES:
+            for path in (*DEVICES, *layout.devices):
                 _allow(ruleset, path, _USE_DEVICE & files)
+            if layout.devices:
+                _allow(ruleset, "/proc", (_READ | _WRITE_FILE | _TRUNCATE) & files)
             syscalls.landlock_restrict_self(ruleset)
         finally:
             os.close(ruleset)

@@ -36,12 +36,16 @@ def data_bytes() -> int:
         return int(statm.read().split()[5]) * _PAGE
 
 
-def limit_resources(limits: Mapping[str, float], own_data_bytes: int) -> None:
+def limit_resources(
+    limits: Mapping[str, float], own_data_bytes: int, *, locks_memory: bool = False
+) -> None:
     """Set every resource limit; hard ones, and never above what already holds.
 
     `own_data_bytes` is what this process had from the zygote (`data_bytes`): a cell that asks for
-    more than the memory limit on top of it meets a MemoryError, before anything is killed.
+    more than the memory limit on top of it meets a MemoryError, before anything is killed. With
+    `locks_memory` all of that may be locked, as it is for transfers to a device.
     """
+    locked = int(limits["memory_bytes"]) if locks_memory else _LOCKED
     cpu_s = int(limits["cpu_s"]) + 1
     largest_file = int(max(limits["disk_bytes"], limits["shm_bytes"]))
     wanted = {
@@ -50,7 +54,7 @@ def limit_resources(limits: Mapping[str, float], own_data_bytes: int) -> None:
         resource.RLIMIT_NOFILE: _OPEN_FILES,
         resource.RLIMIT_FSIZE: largest_file,
         resource.RLIMIT_STACK: _STACK,
-        resource.RLIMIT_MEMLOCK: _LOCKED,
+        resource.RLIMIT_MEMLOCK: locked,
         resource.RLIMIT_SIGPENDING: _PENDING_SIGNALS,
         resource.RLIMIT_CORE: 0,
         resource.RLIMIT_MSGQUEUE: 0,

@@ -13,10 +13,10 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from . import layers, syscalls
+from . import gpus, layers, syscalls
 from .layers import LayerError
 
 HOME = "/home/student"
@@ -50,19 +50,24 @@ class Layout:
     """What of the host the sandbox sees, under the same names.
 
     `sources` are folders and files without symbolic links in their paths, none below another;
-    `links` are the symbolic links that lead to them (path -> target).
+    `links` are the symbolic links that lead to them (path -> target). `devices` are device nodes
+    beyond DEVICES: where the sandbox sees each -> where it lies here.
     """
 
     sources: tuple[str, ...]
     links: Mapping[str, str]
+    devices: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of_runtime(cls) -> Layout:
-        """What this interpreter needs, with the libraries that are loaded at this moment."""
+        """What this interpreter needs, with the libraries that are loaded at this moment.
+
+        Libraries of a GPU's driver are among them where this machine has some.
+        """
         own = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
         return cls.of_paths(
             path
-            for path in (*_python_paths(), *_library_paths(), *_DATA_FOLDERS)
+            for path in (*_python_paths(), *_library_paths(), *gpus.libraries(), *_DATA_FOLDERS)
             if os.path.exists(path) and not _is_below(os.path.realpath(path), own)
         )
 
@@ -87,6 +92,10 @@ class Layout:
         for path in named:
             _follow(path, sources, links)
         return cls(tuple(sources), links)
+
+    def with_devices(self, devices: Mapping[str, str]) -> Layout:
+        """The same with these device nodes and no others."""
+        return replace(self, devices=devices)
 
 
 @dataclass(frozen=True)
@@ -130,10 +139,14 @@ class Root:
         os.close(self.host_namespace)
 
 
-def mount_proc() -> None:
-    """In init: a read-only /proc that shows this pid namespace. Raises LayerError."""
+def mount_proc(layout: Layout) -> None:
+    """In init: a /proc that shows this pid namespace; raises LayerError.
+
+    It is read-only, but where there are GPUs: CUDA ends where it can't write its threads' names.
+    """
+    flags = _PROC_FLAGS | (0 if layout.devices else syscalls.MS_RDONLY)
     try:
-        syscalls.mount("proc", "/proc", "proc", _PROC_FLAGS | syscalls.MS_RDONLY)
+        syscalls.mount("proc", "/proc", "proc", flags)
     except OSError as error:
         raise LayerError(
             layers.PROC, f"/proc cannot be mounted ({error}): is it masked?"
@@ -179,7 +192,8 @@ def _build(layout: Layout) -> None:
     syscalls.mount("none", "/", "", syscalls.MS_REC | syscalls.MS_PRIVATE)
     os.umask(0o022)
     trees = {path: _tree(path, _BIND | syscalls.MOUNT_ATTR_NODEV) for path in layout.sources}
-    trees |= {path: _tree(path, _BIND | syscalls.MOUNT_ATTR_NOEXEC) for path in DEVICES}
+    nodes = {**dict(zip(DEVICES, DEVICES, strict=True)), **layout.devices}
+    trees |= {at: _tree(path, _BIND | syscalls.MOUNT_ATTR_NOEXEC) for at, path in nodes.items()}
     loader_cache = _bytes_of("/etc/ld.so.cache")
     # Whatever this hides, the trees have been taken before.
     point = next(path for path in _MOUNT_POINTS if os.path.isdir(path))
@@ -214,7 +228,10 @@ def _build(layout: Layout) -> None:
 
 def _tree(path: str, attributes: int) -> int:
     """A detached copy of the mounts at and below `path`."""
-    tree = syscalls.open_tree(path)
+    try:
+        tree = syscalls.open_tree(path)
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno), path) from error
     syscalls.mount_setattr(tree, attributes)
     return tree
 

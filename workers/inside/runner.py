@@ -7,18 +7,21 @@ submission that patches modules gets in nobody's way but its own.
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import probes, wire
-from .forks import Outcome, calm_down, in_fork, in_process
+from . import gpus, probes, wire
+from .forks import Outcome, calm_down, in_fork, in_process, in_sequence
 from .frames import Closed, FrameError, Kind, receive, send
 from .outputs import OutputLog
+from .restoring import Kept
 from .reruns import Keeper
 from .seeds import mix_in, reseed
 from .shell import Shell
@@ -32,6 +35,8 @@ _ANSWERS = 4  # one reply carries at most the evidence of this many answers of t
 
 _INIT = 1
 _BEFORE = -1  # in the place of a cell: before the first one
+_SPENT = "a re-run has used the state of this sandbox"
+_monotonic = time.monotonic
 _getpid, _exit, _kill, _listdir = os.getpid, os._exit, os.kill, os.listdir
 
 
@@ -42,6 +47,7 @@ def serve(
     *,
     trusted: bool = False,
     owns_namespace: bool = False,
+    has_gpus: bool = False,
     output_bytes: int = 32 << 20,
     kept_output_bytes: int = 1 << 20,
     evidence_bytes: int = 8 << 20,
@@ -51,11 +57,13 @@ def serve(
     `seed` sets the random streams of the run, and again those of each probe. `trusted` answers
     probes in this process, but for those that change what they look at. `owns_namespace` says that
     every process but init that this one can see is the submission's, and may be stopped while
-    probes are answered. Sizes are those of `Limits`.
+    probes are answered. With `has_gpus`, CUDA may have been initialised when there is something to
+    answer: that happens in this process then, and the state is restored afterwards. Sizes are
+    those of `Limits`.
     """
     signal.set_wakeup_fd(-1)
     calm_down()
-    runner = _Runner(sock, shell, seed, trusted, owns_namespace, evidence_bytes)
+    runner = _Runner(sock, shell, seed, trusted, owns_namespace, has_gpus, evidence_bytes)
     log = OutputLog(kept_output_bytes, output_bytes)
     log.flood = runner.flooded
     shell.attach(log)
@@ -94,10 +102,13 @@ class _Runner:
     seed: int
     trusted: bool
     owns_namespace: bool
+    has_gpus: bool
     evidence_bytes: int
     _program: _Program = field(default_factory=lambda: _Program([], frozenset(), 0, None, 0.0))
     _next: int = 0
     _keeper: Keeper | None = None
+    _stands_at_keep: bool = False  # a re-run can begin in this very process, once
+    _why_no_rerun: str = "the state before the training cells was not reached"
     _pid: int = field(default_factory=_getpid)
 
     def handle(self, kind: Kind, request: dict[str, Any]) -> None:
@@ -120,9 +131,13 @@ class _Runner:
         elif kind is Kind.ASK:
             asked: Any = wire.loads(request["probes"])
             with self._alone():
-                self._answers([self._answered(probe) for probe in asked])
+                if self._forks():
+                    self._answers([self._answered(probe) for probe in asked])
+                else:
+                    self._answers(self._answered_in_sequence(asked), in_sequence=True)
         elif kind is Kind.RERUN:
-            self._answers([self._rerun(request)])
+            in_sequence = self._stands_at_keep
+            self._answers([self._rerun(request)], in_sequence=in_sequence)
         else:
             raise FrameError(f"a frame of kind {kind.name}")
 
@@ -139,6 +154,7 @@ class _Runner:
         program = self._program
         while self._next < len(program.cells):
             index = self._next
+            self._stands_at_keep = False
             trained = self._run_cell(index)
             self._next = index + 1
             if trained or index in program.stops:
@@ -172,8 +188,16 @@ class _Runner:
         self._send(Kind.CELL_FINISHED, body)
 
     def _keep_if_due(self, index: int) -> None:
-        if self._program.keep == index:
+        if self._program.keep != index:
+            return
+        if self._forks():
             self._keeper = Keeper(self._repeat, self.evidence_bytes)
+        else:
+            self._stands_at_keep = True
+
+    def _forks(self) -> bool:
+        """Whether a fork of this process can answer."""
+        return not self.has_gpus or gpus.forks_work()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -204,8 +228,31 @@ class _Runner:
 
         if self.trusted and probe["kind"] not in probes.CHANGING:
             return in_process(compute, self.evidence_bytes)
-        limit_s = float(probe["limit_s"])
-        return in_fork(compute, limit_s, self.evidence_bytes, alone=self.owns_namespace)
+        return in_fork(
+            compute,
+            float(probe["limit_s"]),
+            self.evidence_bytes,
+            alone=self.owns_namespace,
+            threads=self.has_gpus,  # CUDA begins with some
+        )
+
+    def _answered_in_sequence(self, asked: list[dict[str, Any]]) -> list[Outcome]:
+        """Each in this process, from the state in which the run stands and which it has again."""
+        kept = Kept(self.shell.namespace)
+        outcomes = []
+        for probe in asked:
+            try:
+                with self.shell.muted():
+                    outcomes.append(
+                        in_sequence(
+                            lambda: self._evidence(probe),  # noqa: B023
+                            float(probe["limit_s"]),
+                            self.evidence_bytes,
+                        )
+                    )
+            finally:
+                kept.restore()
+        return outcomes
 
     def _evidence(self, probe: dict[str, Any]) -> bytes:
         if not self.trusted:
@@ -216,12 +263,34 @@ class _Runner:
         return wire.dumps(found, self.evidence_bytes)
 
     def _rerun(self, request: dict[str, Any]) -> Outcome:
-        if self._keeper is None:
-            return Outcome("not_run", detail="the state before the training cells was not reached")
-        return self._keeper.rerun(request)
+        if self._keeper is not None:
+            return self._keeper.rerun(request)
+        if self._stands_at_keep:
+            return self._rerun_here(request)
+        return Outcome("not_run", detail=self._why_no_rerun)
+
+    def _rerun_here(self, request: dict[str, Any]) -> Outcome:
+        """In this very process, where no fork could do it: it is of no use afterwards.
+
+        Cells and probe are interrupted when their time is over; the supervisor ends the sandbox
+        of code that ignores it.
+        """
+        self._stands_at_keep, self._why_no_rerun = False, _SPENT
+        until = _monotonic() + float(request["limit_s"])
+        self._repeat_cells(request, until)
+        if _monotonic() > until:
+            return Outcome("time_limit", detail="it took too long")
+        probe = request["probe"]
+        return in_sequence(
+            lambda: self._evidence(probe), float(probe["limit_s"]), self.evidence_bytes
+        )
 
     def _repeat(self, request: dict[str, Any]) -> bytes:
         """In a fork of the keeper: the cells after the kept state once more, then the probe."""
+        self._repeat_cells(request)
+        return self._evidence(request["probe"])
+
+    def _repeat_cells(self, request: dict[str, Any], until: float = math.inf) -> None:
         program = self._program
         assert program.keep is not None
         self.shell.mute()
@@ -230,10 +299,10 @@ class _Runner:
         last = min(request["until"], len(program.cells) - 1)
         for index in range(program.keep + 1, last + 1):
             cell = program.cells[index]
-            self.shell.run_cell(cell["source"], index, cell["name"], program.cell_limit_s)
-        return self._evidence(request["probe"])
+            left_s = min(program.cell_limit_s, until - _monotonic())
+            self.shell.run_cell(cell["source"], index, cell["name"], left_s)
 
-    def _answers(self, outcomes: list[Outcome]) -> None:
+    def _answers(self, outcomes: list[Outcome], *, in_sequence: bool = False) -> None:
         room = self.evidence_bytes * _ANSWERS
         answers = []
         for outcome in outcomes:
@@ -241,7 +310,7 @@ class _Runner:
             if room < 0:
                 outcome = Outcome("malformed", detail="more evidence than fits one reply")
             answers.append(outcome.as_wire())
-        self._send(Kind.ANSWERS, {"answers": answers})
+        self._send(Kind.ANSWERS, {"answers": answers, "in_sequence": in_sequence})
 
     def _send(self, kind: Kind, body: object) -> None:
         send(self.sock, kind, body)

@@ -11,10 +11,10 @@ import struct
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
-from . import cgroups, confine, layers, namespaces, privileges, runner, syscalls, wire
+from . import cgroups, confine, cuda, gpus, layers, namespaces, privileges, runner, syscalls, wire
 from .frames import Closed, FrameError, Kind, receive, send
 from .layers import LayerError
 from .meter import Meter, Usage
@@ -112,6 +112,20 @@ class Workshop:
 
         A layer that cannot be put in place is left out only if the request accepts that.
         """
+        if request["gpus"]:
+            return self._with_gpus(request)._make(request)
+        return self._make(request)
+
+    def _with_gpus(self, request: Mapping[str, object]) -> Workshop:
+        """One whose root has the device nodes that the request names."""
+        devices = gpus.nodes(int(number) for number in request["gpus"])  # type: ignore[attr-defined]
+        layout = self.layout.with_devices(devices)
+        try:
+            return replace(self, layout=layout, root=Root.build(layout))
+        except LayerError as error:
+            raise SandboxError(error.layer, error.detail) from error
+
+    def _make(self, request: Mapping[str, object]) -> Sandbox:
         accepted = {str(name) for name in request["accept_missing"]}  # type: ignore[attr-defined]
         without: set[str] = set()
         while True:
@@ -242,12 +256,15 @@ class _Inner:
             for fd, target in ((self.out, 1), (self.err, 2)):
                 os.dup2(fd, target)
                 os.close(fd)
+            if devices := self.request["gpus"]:
+                cuda.begin(len(devices))  # type: ignore[arg-type]
             code = runner.serve(
                 self.sock,
                 self.workshop.shell,
                 int(self.request["seed"]),  # type: ignore[call-overload]
                 trusted=self.request["trusted"] is True,
                 owns_namespace=True,
+                has_gpus=bool(self.request["gpus"]),
                 output_bytes=int(limits["output_bytes"]),
                 kept_output_bytes=int(limits["kept_output_bytes"]),
                 evidence_bytes=int(limits["evidence_bytes"]),

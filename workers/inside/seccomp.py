@@ -68,6 +68,10 @@ shutdown getsockname getpeername setsockopt getsockopt
 """
 
 
+# Further for sandboxes with GPUs: CUDA's driver does not begin without it.
+_CUDA = """
+memfd_create
+"""
 # What an ordinary program tries and goes on without; each would change something that is not the
 # student's to change: identities, priorities, clocks, the machine's name, extended attributes
 # (kernel memory that no tmpfs limit counts), filters of its own.
@@ -102,6 +106,7 @@ reboot swapon swapoff iopl ioperm acct quotactl quotactl_fd
 ALLOWED = frozenset(
     (_FILES + _WAITING + _MEMORY + _PROCESSES + _SELF + _TIGHTER + _SOCKETS).split()
 )
+FOR_CUDA = frozenset(_CUDA.split())
 REFUSED = frozenset(_GREY.split())
 KILLED = frozenset((_INTRUSION + _ESCAPE + _KERNEL + _MACHINE).split())
 
@@ -136,12 +141,12 @@ _X32_BIT = 0x40000000
 _Code = list[tuple[int, int, int, int]]  # code, jump if true, jump if false, operand
 
 
-def assemble(machine: str) -> bytes:
+def assemble(machine: str, *, for_cuda: bool = False) -> bytes:
     """The filter's program for "x86_64" or "aarch64"."""
     numbers = numbers_of(machine)
     named: dict[int, _Code] = {}
     for names, action in (
-        (ALLOWED, _ALLOW),
+        (ALLOWED | FOR_CUDA if for_cuda else ALLOWED, _ALLOW),
         (REFUSED, _FAIL | errno.EPERM),
         (KILLED, _KILL),
     ):
@@ -159,10 +164,14 @@ def assemble(machine: str) -> bytes:
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in program)
 
 
-def load() -> None:
-    """Filter this process and what it starts, for good; needs no_new_privs. Raises LayerError."""
+def load(*, for_cuda: bool = False) -> None:
+    """Filter this process and what it starts, for good; needs no_new_privs. Raises LayerError.
+
+    With `for_cuda` what CUDA needs besides is let through.
+    """
+    program = _program(for_cuda=True) if for_cuda else _PROGRAM
     try:
-        syscalls.seccomp_filter(_PROGRAM, len(_PROGRAM) // 8)
+        syscalls.seccomp_filter(program, len(program) // 8)
     except OSError as error:
         raise LayerError(layers.SECCOMP, str(error)) from error
 
@@ -218,4 +227,9 @@ def _search(runs: list[tuple[int, _Code]]) -> _Code:
     return [(_AT_LEAST, 0, 1, runs[middle][0]), (_JUMP, 0, 0, len(low)), *low, *high]
 
 
-_PROGRAM = ctypes.create_string_buffer(assemble(MACHINE), len(assemble(MACHINE)))
+def _program(*, for_cuda: bool) -> ctypes.Array[ctypes.c_char]:
+    assembled = assemble(MACHINE, for_cuda=for_cuda)
+    return ctypes.create_string_buffer(assembled, len(assembled))
+
+
+_PROGRAM = _program(for_cuda=False)

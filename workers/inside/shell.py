@@ -127,6 +127,17 @@ class Shell:
         self.log.mute()
 
     @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Keep nothing that is written or drawn meanwhile."""
+        log = self.log
+        self._ipython.cell_log = OutputLog(0, sys.maxsize)
+        try:
+            with figures.unrecorded():
+                yield
+        finally:
+            self._ipython.cell_log = log
+
+    @contextmanager
     def _limited(self, limit_s: float) -> Iterator[None]:
         self._limit_s = limit_s
         _signal(signal.SIGALRM, self._on_alarm)

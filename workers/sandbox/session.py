@@ -75,6 +75,8 @@ class Session:
     ending: Ending | None = None
     outputs: dict[int, CellOutput] = field(default_factory=dict)
     cells_run: int = 0
+    gpus: int = 0
+    in_sequence: bool = False  # probes were answered in the runner itself
     _on_cell: CellStarted | None = None
     _streams: dict[tuple[int, str], list[str]] = field(default_factory=dict)
 
@@ -87,6 +89,7 @@ class Session:
         files: Mapping[str, bytes],
         seed: int,
         trusted: bool = False,
+        gpus: tuple[int, ...] = (),
         accept_missing: frozenset[str] = frozenset(),
         on_cell: CellStarted | None = None,
     ) -> Session:
@@ -104,10 +107,11 @@ class Session:
                         "seed": seed,
                         "accept_missing": sorted(accept_missing),
                         "trusted": trusted,
+                        "gpus": list(gpus),
                     },
                 )
             )
-            session = cls(sock, limits, _on_cell=on_cell)
+            session = cls(sock, limits, gpus=len(gpus), _on_cell=on_cell)
             kind, body = session._receive()
             if kind is not Kind.OPENED:
                 raise SandboxFailed(session._why_not_opened(kind, body))
@@ -205,11 +209,16 @@ class Session:
         return Stopped(cell if isinstance(cell, int) else -1, why == "trained", why == "end")
 
     def _answers(self, kind: Kind, body: object, limit_s: float, count: int) -> tuple[Answer, ...]:
+        ended_before = self.ending is not None
         got = self._request(kind, body, limit_s, Kind.ANSWERS)
         if got is None:
-            why = self.ending.message if self.ending else ""
-            return (Answer(AnswerStatus.NOT_RUN, {}, why),) * count
-        raw = _dict(got).get("answers")
+            assert self.ending is not None
+            late = self.ending.status is RunStatus.TIME_LIMIT and not ended_before
+            status = AnswerStatus.TIME_LIMIT if late else AnswerStatus.NOT_RUN
+            return (Answer(status, {}, self.ending.message),) * count
+        reply = _dict(got)
+        self.in_sequence |= reply.get("in_sequence") is True
+        raw = reply.get("answers")
         items = raw if isinstance(raw, list) else []
         answers = [answer_from_wire(item) for item in items[:count]]
         lacking = Answer(AnswerStatus.MALFORMED, {}, "no answer came")

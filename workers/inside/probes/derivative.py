@@ -16,6 +16,7 @@ from ..failures import raised
 from ..seeds import reseed
 from .inputs import Inputs, fresh, tensor
 from .parts import is_module, parameters_of
+from .places import placed
 
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 _float64 = torch.float64
@@ -28,6 +29,7 @@ _mro = type.__dict__["__mro__"].__get__
 _Function = torch._C.DisableTorchFunction
 _base: Any = torch._C.TensorBase
 _shape, _requires_grad = _base.shape.__get__, _base.requires_grad.__get__
+_device = _base.device.__get__
 _require, _detach, _reshape, _to = (
     _base.requires_grad_,
     _base.detach,
@@ -159,7 +161,7 @@ class _Looked:
         with _Function():
             count = prod(_shape(value))
             times = -(-count // prod(_shape(self._weights)))
-            weights = _get_item(_repeat(self._weights, times), slice(count))
+            weights = placed(_get_item(_repeat(self._weights, times), slice(count)), _device(value))
             return _sum(_mul(_to(_reshape(value, (-1,)), _float64), weights))
 
     def _gradients(self, total: Any, describer: Describer) -> dict[str, Any]:

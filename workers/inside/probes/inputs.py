@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +11,7 @@ import torch
 from ..describe import Describer
 from ..failures import raised
 from ..wire import ITEM_SIZES, Array
+from .places import device_for, device_of, placed, plain_function
 
 _DTYPES = {name: getattr(torch, name) for name in ITEM_SIZES if hasattr(torch, name)}
 _FLOATS = {d for n, d in _DTYPES.items() if n.startswith(("float", "bfloat"))}
@@ -26,7 +25,7 @@ _missing = object()
 
 
 def tensor(array: Array, *, dtype: torch.dtype | None = None, grad: bool = False) -> torch.Tensor:
-    """A fresh CPU tensor of an array of the payload.
+    """A fresh tensor of an array of the payload, on the CPU.
 
     Floating point becomes `dtype` where one is given, and requires gradients with `grad`.
     """
@@ -84,11 +83,16 @@ class Inputs:
 
     @contextmanager
     def bound(self, namespace: dict[str, Any], function: object) -> Iterator[None]:
-        """Set the globals that `function` reads; afterwards they are what they were."""
+        """Set the globals that `function` reads; afterwards they are what they were.
+
+        Each input goes to the device of the tensor that its name is bound to before, any other to
+        the one on which the function calculates.
+        """
         places = [namespace]
-        others = _globals_of(function)
-        if others is not None and others is not namespace:
-            places.append(others)
+        plain = plain_function(function)
+        if plain is not None and plain.__globals__ is not namespace:
+            places.append(plain.__globals__)
+        self._place(namespace, function)
         saved = [
             (place, name, place.get(name, _missing)) for place in places for name in self._bound
         ]
@@ -102,6 +106,12 @@ class Inputs:
                     place.pop(name, None)
                 else:
                     place[name] = former
+
+    def _place(self, namespace: dict[str, Any], function: object) -> None:
+        elsewhere = device_for(function, self._bound)
+        for key, one in self.tensors.items():
+            known = device_of(namespace.get(key)) if key in self._bound else None
+            self.tensors[key] = placed(one, known or elsewhere)
 
     def call(self, function: Callable[..., Any], namespace: dict[str, Any]) -> Any:
         """Call with the arguments of the case; within `bound`."""
@@ -136,21 +146,3 @@ def attempt(describer: Describer, call: Callable[[], Any]) -> dict[str, Any]:
     except BaseException as error:  # SystemExit and the like are the student's, too
         return raised(error)
     return describer.describe(result)
-
-
-def _globals_of(function: object) -> dict[str, Any] | None:
-    """The globals that a function's own code reads, decorators and binding looked through."""
-    for _ in range(10):
-        kind = type(function)
-        if kind is types.MethodType:
-            function = function.__func__  # type: ignore[attr-defined]
-        elif kind is partial:
-            function = function.func  # type: ignore[attr-defined]
-        elif kind is types.FunctionType:
-            wrapped = function.__dict__.get("__wrapped__")
-            if wrapped is None:
-                return function.__globals__  # type: ignore[attr-defined,no-any-return]
-            function = wrapped
-        else:
-            return None
-    return None

@@ -19,6 +19,7 @@ from ..failures import raised
 from ..seeds import reseed
 from .inputs import fresh, tensor
 from .parts import parameters_of
+from .places import device_for, device_of, placed
 
 _EVENTS = 4000
 _Module: Any = torch.nn.Module
@@ -50,7 +51,7 @@ def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM)
         return {"found": None}
     function = namespace[name]
     reseed(payload["seed"])
-    scene = _Scene(payload)
+    scene = _Scene(payload, device_for(function) or _device("cpu"))
     found: dict[str, Any] = {
         "found": describer.describe(function),
         "name": name,
@@ -83,23 +84,23 @@ class _Scene:
     `["moved", parameters]`: numbers of those whose values differ from before.
     """
 
-    def __init__(self, payload: dict[str, Any]) -> None:
+    def __init__(self, payload: dict[str, Any], device: torch.device) -> None:
         self.events: list[list[Any]] = []
         self.covered: set[int] = set()  # training rows that went through a backward pass
         self._on = False
         self._number = 0
-        data = {key: tensor(array) for key, array in payload["data"].items()}
+        data = {key: placed(tensor(one), device) for key, one in payload["data"].items()}
         self._x = fresh(data["inputs"])
         self._rows = {
             key: _by_row(data[name])
             for key, name in (("train", "inputs"), ("held_out", "held_out_inputs"))
         }
         shapes = payload["weights"]
-        self._model = _network([tensor(one) for one in shapes], self._seen)
+        self._model = _network([placed(tensor(one), device) for one in shapes], self._seen)
         self._model.train(payload["training"])
         self.parameters = [one for _, one in parameters_of(self._model)]
         self._values = self._snapshot()
-        self._things = {"model": self._model, "device": _device("cpu"), **data}
+        self._things = {"model": self._model, "device": device, **data}
         self._things["criterion"] = _LOSSES[payload["loss"]]()
         self._things["optimizer"] = _OPTIMISERS[payload["optimizer"]](
             self._model.parameters(), lr=payload["lr"]
@@ -119,7 +120,8 @@ class _Scene:
         """For the training inputs, by the parameters alone, whatever is hooked to the model."""
         try:
             with _no_grad(), _Function():
-                return _output(self._x, *(_to(one, _float32) for one in self.parameters))
+                x = placed(self._x, device_of(self._model))
+                return _output(x, *(_to(one, _float32) for one in self.parameters))
         except Exception:  # its parameters are of other shapes now
             return None
 

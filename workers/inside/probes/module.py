@@ -18,6 +18,7 @@ from .activations import replacing, told
 from .inputs import attempt, tensor, widened
 from .matching import Matching, matchings
 from .parts import dict_of, evaluating, is_module, parameters_of, parts_of
+from .places import device_of, placed
 
 _Uninitialized = torch.nn.parameter.UninitializedParameter
 _no_grad, _enable_grad = torch.no_grad, torch.enable_grad
@@ -61,13 +62,18 @@ def _argument(arg: Any) -> Any:
     return tensor(arg) if isinstance(arg, Array) else arg
 
 
+def _input(module: Any, array: Array) -> Any:
+    """A fresh tensor where the module's parameters lie."""
+    return placed(tensor(array, dtype=widened()), device_of(module))
+
+
 def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> dict[str, Any]:
     inputs: list[Array] = payload["inputs"]
     activations = replacing(payload)
 
     def result(x: Array) -> Any:
         with activations:
-            return module(tensor(x, dtype=widened()))
+            return module(_input(module, x))
 
     def outputs() -> list[dict[str, Any]]:
         return [attempt(describer, lambda x=x: result(x)) for x in inputs]  # type: ignore
@@ -77,7 +83,7 @@ def _looked_at(module: Any, payload: dict[str, Any], describer: Describer) -> di
         with _no_grad():
             if inputs and any(type(p) is _Uninitialized for _, p in parameters_of(module)):
                 attempt(
-                    describer, lambda: module(tensor(inputs[0], dtype=widened()))
+                    describer, lambda: module(_input(module, inputs[0]))
                 )  # gives lazy layers a shape
             own = outputs()
         parameters = list(parameters_of(module))
@@ -145,7 +151,7 @@ def _without_gradient(
     learning = [(name, p) for name, p in parameters if _requires_grad(p)]
     try:
         with _enable_grad():
-            total = _sum(module(tensor(inputs[0], dtype=widened())))
+            total = _sum(module(_input(module, inputs[0])))
             gradients = _grad(total, [p for _, p in learning], allow_unused=True)
     except BaseException:  # it has no graph, or raised: nothing gets a gradient
         return names

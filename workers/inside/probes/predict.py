@@ -14,6 +14,7 @@ from ..failures import type_name
 from ..wire import ITEM_SIZES, Array
 from .inputs import attempt, tensor, widened
 from .parts import evaluating, is_module, parameters_of
+from .places import device_for, device_of, placed
 
 _sha256 = hashlib.sha256
 _no_grad, _float64 = torch.no_grad, torch.float64
@@ -68,8 +69,10 @@ def _outputs(
 ) -> list[dict[str, Any]]:
     """What comes out for each batch, up to the first that raises."""
     outputs: list[dict[str, Any]] = []
+    device = device_of(model) if is_module(model) else device_for(model)
     for batch in batches:
-        result = attempt(describer, lambda: _whole(model(tensor(batch, dtype=dtype))))  # noqa: B023
+        rows = placed(tensor(batch, dtype=dtype), device)
+        result = attempt(describer, lambda: _whole(model(rows)))  # noqa: B023
         outputs.append(result)
         if outputs[-1]["k"] == "raised":
             break

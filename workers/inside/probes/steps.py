@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..describe import ROOM, Describer
 from ..failures import raised
 from ..wire import Array
 from .inputs import tensor, widened
+from .places import device_for, device_of, placed
 
 _ITEMS = 1001  # one more than is described, so that it shows where there are more
 _mro = type.__dict__["__mro__"].__get__
@@ -23,7 +24,7 @@ _BUILTIN = frozenset(
     one for one in vars(builtins).values() if isinstance(one, type) and issubclass(one, Exception)
 )
 _getattr, _iter, _len = getattr, iter, len
-_float32 = torch.float32
+_float32, _Tensor = torch.float32, torch.Tensor
 _frombuffer = np.frombuffer
 _UNARY = ("neg", "pos", "abs")
 _BINARY = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul")
@@ -63,7 +64,9 @@ class _Steps:
         return self._results[-1]
 
     def _done(self, step: dict[str, Any]) -> Any:
-        values = [self._value(one) for one in step.get("args", [])]
+        given, named = step.get("args", []), step.get("kwargs", {})
+        device = self._device_of((*given, *named.values()))
+        values = [self._value(one, device) for one in given]
         match step["do"]:
             case "name":
                 if step["name"] not in self._namespace:
@@ -75,8 +78,8 @@ class _Steps:
             case "attribute":
                 return _getattr(values[0], step["name"])
             case "call":
-                named = {name: self._value(one) for name, one in step["kwargs"].items()}
-                return values[0](*values[1:], **named)
+                kwargs = {name: self._value(one, device) for name, one in named.items()}
+                return values[0](*values[1:], **kwargs)
             case "item":
                 return values[0][values[1]]
             case "length":
@@ -87,27 +90,37 @@ class _Steps:
                 return _OPERATORS[step["name"]](*values)
         raise ValueError("no such step")
 
-    def _value(self, given: dict[str, Any]) -> Any:
+    def _device_of(self, given: Iterable[dict[str, Any]]) -> torch.device | None:
+        """Where the first of these that is no fresh tensor lies, or calculates, if not on the CPU."""
+        for one in given:
+            if "step" in one:
+                value = self._results[one["step"]]
+                device = device_of(value) if _Tensor in _mro(type(value)) else device_for(value)
+                if device is not None and device.type != "cpu":
+                    return device
+        return None
+
+    def _value(self, given: dict[str, Any], device: torch.device | None) -> Any:
         """What stands in an argument: data, or the result of an earlier step."""
         [(kind, value)] = given.items()
         match kind:
             case "step":
                 return self._results[value]
             case "array":
-                return self._array(value)
+                return self._array(value, device)
             case "list":
-                return [self._value(one) for one in value]
+                return [self._value(one, device) for one in value]
             case "tuple":
-                return tuple(self._value(one) for one in value)
+                return tuple(self._value(one, device) for one in value)
             case "dict":
-                return {self._value(key): self._value(one) for key, one in value}
+                return {self._value(key, device): self._value(one, device) for key, one in value}
             case "slice":
-                return slice(*(self._value(one) for one in value))
+                return slice(*(self._value(one, device) for one in value))
         return value
 
-    def _array(self, array: Array) -> Any:
+    def _array(self, array: Array, device: torch.device | None) -> Any:
         if self._library == "numpy":
             flat = _frombuffer(bytearray(array.data), dtype=array.dtype)
             return flat.reshape(array.shape)
         narrow = array.dtype == "float64" and self._precision == "float32"
-        return tensor(array, dtype=widened() or (_float32 if narrow else None))
+        return placed(tensor(array, dtype=widened() or (_float32 if narrow else None)), device)

@@ -46,8 +46,8 @@ def _case(
     case: dict[str, Any], function: Any, namespace: dict[str, Any], describer: Describer
 ) -> dict[str, Any]:
     inputs = Inputs(case)
-    given: dict[str, Any] = dict(inputs.tensors)
     with inputs.bound(namespace, function):
+        given: dict[str, Any] = dict(inputs.tensors)
         try:
             result = inputs.call(function, namespace)
         except BaseException as error:  # SystemExit and the like are the student's, too
