@@ -61,7 +61,7 @@ class Ran:
 
 def command(function: Callable[..., object], *arguments: object, **options: object) -> list[str]:
     """The command line that runs `function` in a sandbox; options: `as_nobody`,
-    `grouped` (in a control group), `limits` (over LIMITS), `wall_s`.."""
+    `grouped` (in a control group), `devices` (of the sandbox), `limits` (over LIMITS), `wall_s`.."""
     request = {
         "source": textwrap.dedent(inspect.getsource(function)),
         "name": function.__name__,
@@ -152,7 +152,11 @@ def main(request: dict[str, Any]) -> None:
         return
     layout = Layout.of_runtime()
     more = Layout.of_paths(request.get("show", ()))
-    layout = Layout((*layout.sources, *more.sources), {**layout.links, **more.links})
+    layout = Layout(
+        (*layout.sources, *more.sources),
+        {**layout.links, **more.links},
+        request.get("devices", {}),
+    )
     root = Root.build(layout)
     limits = {**LIMITS, **request.get("limits", {})}
     hierarchies = cgroups.find() if request.get("grouped") else None

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from grader.domain.rubric import Limits, Runtime
 from grader.safetext import one_line
+from workers.inside import gpus
 from workers.inside.layers import NEEDS, may_be_missing
 
 _INSIDE = Path(__file__).parent.parent / "inside"
@@ -44,6 +45,8 @@ for name in sys.argv[1].split():
 for name in sys.argv[2].split():
     there = importlib.util.find_spec(name) is not None
     found[name] = importlib.metadata.version(name) if there else None
+if found["torch"]:
+    found["torch for CUDA"] = sys.modules["torch"].version.cuda
 print(json.dumps(found))
 """
 _NEEDED = ("torch", "numpy", "IPython")
@@ -66,9 +69,11 @@ class Finding:
 def all_findings(runtime: Runtime, accepted: frozenset[str]) -> list[Finding]:
     """Everything that grading under `runtime` stands on; `accepted` layers may be missing."""
     python = runtime.python or sys.executable
+    packages = _said_by(python, _PACKAGES, " ".join(_NEEDED), " ".join(_USUAL))
     return [
         *layer_findings(python, accepted),
-        *_runtime(python),
+        *_runtime(python, packages),
+        *_gpus(runtime, packages),
         *_service(),
         *_machine(),
     ]
@@ -91,9 +96,8 @@ def layer_findings(python: str, accepted: frozenset[str]) -> Iterator[Finding]:
         )
 
 
-def _runtime(python: str) -> Iterator[Finding]:
+def _runtime(python: str, said: object) -> Iterator[Finding]:
     group = "Runtime environment"
-    said = _said_by(python, _PACKAGES, " ".join(_NEEDED), " ".join(_USUAL))
     found: Mapping[str, str | None] = said if isinstance(said, dict) else {}
     yield Finding(
         group=group,
@@ -113,6 +117,58 @@ def _runtime(python: str) -> Iterator[Finding]:
             detail=version or one_line(found.get(f"why {name}") or ""),
             remedy=f"{python} -m pip install {name.lower()}",
         )
+
+
+def _gpus(runtime: Runtime, packages: object) -> Iterator[Finding]:
+    """What rubrics with `runtime.gpu` need; all others can do without."""
+    group, needed = "GPUs, for rubrics that ask for one", runtime.gpu > 0
+    driver, devices, libraries = gpus.driver(), gpus.present(), gpus.libraries()
+    yield Finding(
+        group=group,
+        name="driver",
+        present=bool(driver),
+        needed=needed,
+        detail=one_line(driver) if driver else "the kernel has loaded no driver of NVIDIA's",
+        remedy="install it on the host, and in a container start that with --gpus",
+    )
+    if not (needed or driver or devices):
+        return
+    yield Finding(
+        group=group,
+        name="devices",
+        present=len(devices) >= max(1, runtime.gpu),
+        needed=needed,
+        detail=", ".join(f"/dev/nvidia{number}" for number in devices) or "no /dev/nvidia0",
+        remedy="nvidia-modprobe -c 0 makes a node"
+        + (f"; the rubric asks for {runtime.gpu}" if runtime.gpu > 1 else ""),
+    )
+    missing = gpus.missing(())
+    yield Finding(
+        group=group,
+        name="driver's nodes",
+        present=not missing,
+        needed=needed,
+        detail=f"no {', no '.join(missing)}" if missing else "",
+        remedy="nvidia-modprobe -u -c 0 makes them",
+    )
+    yield Finding(
+        group=group,
+        name="driver's libraries",
+        present=bool(libraries),
+        needed=needed,
+        detail=libraries[0] if libraries else "no libcuda.so.1",
+        remedy="they come with the driver; in a container: --gpus and "
+        "NVIDIA_DRIVER_CAPABILITIES=compute,utility",
+    )
+    build = packages.get("torch for CUDA") if isinstance(packages, dict) else None
+    yield Finding(
+        group=group,
+        name="torch for CUDA",
+        present=build is not None,
+        needed=needed,
+        detail=f"CUDA {build}" if build else "this torch is built for the CPU alone",
+        remedy="install a build of torch for CUDA in the runtime environment",
+    )
 
 
 def _service() -> Iterator[Finding]:

@@ -110,5 +110,5 @@ def _in_loader_cache() -> Sequence[str]:
             entries = file.read().split(b"\0")
     except OSError:
         return ()
-    found = (entry.decode("utf-8", "replace") for entry in entries if b"/" + _CUDA.encode() in entry)
-    return tuple(dict.fromkeys(os.path.dirname(path) for path in found if path.endswith(_CUDA)))
+    found = (os.fsdecode(entry) for entry in entries if entry.endswith(b"/" + _CUDA.encode()))
+    return tuple(dict.fromkeys(os.path.dirname(path) for path in found))

@@ -14,8 +14,9 @@ import random
 import sys
 import types
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,8 @@ _array_copy, _copyto, _owner = np.ndarray.copy, np.copyto, np.ndarray.__dict__["
 _array_bytes, _has_objects = np.ndarray.__dict__["nbytes"].__get__, np.dtype.hasobject.__get__
 _array_dtype = np.ndarray.__dict__["dtype"].__get__
 _streams = torch.get_rng_state, torch.set_rng_state
-_cuda = torch.cuda
+_cuda_begun: Any = torch.cuda.is_initialized
+_cuda_streams = torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all
 _numpy_state, _set_numpy_state = np.random.get_state, np.random.set_state
 _python_state, _set_python_state = random.getstate, random.setstate
 _default_dtype, _set_default_dtype = torch.get_default_dtype, torch.set_default_dtype
@@ -101,10 +103,9 @@ class Kept:
             (_grad_mode, _set_grad_mode),
             *_tracers,
         ]
-        if _cuda.is_initialized():
-            pairs.append((_cuda.get_rng_state_all, _cuda.set_rng_state_all))
-        for read, write in pairs:
-            self._undo.append(lambda write=write, was=read(): write(was))  # type: ignore[misc]
+        if _cuda_begun():
+            pairs.append(_cuda_streams)
+        self._undo += [partial(write, read()) for read, write in pairs]
 
     def _keep(self, value: Any) -> list[object]:
         """Note what `value` holds; what it leads to."""
@@ -307,13 +308,3 @@ def _place(value: Any) -> tuple[object, ...]:
 
 
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, types.CodeType})
-
-
-@contextmanager
-def kept(namespace: dict[str, Any]) -> Iterator[Kept]:
-    """Keep the state meanwhile, and restore it in the end."""
-    state = Kept(namespace)
-    try:
-        yield state
-    finally:
-        state.restore()

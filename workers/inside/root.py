@@ -231,7 +231,7 @@ def _tree(path: str, attributes: int) -> int:
     try:
         tree = syscalls.open_tree(path)
     except OSError as error:
-        raise OSError(error.errno, os.strerror(error.errno), path) from error
+        raise OSError(error.errno, error.strerror, path) from error
     syscalls.mount_setattr(tree, attributes)
     return tree
 

@@ -21,8 +21,8 @@ from . import gpus, probes, wire
 from .forks import Outcome, calm_down, in_fork, in_process, in_sequence
 from .frames import Closed, FrameError, Kind, receive, send
 from .outputs import OutputLog
-from .restoring import Kept
 from .reruns import Keeper
+from .restoring import Kept
 from .seeds import mix_in, reseed
 from .shell import Shell
 

@@ -91,7 +91,7 @@ class _Steps:
         raise ValueError("no such step")
 
     def _device_of(self, given: Iterable[dict[str, Any]]) -> torch.device | None:
-        """Where the first of these that is no fresh tensor lies, or calculates, if not on the CPU."""
+        """Where the first of earlier results lies or calculates, that does not on the CPU."""
         for one in given:
             if "step" in one:
                 value = self._results[one["step"]]
