@@ -70,7 +70,7 @@ class Kept:
         self._tensors: list[Any] = []
         self._globals = namespace
         self._folder = f"{_getcwd()}/"
-        self._general()
+        self._settings = self._general()
         todo: list[object] = [namespace]
         while todo and len(self._seen) < OBJECTS:
             value = todo.pop()
@@ -91,8 +91,10 @@ class Kept:
                 # Otherwise a graph that waits for its backward pass would take them for changed.
                 with suppress(Exception):
                     _set_versions(self._tensors, self._versions)
+        for put_back in self._settings:
+            put_back()
 
-    def _general(self) -> None:
+    def _general(self) -> list[Undo]:
         """The random streams and the settings of this thread."""
         get, set_ = _streams
         pairs: list[tuple[Callable[[], Any], Callable[[Any], Any]]] = [
@@ -105,7 +107,7 @@ class Kept:
         ]
         if _cuda_begun():
             pairs.append(_cuda_streams)
-        self._undo += [partial(write, read()) for read, write in pairs]
+        return [partial(write, read()) for read, write in pairs]
 
     def _keep(self, value: Any) -> list[object]:
         """Note what `value` holds; what it leads to."""
