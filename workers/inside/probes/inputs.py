@@ -108,7 +108,7 @@ class Inputs:
                     place[name] = former
 
     def _place(self, namespace: dict[str, Any], function: object) -> None:
-        elsewhere = device_for(function, self._bound)
+        elsewhere = device_for(function)
         for key, one in self.tensors.items():
             known = device_of(namespace.get(key)) if key in self._bound else None
             self.tensors[key] = placed(one, known or elsewhere)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Collection
 from functools import partial
 from typing import Any
 
@@ -20,7 +19,6 @@ _requires_grad, _require = _base.requires_grad.__get__, _base.requires_grad_
 _Function, _no_grad = torch._C.DisableTorchFunction, torch.no_grad
 _device = torch.device
 _NAMED = re.compile(r"cuda(:[0-9]{1,2})?")
-_missing = object()
 
 
 def device_of(value: object) -> torch.device | None:
@@ -34,11 +32,11 @@ def device_of(value: object) -> torch.device | None:
     return None
 
 
-def device_for(function: object, besides: Collection[str] = ()) -> torch.device | None:
+def device_for(function: object) -> torch.device | None:
     """The device other than the CPU on which a function calculates, as far as it can be told.
 
     That of the module that it is, or is bound to; or else that of the first global name that it
-    reads, those `besides` left out, which holds a tensor or a module there, or the device itself.
+    reads which holds a tensor or a module there, or the device itself.
     """
     owner = function.__self__ if type(function) is types.MethodType else function
     if is_module(owner):
@@ -47,10 +45,9 @@ def device_for(function: object, besides: Collection[str] = ()) -> torch.device 
     if plain is None:
         return None
     for name in plain.__code__.co_names:
-        if name not in besides:
-            value = plain.__globals__.get(name, _missing)
-            if (found := _other(device_of(value) or _meant(value))) is not None:
-                return found
+        value = plain.__globals__.get(name)
+        if (found := _other(device_of(value) or _meant(value))) is not None:
+            return found
     return None
 
 
