@@ -61,7 +61,7 @@ class Ran:
 
 def command(function: Callable[..., object], *arguments: object, **options: object) -> list[str]:
     """The command line that runs `function` in a sandbox; options: `as_nobody`,
-    `grouped` (in a control group), `devices` (of the sandbox), `limits` (over LIMITS), `wall_s`.."""
+    `grouped` (in a control group), `devices`, `limits` (over LIMITS), `wall_s`.."""
     request = {
         "source": textwrap.dedent(inspect.getsource(function)),
         "name": function.__name__,

@@ -114,6 +114,8 @@ def written(folder: Path, *changes: tuple[str, str], more: str = "") -> Path:
             for name, shape in {"W1": "3, 4", "B1": "1, 4", "W2": "4, 2", "B2": "1, 2"}.items()
         ),
         ("model = ToyModel()", 'model = ToyModel().to("cuda")'),
+        # A cell of its own: the state before the training is one in which CUDA has begun.
+        ("# chainrule: ex4-toymodel", "# %%\n# chainrule: ex4-toymodel"),
         *changes,
     ):
         assert text.count(old) == 1, old

@@ -15,7 +15,7 @@ import pytest
 
 from grader.domain.evidence import AnswerStatus
 from grader.domain.questions import Probe, Rerun
-from grader.domain.rubric import Limits, Runtime
+from grader.domain.rubric import Bundle, Limits, Runtime
 from grader.errors import SandboxUnavailable
 from grader.notebooks.read import Submission
 from grader.report import report_text
@@ -117,9 +117,9 @@ def test_a_sandbox_without_devices_has_none(zygote: Zygote) -> None:
 
 
 def test_devices_that_are_not_there_are_named_before_anything_runs(zygote: Zygote) -> None:
-    with pytest.raises(SandboxUnavailable, match="no .*/nvidia7"):
+    with pytest.raises(SandboxUnavailable, match=r"no .*/nvidia7"):
         zygote.open(LIMITS, files={}, seed=1, gpus=(1, 7))
-    with pytest.raises(SandboxUnavailable, match="no .*/nvidia9"):
+    with pytest.raises(SandboxUnavailable, match=r"no .*/nvidia9"):
         Zygote(Runtime(gpu=1), gpus=(9,)).start()
 
 
@@ -294,7 +294,7 @@ def test_an_attempt_gets_as_many_devices_as_the_rubric_asks_for(zygote: Zygote) 
         pipeline.grade(zygote, bundle, submission, gpus=(0,))
 
 
-def _asking_for(case: Case, count: int) -> tuple[object, Submission]:
+def _asking_for(case: Case, count: int) -> tuple[Bundle, Submission]:
     bundle = case.bundle()
     rubric = dataclasses.replace(bundle.rubric, runtime=Runtime(gpu=count))
     return dataclasses.replace(bundle, rubric=rubric), case.submission
@@ -317,6 +317,7 @@ def test_a_device_is_one_attempts_at_a_time() -> None:
             assert not waiting
     other.join(30)
     assert [set(lent) for lent in waiting] == [{2, 5}]
-    with devices.lend(0) as none, pytest.raises(SandboxUnavailable, match="asks for 3 GPUs"):
+    with devices.lend(0) as none:
         assert none == ()
-        devices.lend(3).__enter__()
+    with pytest.raises(SandboxUnavailable, match="asks for 3 GPUs"), devices.lend(3):
+        pass

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +74,55 @@ def test_an_interpreter_that_does_not_run_is_told(
 
     assert run(["doctor"]) == 1
     assert "interpreter" in capsys.readouterr().out.splitlines()[-1]
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, found in {"driver": "", "present": (), "libraries": ()}.items():
+        monkeypatch.setattr(findings.gpus, name, lambda found=found: found)
+
+
+def gpu_findings(runtime: Runtime) -> dict[str, findings.Finding]:
+    found = findings.all_findings(runtime, frozenset())
+    return {one.name: one for one in found if one.group.startswith("GPUs")}
+
+
+def test_a_machine_without_gpus_says_so_and_can_grade(say: Say, no_gpu: None) -> None:
+    found = gpu_findings(Runtime())
+    assert list(found) == ["driver"]
+    assert not found["driver"].present
+    assert not found["driver"].needed
+    assert run(["doctor"]) == 0
+
+
+def test_a_rubric_that_asks_for_one_needs_all_of_it(say: Say, no_gpu: None) -> None:
+    found = gpu_findings(Runtime(gpu=1))
+    assert list(found) == [
+        *("driver", "devices", "driver's nodes", "driver's libraries", "torch for CUDA")
+    ]
+    for one in found.values():
+        assert (one.present, one.needed) == (False, True)
+        assert one.detail
+        assert one.remedy
+
+
+def test_a_machine_with_gpus_shows_them(
+    say: Say, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    say(packages={**PACKAGES, "torch for CUDA": "12.8"})
+    for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr(findings.gpus, "FOLDER", str(tmp_path))
+    monkeypatch.setattr(findings.gpus, "driver", lambda: "NVRM version: 570.1")
+    monkeypatch.setattr(findings.gpus, "libraries", lambda: ("/usr/lib/libcuda.so.1",))
+
+    found = gpu_findings(Runtime(gpu=2))
+    assert all(one.present for one in found.values())
+    assert found["devices"].detail == "/dev/nvidia0, /dev/nvidia1"
+    assert found["torch for CUDA"].detail == "CUDA 12.8"
+    assert not gpu_findings(Runtime(gpu=3))["devices"].present
+    (tmp_path / "nvidia-uvm").unlink()
+    assert gpu_findings(Runtime())["driver's nodes"].detail == f"no {tmp_path}/nvidia-uvm"
 
 
 def test_json_has_every_finding(say: Say, capsys: pytest.CaptureFixture[str]) -> None:
