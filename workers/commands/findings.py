@@ -45,7 +45,7 @@ for name in sys.argv[1].split():
 for name in sys.argv[2].split():
     there = importlib.util.find_spec(name) is not None
     found[name] = importlib.metadata.version(name) if there else None
-if found["torch"]:
+if found.get("torch"):
     found["torch for CUDA"] = sys.modules["torch"].version.cuda
 print(json.dumps(found))
 """
@@ -142,7 +142,7 @@ def _gpus(runtime: Runtime, packages: object) -> Iterator[Finding]:
         remedy="nvidia-modprobe -c 0 makes a node"
         + (f"; the rubric asks for {runtime.gpu}" if runtime.gpu > 1 else ""),
     )
-    missing = gpus.missing(())
+    missing = gpus.missing(devices or (0,))
     yield Finding(
         group=group,
         name="driver's nodes",

@@ -61,7 +61,8 @@ def nodes(devices: Iterable[int]) -> dict[str, str]:
 
 def missing(devices: Iterable[int]) -> list[str]:
     """The nodes that these devices need and that are not there."""
-    return [path for path in nodes(devices).values() if not os.path.exists(path)]
+    wanted = tuple(devices)
+    return [path for path in nodes(wanted).values() if wanted and not os.path.exists(path)]
 
 
 def driver() -> str:
