@@ -43,11 +43,14 @@ class Zygote:
         runtime: Runtime,
         *,
         accept_missing: frozenset[str] = frozenset(),
-        gpus: tuple[int, ...] = (),
+        gpus: tuple[int, ...] | Devices = (),
     ) -> None:
-        """`gpus` are the devices that attempts may have, by the numbers of their nodes."""
+        """`gpus` are the devices that attempts may have, by the numbers of their nodes.
+
+        Several zygotes that hand out the same ones share a `Devices`.
+        """
         self.runtime = runtime
-        self.gpus = Devices(gpus)
+        self.gpus = gpus if isinstance(gpus, Devices) else Devices(gpus)
         self.accept_missing = accept_missing
         self.references = References(self)
         self.tests = TestFiles()
@@ -79,7 +82,8 @@ class Zygote:
 
     def start(self) -> None:
         """Start the zygote and wait until it is warm; raise SandboxUnavailable if it is not."""
-        _expect_nodes(self.gpus.numbers)
+        if self.runtime.gpu:
+            _expect_nodes(self.gpus.numbers)
         self._folder = Path(tempfile.mkdtemp(prefix="chainrule-"))
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         config = {

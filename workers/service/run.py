@@ -43,7 +43,8 @@ def run_worker(settings: Settings) -> None:
         site = open_site(settings)
         stack.callback(site.close)
         check_schema(site)
-        zygotes = Zygotes(settings.accept_missing)
+        devices = Devices(settings.gpus)
+        zygotes = Zygotes(settings.accept_missing, devices)
         stack.callback(zygotes.close)
         with zygotes.lend(Runtime()):
             pass  # warm, before the first attempt comes
@@ -52,7 +53,7 @@ def run_worker(settings: Settings) -> None:
             return _facts(settings, layers, zygotes)
 
         heart = Heartbeat(site, facts)
-        service = Service(site, zygotes, Bundles(site), Devices(settings.gpus), heart)
+        service = Service(site, zygotes, Bundles(site), devices, heart)
         trials = Trials(service)
         judging.announce(site, facts())
         stack.callback(judging.goodbye, site)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import ExitStack
 
 from grader.broker.progress import Stage
 from grader.db.models import Attempt, Queue
@@ -134,11 +133,7 @@ class Service:
         stop: Stop,
     ) -> Result:
         cells = sum(cell.kind == "code" for cell in submission.cells)
-        with ExitStack() as stack:
-            devices = stack.enter_context(self.devices.lend(bundle.rubric.runtime.gpu))
-            if devices:
-                log.info("has devices to itself", extra={"devices": devices})
-            zygote = stack.enter_context(self.zygotes.lend(bundle.rubric.runtime))
+        with self.zygotes.lend(bundle.rubric.runtime) as zygote:
             return grade(
                 zygote,
                 bundle,

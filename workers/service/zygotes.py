@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from grader.domain.rubric import Runtime
+from workers.devices import Devices
 from workers.zygote import Zygote
 
 _MOST = 4  # each keeps some hundred megabytes; the one that was not needed for longest goes
@@ -29,8 +30,10 @@ class _Shared:
 class Zygotes:
     """Starts zygotes when they are asked for, and replaces those that died. For any thread."""
 
-    def __init__(self, accept_missing: frozenset[str]) -> None:
+    def __init__(self, accept_missing: frozenset[str], gpus: Devices | None = None) -> None:
+        """All hand out the same devices, `gpus`."""
         self._accept_missing = accept_missing
+        self._gpus = gpus or Devices()
         self._by_runtime: dict[Runtime, _Shared] = {}
         self._lock = threading.Lock()
 
@@ -79,7 +82,7 @@ class Zygotes:
             if shared.zygote is not None and not shared.zygote.alive:
                 shared.close()
             if shared.zygote is None:
-                zygote = Zygote(runtime, accept_missing=self._accept_missing)
+                zygote = Zygote(runtime, accept_missing=self._accept_missing, gpus=self._gpus)
                 zygote.start()
                 shared.zygote = zygote
             return shared.zygote
