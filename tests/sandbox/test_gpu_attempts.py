@@ -278,10 +278,10 @@ def test_verdicts_in_sequence_are_those_of_forks(case: Case, zygote: Zygote) -> 
 
     assert not disagreements(case, result), explained(case, result)
     assert (result.run.gpus, result.run.in_sequence) == (1, True)
-    assert document(result)["run"]["sandbox"]["in_sequence"] is True
-    assert "with 1 GPU to itself, probes answered in sequence" in report_text(
-        result, case.submission, 100
-    )
+    staffs = document(result)
+    assert staffs["run"]["sandbox"]["in_sequence"] is True
+    words = "with 1 GPU to itself, probes answered in sequence"
+    assert words in report_text(staffs, case.submission)
 
 
 def test_an_attempt_gets_as_many_devices_as_the_rubric_asks_for(zygote: Zygote) -> None:
