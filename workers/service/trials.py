@@ -111,7 +111,6 @@ class Trials:
             folder = unpacked(self._service.site, sha256, Path(name, "bundle"))
             trial = trial_of(load_bundle(folder, Path(name)), _SEEDS)
             runtime = trial.bundle.rubric.runtime
-            stack.enter_context(self._service.devices.lend(runtime.gpu))
             zygote = stack.enter_context(self._service.zygotes.lend(runtime))
             overtime = threading.Timer(self._longest_s, stop.call, [Why.OVERTIME])
             overtime.daemon = True
