@@ -14,7 +14,7 @@ class Devices:
 
     def __init__(self, numbers: tuple[int, ...] = ()) -> None:
         self.numbers = tuple(dict.fromkeys(numbers))
-        self._free = list(self.numbers)
+        self._free = sorted(self.numbers)
         self._returned = threading.Condition()
 
     @contextmanager
@@ -37,5 +37,5 @@ class Devices:
             yield lent
         finally:
             with self._returned:
-                self._free.extend(lent)
+                self._free = sorted((*self._free, *lent))
                 self._returned.notify_all()
