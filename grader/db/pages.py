@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeEngine
 
 from grader.db.types import Instant
 from grader.errors import BadInput
+from grader.safetext import storable
 
 MOST = 200
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
@@ -105,7 +106,9 @@ def _read(cursor: str, keys: Sequence[SQLColumnExpression[Any]]) -> list[Any]:
 
 def _fit(key: SQLColumnExpression[Any], value: Any) -> Any:
     kind = _type_of(key).python_type
-    if isinstance(value, str) is not (kind is str):
+    if isinstance(value, bool) or isinstance(value, str) is not (kind is str):
+        raise ValueError
+    if isinstance(value, str) and ("\0" in value or storable(value) != value):
         raise ValueError
     if isinstance(value, int) and abs(value) >= 1 << 63:
         raise ValueError

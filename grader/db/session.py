@@ -8,13 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from grader.db.types import now
+from grader.errors import Conflict
 
 __all__ = ["Database", "Session", "engine_for", "hold", "moment"]
 
 _BUSY_S = 30  # how long a writer waits for another one on SQLite
+_HIDE_PARAMETERS = True  # errors are logged, and among a statement's values are hashes of passwords
+_TAKEN = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
 
 def engine_for(url: str, *, pool_size: int = 5) -> Engine:
@@ -24,11 +28,19 @@ def engine_for(url: str, *, pool_size: int = 5) -> Engine:
     every commit on the disk before it is confirmed, and with foreign keys held.
     """
     if url.startswith("sqlite"):
-        engine = create_engine(url, connect_args={"timeout": _BUSY_S})
+        engine = create_engine(
+            url, connect_args={"timeout": _BUSY_S}, hide_parameters=_HIDE_PARAMETERS
+        )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
-    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        hide_parameters=_HIDE_PARAMETERS,
+    )
 
 
 def _prepare_sqlite(connection: Any, _: object) -> None:
@@ -73,6 +85,17 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
-        """One transaction: committed at the end of the block, undone by an exception."""
-        with self._writer.begin() as session:
-            yield session
+        """One transaction: committed at the end of the block, undone by an exception.
+
+        Raises Conflict where somebody else has made, at the same moment, what may be there once.
+        """
+        try:
+            with self._writer.begin() as session:
+                yield session
+        except IntegrityError as error:
+            code = getattr(error.orig, "sqlstate", None) or getattr(
+                error.orig, "sqlite_errorname", None
+            )
+            if code not in _TAKEN:
+                raise
+            raise Conflict("somebody else has just made the same; look, and try again") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from typing import Any
 
 import pytest
@@ -33,6 +35,10 @@ from tests.web._work import (  # noqa: F401 - fixtures
     state_of,
     team_up,
 )
+
+
+def _cursor(*values: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
 def get(client: TestClient, who: Signed, path: str, **params: Any) -> Any:
@@ -308,7 +314,16 @@ def test_what_a_person_has_given_points_for_needs_none_any_more(
 
 
 @pytest.mark.parametrize(
-    "params", [{"least_score": "nan"}, {"sort": "size"}, {"state": "odd"}, {"cursor": "@"}]
+    "params",
+    [
+        {"least_score": "nan"},
+        {"sort": "size"},
+        {"state": "odd"},
+        {"cursor": "@"},
+        {"cursor": _cursor(True, True)},
+        {"cursor": _cursor("\ud800", 1, 1), "sort": "name"},
+        {"cursor": _cursor("\0", 1, 1), "sort": "name"},
+    ],
 )
 def test_what_cannot_be_looked_for_is_named(
     client: TestClient,
