@@ -1,1 +1,1 @@
-"""What is served over HTTP: the API, and later the pages. FastAPI appears here and nowhere else."""
+"""What is served over HTTP. FastAPI appears here and nowhere else."""
