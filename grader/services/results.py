@@ -25,7 +25,7 @@ from grader.report import report_text
 from grader.resultdoc import ResultDocument
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.site import Site
-from grader.services.submissions import due_at, opened, see
+from grader.services.submissions import due_at, see
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +74,7 @@ def executed_notebook(
     if notebook is None:
         raise NotFound("of this run no notebook was kept")
     if shown.is_staff:
-        return shown.submission, opened(site, notebook)
+        return shown.submission, site.blobs.chunks(notebook)
     return shown.submission, iter([retold(site.blobs.read(notebook), shown.document)])
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from grader.errors import BlobMissing
 
@@ -34,14 +34,11 @@ class Blobs(Protocol):
         Raises TooLarge as soon as there are more than `at_most` bytes; nothing is left then.
         """
 
-    def open(self, sha256: str) -> BinaryIO:
-        """The content, to be read as a file; raises BlobMissing."""
-
     def read(self, sha256: str) -> bytes:
         """All of the content; raises BlobMissing where it is not what its name says."""
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
-        """The content piece by piece, for sending it on; raises BlobMissing."""
+        """The content piece by piece, for sending it on; raises BlobMissing, and that at once."""
 
     def sweep(self, kept: Container[str], *, older_than_s: float, now_s: float) -> int:
         """Remove blobs that are not in `kept` and unfinished ones; how many went.

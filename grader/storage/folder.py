@@ -62,26 +62,17 @@ class FolderBlobs:
             raise
         return stored
 
-    def open(self, sha256: str) -> BinaryIO:
-        """The content, to be read as a file; raises BlobMissing."""
-        try:
-            return self._place(sha256).open("rb")
-        except FileNotFoundError:
-            raise BlobMissing(f"there is no blob {sha256}") from None
-
     def read(self, sha256: str) -> bytes:
         """All of the content; raises BlobMissing where it is not what its name says."""
-        with self.open(sha256) as file:
+        with self._open(sha256) as file:
             content = file.read()
         if hashlib.sha256(content).hexdigest() != sha256:
             raise BlobMissing(f"the blob {sha256} has been changed")
         return content
 
     def chunks(self, sha256: str) -> Iterator[bytes]:
-        """The content piece by piece, for sending it on."""
-        with self.open(sha256) as file:
-            while chunk := file.read(_CHUNK):
-                yield chunk
+        """The content piece by piece, for sending it on; raises BlobMissing, and that at once."""
+        return _pieces(self._open(sha256))
 
     def sweep(self, kept: Container[str], *, older_than_s: float, now_s: float) -> int:
         """Remove blobs that are not in `kept` and unfinished ones; how many went.
@@ -116,8 +107,20 @@ class FolderBlobs:
                 new += 1
         return new
 
+    def _open(self, sha256: str) -> BinaryIO:
+        try:
+            return self._place(sha256).open("rb")
+        except FileNotFoundError:
+            raise BlobMissing(f"there is no blob {sha256}") from None
+
     def _place(self, sha256: str) -> Path:
         return self._folder / checked_name(sha256)[:2] / sha256
+
+
+def _pieces(file: BinaryIO) -> Iterator[bytes]:
+    with file:
+        while chunk := file.read(_CHUNK):
+            yield chunk
 
 
 def _link_or_copy(path: Path, copy: Path) -> None:

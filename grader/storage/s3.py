@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Container, Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
@@ -54,17 +54,6 @@ class S3Blobs:
             self._client.upload_fileobj(file, self._bucket, self._key(name))
         return Stored(name, size)
 
-    def open(self, sha256: str) -> BinaryIO:
-        """See `Blobs`."""
-        file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115 - the caller closes it
-        try:
-            self._client.download_fileobj(self._bucket, self._key(sha256), file)
-        except ClientError as error:
-            file.close()
-            raise _missing(sha256, error) from None
-        file.seek(0)
-        return file  # type: ignore[return-value]
-
     def read(self, sha256: str) -> bytes:
         """See `Blobs`."""
         content = b"".join(self.chunks(sha256))
@@ -78,7 +67,8 @@ class S3Blobs:
             answer = self._client.get_object(Bucket=self._bucket, Key=self._key(sha256))
         except ClientError as error:
             raise _missing(sha256, error) from None
-        yield from answer["Body"].iter_chunks(_CHUNK)
+        pieces: Iterator[bytes] = answer["Body"].iter_chunks(_CHUNK)
+        return pieces
 
     def sweep(self, kept: Container[str], *, older_than_s: float, now_s: float) -> int:
         """See `Blobs`; uploads that were broken off are for a lifecycle rule of the bucket."""

@@ -78,12 +78,7 @@ def test_a_sweep_takes_what_is_old_and_not_referred_to(blobs: Blobs) -> None:
     assert blobs.sweep({kept.sha256}, older_than_s=60, now_s=time.time() + 120) == 1
     assert blobs.read(kept.sha256) == b"kept"
     with pytest.raises(BlobMissing):
-        blobs.open(lost.sha256)
-
-
-def test_a_blob_is_read_as_a_file(blobs: Blobs) -> None:
-    with blobs.open(blobs.put([CONTENT]).sha256) as file:
-        assert file.read(6) == CONTENT[:6]
+        blobs.chunks(lost.sha256)
 
 
 def test_the_same_content_is_kept_once(folder: Blobs, tmp_path: Path) -> None:
@@ -134,4 +129,4 @@ def test_the_sweep_takes_what_is_old_and_not_referred_to(folder: Blobs, tmp_path
     assert folder.sweep({kept.sha256}, older_than_s=60, now_s=written + 61) == 2
     assert folder.read(kept.sha256) == b"kept"
     with pytest.raises(BlobMissing):
-        folder.open(lost.sha256)
+        folder.chunks(lost.sha256)
