@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Annotated, Any, BinaryIO
 from urllib.parse import quote
 
@@ -16,35 +16,34 @@ from grader.web.security import CurrentActor
 _PIECE = 1 << 16
 _FIELDS = 10  # beside the file, for clients that send more than they are asked for
 
-# What a route that takes `OneFile` says in the OpenAPI document.
-FILE_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {"file": {"type": "string", "format": "binary"}},
-                    "required": ["file"],
-                }
-            }
-        },
+
+def file_body(name: str) -> dict[str, Any]:
+    """What a route that takes a file of that name says in the OpenAPI document."""
+    schema = {
+        "type": "object",
+        "properties": {name: {"type": "string", "format": "binary"}},
+        "required": [name],
     }
-}
+    content = {"multipart/form-data": {"schema": schema}}
+    return {"requestBody": {"required": True, "content": content}}
 
 
-async def _one_file(request: Request, _: CurrentActor) -> AsyncIterator[UploadFile]:
-    # Not as a parameter of the route: it would be read before anybody knows who sends it.
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        raise BadInput("file: send a form (multipart/form-data) with one file of this name")
-    async with request.form(max_files=1, max_fields=_FIELDS) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise BadInput("file: send one file under this name")
-        yield file
+def _one(name: str) -> Callable[..., AsyncIterator[UploadFile]]:
+    async def one(request: Request, _: CurrentActor) -> AsyncIterator[UploadFile]:
+        # Not as a parameter of the route: it would be read before anybody knows who sends it.
+        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+            raise BadInput(f"{name}: send a form (multipart/form-data) with one file of this name")
+        async with request.form(max_files=1, max_fields=_FIELDS) as form:
+            file = form.get(name)
+            if not isinstance(file, UploadFile):
+                raise BadInput(f"{name}: send one file under this name")
+            yield file
+
+    return one
 
 
-OneFile = Annotated[UploadFile, Depends(_one_file)]
+OneFile = Annotated[UploadFile, Depends(_one("file"))]
+OneBundle = Annotated[UploadFile, Depends(_one("bundle"))]
 
 
 def pieces(file: BinaryIO) -> Iterator[bytes]:

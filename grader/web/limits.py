@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grader.web.problems import problem
@@ -24,26 +26,28 @@ class BodyLimit:
             await self._refused()(scope, receive, send)
             return
         seen = 0
-        answered = False
+        answered = too_long = False
 
         async def counted() -> Message:
-            nonlocal seen
+            nonlocal seen, too_long
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > self._limit:
+                too_long = True
                 raise _TooLong
             return message
 
         async def watched(message: Message) -> None:
             nonlocal answered
+            if too_long and not answered:
+                return  # somebody has made another error of ours
             answered = True
             await send(message)
 
-        try:
+        with suppress(_TooLong):
             await self._app(scope, counted, watched)
-        except _TooLong:
-            if not answered:
-                await self._refused()(scope, receive, send)
+        if too_long and not answered:
+            await self._refused()(scope, receive, send)
 
     def _refused(self) -> ASGIApp:
         words = f"a request is {self._limit >> 10} KiB at most; clear the notebook's outputs"

@@ -78,6 +78,12 @@ def test_a_request_that_is_too_long_is_refused(client: TestClient, people: Peopl
     assert answer.json()["type"] == "urn:chainrule:problem:too-large"
 
 
+def test_so_is_one_that_does_not_say_how_long_it_is(client: TestClient, people: People) -> None:
+    pieces = (b" " * (1 << 20) for _ in range(33))
+    answer = client.post(f"{API}/courses", content=pieces, headers=people.admin.headers)
+    assert answer.status_code == 413
+
+
 def test_a_token_narrows_what_one_may_do(client: TestClient, people: People) -> None:
     body = {"name": "reader", "scopes": ["read"]}
     made = client.post(f"{API}/tokens", json=body, headers=people.instructor.headers).json()

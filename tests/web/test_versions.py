@@ -121,6 +121,12 @@ def test_a_bundle_that_is_not_valid_is_refused_with_the_reason(
     assert get(client, people.ta, f"assignments/{one}/versions").json()["items"] == []
 
 
+def test_nothing_is_read_of_a_bundle_before_it_is_known_who_sends_it(client: TestClient) -> None:
+    form = {"Content-Type": "multipart/form-data; boundary=x"}
+    path = f"{API}/assignments/1/versions"
+    assert client.post(path, content=b"no form", headers=form).status_code == 401
+
+
 def test_versions_are_for_staff_and_bundles_for_instructors(
     client: TestClient, people: People
 ) -> None:

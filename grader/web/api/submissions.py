@@ -13,7 +13,7 @@ from grader.domain.outcomes import RunStatus
 from grader.services import submissions
 from grader.services.submissions import Filters, Found, Order
 from grader.web.api.bodies import PageView, RowId, View
-from grader.web.files import FILE_BODY, OneFile, download, pieces
+from grader.web.files import OneFile, download, file_body, pieces
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
 router = APIRouter(tags=["submissions"])
@@ -93,7 +93,7 @@ _RECEIPTS: dict[int | str, dict[str, Any]] = {
     "/assignments/{assignment_id}/submissions",
     status_code=202,
     responses=_RECEIPTS,
-    openapi_extra=FILE_BODY,
+    openapi_extra=file_body("file"),
 )
 def submit(
     site: CurrentSite,

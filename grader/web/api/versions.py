@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response, UploadFile
+from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
 
 from grader.db.models import AttemptState, Queue, Trial, VersionState
@@ -13,6 +13,7 @@ from grader.services import versions
 from grader.services.versions import Tried
 from grader.web.api.assignments import AssignmentId
 from grader.web.api.bodies import Body, PageView, Reason, RowId, View
+from grader.web.files import OneBundle, download, file_body
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
 router = APIRouter(tags=["versions"])
@@ -73,12 +74,13 @@ class VersionOutlineView(VersionView):
     "/assignments/{assignment_id}/versions",
     status_code=201,
     responses={200: {"description": "This content is there already"}},
+    openapi_extra=file_body("bundle"),
 )
 def upload_version(
     site: CurrentSite,
     actor: CurrentActor,
     assignment_id: AssignmentId,
-    bundle: UploadFile,
+    bundle: OneBundle,
     response: Response,
 ) -> VersionOutlineView:
     """A zip of rubrics/NAME/ and reference/NAME/ as a new version; for instructors.
@@ -120,8 +122,7 @@ def get_version(
 def get_bundle(site: CurrentSite, actor: CurrentActor, version_id: VersionId) -> StreamingResponse:
     """The version's zip; for instructors."""
     name, content = versions.open_bundle(site, actor, version_id)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingResponse(content, media_type="application/zip", headers=headers)
+    return download(name, content, "application/zip")
 
 
 @router.post("/versions/{version_id}/publish")
