@@ -85,20 +85,28 @@ class Service:
         held = judging.claim_attempt(self.site, queue)
         if held is None:
             return False
-        with bound(attempt=held.id), self.heart.holding(held) as stop:
-            self.brought_to_an_end(held, stop, self._judged)
+        with bound(attempt=held.id):
+            self.bring_to_an_end(held, self._judged)
         return True
 
-    def brought_to_an_end(
-        self, held: Held, stop: Stop, work: Callable[[Held, Stop], Callable[[], bool] | None]
+    def bring_to_an_end(
+        self, held: Held, work: Callable[[Held, Stop], Callable[[], bool] | None]
     ) -> None:
-        """Do the work and write what it returns; give it back where it failed."""
+        """Do the work and write what it returns; give it back where it failed, and rest."""
+        with self.heart.holding(held) as stop:
+            failed = self._fails(held, stop, work)
+        if failed:
+            self._rest()
+
+    def _fails(
+        self, held: Held, stop: Stop, work: Callable[[Held, Stop], Callable[[], bool] | None]
+    ) -> bool:
         try:
             write = work(held, stop)
             if write is not None and self._patiently(stop, write):
                 self._pause_s = 0.0
-                return
-            log.warning("what came out is not written: the claim was lost")
+            else:
+                log.warning("what came out is not written: the claim was lost")
         except Stopped:
             if stop.why is Why.LEAVING:
                 log.info("released: the worker ends")
@@ -110,7 +118,8 @@ class Service:
                 log.exception("given back after an unexpected failure")
             words = f"{type(error).__name__}: {error}"
             self._patiently(stop, lambda: judging.give_back(self.site, held, words))
-            self._rest()
+            return True
+        return False
 
     def _judged(self, held: Held, stop: Stop) -> Callable[[], bool] | None:
         task = judging.start(self.site, held)

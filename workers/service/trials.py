@@ -86,8 +86,8 @@ class Trials:
         held = judging.claim_trial(site, queue)
         if held is None:
             return False
-        with bound(trial=held.id), self._service.heart.holding(held) as stop:
-            self._service.brought_to_an_end(held, stop, self._tried)
+        with bound(trial=held.id):
+            self._service.bring_to_an_end(held, self._tried)
         return True
 
     def _tried(self, held: Held, stop: Stop) -> Callable[[], bool] | None:
