@@ -36,6 +36,7 @@ import socket
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -88,6 +89,11 @@ class Settings:
     accept_missing: frozenset[str] = field(default_factory=frozenset)
 
     @property
+    def lease(self) -> timedelta:
+        """How long a worker may be silent: then it has lost whatever it held."""
+        return timedelta(seconds=self.lease_s)
+
+    @property
     def own_socket(self) -> Path | None:
         """The socket of the Redis that `serve` starts; None where Redis is another one."""
         own = _own_socket(self.data)
@@ -108,7 +114,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
             "DATABASE", f"sqlite:///{data}/chainrule.db", ("sqlite", "postgresql+psycopg")
         ),
         redis=read.url("REDIS", f"unix://{_own_socket(data)}", ("redis", "rediss", "unix")),
-        blobs=read.text("BLOBS", str(data / "blobs")),
+        blobs=read.place("BLOBS", data / "blobs"),
         s3_endpoint=read.text("S3_ENDPOINT", "") or None,
         host=host,
         port=port,
@@ -140,6 +146,10 @@ class _Reader:
             raise BadInput(f"CHAINRULE_{name} begins with {' or '.join(schemes)} and ://")
         return value
 
+    def place(self, name: str, default: Path) -> str:
+        value = self.text(name, str(default))
+        return value if value.startswith("s3://") else str(Path(value).expanduser().absolute())
+
     def number(self, name: str, default: int, least: int, most: int) -> int:
         value = self.text(name, str(default))
         if not value.isdecimal() or not least <= int(value) <= most:
@@ -151,9 +161,10 @@ class _Reader:
 
     def numbers(self, name: str) -> tuple[int, ...]:
         parts = [part.strip() for part in self.text(name, "").split(",") if part.strip()]
-        if not all(part.isdecimal() for part in parts):
-            raise BadInput(f"CHAINRULE_{name} is a list of numbers with commas: 0,1")
-        return tuple(map(int, parts))
+        numbers = tuple(int(part) for part in parts if part.isdecimal())
+        if len(set(numbers)) < len(parts):
+            raise BadInput(f"CHAINRULE_{name} is a list of numbers with commas, each once: 0,1")
+        return numbers
 
     def words(self, name: str, default: str, known: tuple[str, ...]) -> tuple[str, ...]:
         parts = tuple(part.strip() for part in self.text(name, default).split(",") if part.strip())

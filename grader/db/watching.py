@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 from grader.db.models import Attempt, AttemptState, Node, Queue
 from grader.db.types import now
 
-_SILENT = timedelta(minutes=2)  # a worker that was not heard of for so long takes nothing
 # Literally, as the partial index says it: of a parameter no planner knows that it is this one.
 _QUEUED = literal_column("attempt.state") == literal_column("'queued'")
 
@@ -39,10 +38,10 @@ def standings(session: Session, attempt_ids: Collection[int]) -> dict[int, Stand
     return {row.id: Standing(row.id, row.state, row.queue, positions.get(row.id)) for row in rows}
 
 
-def offered(session: Session) -> set[Queue]:
-    """The queues from which a worker takes something."""
+def offered(session: Session, silent_for: timedelta) -> set[Queue]:
+    """The queues from which a worker takes something that was heard of since."""
     rows = session.scalars(
-        select(Node.queues).where(Node.seen_at > now() - _SILENT, Node.draining.is_(False))
+        select(Node.queues).where(Node.seen_at > now() - silent_for, Node.draining.is_(False))
     )
     words = {word for queues in rows for word in queues.split(",")}
     return {queue for queue in Queue if queue in words}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from grader.db import audit, operations
 from grader.db.models import Assignment, Attempt, AttemptState, Course, Node, Queue
@@ -91,7 +90,7 @@ def list_workers(
     with site.database.reading() as session:
         found = operations.nodes(session, cursor=cursor, limit=limit)
         at = moment(session)
-    silent = at - _patience(site)
+    silent = at - site.settings.lease
     return Page([Worker(node, node.seen_at >= silent) for node in found.items], found.next_cursor)
 
 
@@ -107,7 +106,7 @@ def drain(site: Site, actor: Actor, name: str, *, draining: bool) -> Worker:
             action = "node.drained" if draining else "node.resumed"
             audit.record(session, actor.person_id, action, node, name=name)
         at = moment(session)
-    return Worker(node, node.seen_at >= at - _patience(site))
+    return Worker(node, node.seen_at >= at - site.settings.lease)
 
 
 def list_running(
@@ -158,14 +157,9 @@ def _blobs(site: Site) -> str:
     return "ok"
 
 
-def _patience(site: Site) -> timedelta:
-    # A worker that is silent for longer has lost whatever it held.
-    return timedelta(seconds=site.settings.lease_s)
-
-
 def _counted(site: Site, seen: operations.Seen) -> Mapping[str, int]:
     counts = {"live": 0, "draining": 0, "silent": 0}
-    silent = seen.at - _patience(site)
+    silent = seen.at - site.settings.lease
     for draining, seen_at in seen.workers:
         counts["silent" if seen_at < silent else "draining" if draining else "live"] += 1
     return counts

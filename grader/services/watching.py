@@ -67,7 +67,7 @@ def look(site: Site, attempt_ids: Collection[int]) -> dict[int, News]:
             one.state is AttemptState.QUEUED and one.queue is Queue.GPU
             for one in standings.values()
         )
-        offered = watching.offered(session) if needs_gpu else {Queue.CPU}
+        offered = watching.offered(session, site.settings.lease) if needs_gpu else {Queue.CPU}
     running = [one.attempt_id for one in standings.values() if one.state is AttemptState.RUNNING]
     told = site.progress.of(running)
     return {key: _news(one, offered, told) for key, one in standings.items()}

@@ -85,6 +85,7 @@ def test_a_worker_with_devices_takes_what_needs_them() -> None:
         ("CHAINRULE_QUEUES", "gpu"),
         ("CHAINRULE_SLOTS", "0"),
         ("CHAINRULE_GPUS", "all"),
+        ("CHAINRULE_GPUS", "0,0"),
         ("CHAINRULE_LEASE_S", "soon"),
         ("CHAINRULE_UPLOAD_BYTES", "1"),
         ("CHAINRULE_LOG", "xml"),

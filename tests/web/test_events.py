@@ -239,7 +239,12 @@ def test_what_needs_a_gpu_is_told_so_while_no_worker_has_one(
         session.add(Node(name="n1", queues="cpu,gpu", facts={}))
     assert stage() is Stage.QUEUED
     with site.database.writing() as session:
-        session.get_one(Node, "n1").draining = True
+        session.get_one(Node, "n1").seen_at -= 2 * site.settings.lease
+    assert stage() is Stage.WAITING_FOR_GPU
+    with site.database.writing() as session:
+        node = session.get_one(Node, "n1")
+        node.seen_at += 2 * site.settings.lease
+        node.draining = True
     assert stage() is Stage.WAITING_FOR_GPU
 
 
