@@ -124,6 +124,11 @@ def mark_sent(session: Session, work: Work, ids: Sequence[int]) -> None:
         session.execute(update(work).where(work.id.in_(ids)).values(sent_at=now()))
 
 
+def mark_unsent(session: Session, work: Work, ids: Sequence[int]) -> None:
+    """Note that no messages for these rows are on the queue."""
+    session.execute(update(work).where(work.id.in_(ids)).values(sent_at=None))
+
+
 def cancel(session: Session, work: Work, *where: ColumnElement[bool]) -> int:
     """Take rows that have not ended off the queue; a worker that runs one loses its claim."""
     values = {

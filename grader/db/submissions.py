@@ -21,19 +21,6 @@ from grader.db.models import (
 )
 
 
-def hold_version(session: Session, assignment_id: int) -> None:
-    """Until the transaction ends, no other version comes into force or into the shadow.
-
-    Any number of submissions hold it at a time.
-    """
-    session.get(
-        Assignment,
-        assignment_id,
-        with_for_update={"read": True},
-        populate_existing=True,
-    )
-
-
 def hold_people(session: Session, person_ids: Collection[int]) -> None:
     """Until the transaction ends, whoever else hands in for one of these people waits."""
     # In order, so that two members of a team never wait for each other; and not so that rows which
@@ -195,11 +182,6 @@ def let_go_first(session: Session, attempt: Attempt, person_ids: Collection[int]
     if yielded is not None:  # a worker may have claimed it just now
         attempt.turn = earliest.turn
         session.flush()
-
-
-def not_sent(session: Session, attempt_ids: Collection[int]) -> None:
-    """No message for these attempts is on the queue."""
-    session.execute(update(Attempt).where(Attempt.id.in_(attempt_ids)).values(sent_at=None))
 
 
 def choose(session: Session, submission: Submission, person_ids: Collection[int]) -> None:

@@ -70,11 +70,16 @@ def permit(session: Session, actor: Actor, course_id: int, right: Right) -> Role
 def permit_assignment(
     session: Session, actor: Actor, assignment_id: int, right: Right
 ) -> Assignment:
-    """The assignment, where `permit` lets the actor do that in its course."""
+    """The assignment, where `permit` lets the actor do that in its course.
+
+    A draft is NotFound for students: they know nothing of it.
+    """
     assignment = session.get(Assignment, assignment_id)
     if assignment is None:
         raise NotFound("there is no such thing")
-    permit(session, actor, assignment.course_id, right)
+    role = permit(session, actor, assignment.course_id, right)
+    if role is Role.STUDENT and assignment.live_version_id is None:
+        raise NotFound("there is no such thing")
     return assignment
 
 

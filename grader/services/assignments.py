@@ -19,7 +19,7 @@ from grader.db.session import Session
 from grader.domain.policy import Policy, own_due_at, refusal
 from grader.domain.rules import rules_in_words
 from grader.errors import BadInput, Conflict, NotFound
-from grader.services.access import Actor, Right, permit
+from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.policies import plain, policy_of
 from grader.services.site import Site
 
@@ -99,7 +99,7 @@ def create_assignment(
 def change_assignment(site: Site, actor: Actor, assignment_id: int, changes: Changes) -> Seen:
     """Change what is given; lateness is judged anew by it wherever it is asked for."""
     with site.database.writing() as session:
-        assignment, _ = permitted(session, actor, assignment_id, Right.MANAGE)
+        assignment = permit_assignment(session, actor, assignment_id, Right.MANAGE)
         values: dict[str, Any] = dict(changes)
         if "policy" in changes:
             values["policy"] = plain(changes["policy"])
@@ -133,25 +133,8 @@ def list_assignments(
 def get_assignment(site: Site, actor: Actor, assignment_id: int) -> Seen:
     """One assignment."""
     with site.database.reading() as session:
-        assignment, _ = permitted(session, actor, assignment_id, Right.READ)
+        assignment = permit_assignment(session, actor, assignment_id, Right.READ)
         return _seen(session, actor, [(assignment, _live(session, assignment))])[0]
-
-
-def permitted(
-    session: Session, actor: Actor, assignment_id: int, right: Right
-) -> tuple[Assignment, Role | None]:
-    """The assignment, and the actor's role in its course.
-
-    Raises NotFound where there is none that the actor may know of (a draft, for students), and
-    Forbidden where the right is lacking.
-    """
-    assignment = session.get(Assignment, assignment_id)
-    if assignment is None:
-        raise NotFound("there is no such thing")
-    role = permit(session, actor, assignment.course_id, right)
-    if role is Role.STUDENT and assignment.live_version_id is None:
-        raise NotFound("there is no such thing")
-    return assignment, role
 
 
 def _live(session: Session, assignment: Assignment) -> AssignmentVersion | None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from grader.db import attempts, audit, leases, submissions
+from grader.db.assignments import Hold, held
 from grader.db.models import AssignmentVersion, Attempt, AttemptState, Purpose
 from grader.db.session import Session
 from grader.errors import Conflict, Forbidden
 from grader.services.access import Actor, Right, permit, permit_submission
-from grader.services.queueing import send
+from grader.services.sending import send
 from grader.services.site import Site
 from grader.services.submissions import see
 from grader.services.watching import News, look, see_attempt
@@ -79,11 +80,10 @@ def regrade(site: Site, actor: Actor, submission_id: int, *, reason: str) -> Wat
         permit_submission(session, actor, submission_id, Right.GRADE)
         seen = see(session, actor, submission_id)
         assignment = seen.assignment
-        submissions.hold_version(session, assignment.id)
+        # Two who ask at the same moment make one attempt, also where one asks for all.
+        held(session, assignment.id, Hold.REGRADES)
         if assignment.live_version_id is None:
             raise Conflict("no version of this assignment is published: there is none to judge by")
-        # Two who ask at the same moment make one attempt.
-        submissions.hold_people(session, [seen.submission.person_id])
         version = session.get_one(AssignmentVersion, assignment.live_version_id)
         last = submissions.last_attempts_of(session, [submission_id], version.id)
         if submission_id in last and last[submission_id].state in OPEN:

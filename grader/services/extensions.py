@@ -77,6 +77,7 @@ def withdraw(site: Site, actor: Actor, assignment_id: int, person_id: int) -> No
     """The assignment's due date holds for them again."""
     with site.database.writing() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        hold(session, assignment)
         extension = session.get(Extension, (assignment_id, person_id))
         if extension is None:
             raise NotFound("they have no extension")

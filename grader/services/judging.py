@@ -10,10 +10,8 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from grader.broker.messages import JUDGE, TRY_OUT
 from grader.db import attempts, leases, nodes, trials
 from grader.db.leases import Claim, Work
 from grader.db.models import Attempt, CheckOutcome, Queue, Result, Trial
@@ -21,6 +19,7 @@ from grader.domain.results import Result as Judged
 from grader.errors import InternalError
 from grader.resultdoc import document
 from grader.safetext import one_line
+from grader.services.sending import TASKS
 from grader.services.site import Site
 
 _LONGEST_CAUSE = 80
@@ -59,14 +58,14 @@ def draining(site: Site) -> bool:
 def claim_attempt(site: Site, queue: Queue) -> Held | None:
     """The attempt whose turn it is; None where none waits in the queue."""
     with site.database.writing() as session:
-        claim = attempts.claim(session, site.settings.node, [queue], _lease(site))
+        claim = attempts.claim(session, site.settings.node, [queue], site.settings.lease)
     return None if claim is None else Held(Attempt, claim, queue)
 
 
 def claim_trial(site: Site, queue: Queue) -> Held | None:
     """The trial that has waited longest; None where none waits in the queue."""
     with site.database.writing() as session:
-        claim = trials.claim(session, site.settings.node, [queue], _lease(site))
+        claim = trials.claim(session, site.settings.node, [queue], site.settings.lease)
     return None if claim is None else Held(Trial, claim, queue)
 
 
@@ -98,7 +97,11 @@ def start_trial(site: Site, held: Held) -> str | None:
 def keep_alive(site: Site, held: Collection[Held]) -> list[Held]:
     """Prolong the leases; those that are somebody else's or nobody's any more."""
     with site.database.writing() as session:
-        return [one for one in held if not leases.renew(session, one.work, one.claim, _lease(site))]
+        return [
+            one
+            for one in held
+            if not leases.renew(session, one.work, one.claim, site.settings.lease)
+        ]
 
 
 def finish(site: Site, held: Held, judged: Judged, notebook: bytes) -> bool:
@@ -156,7 +159,7 @@ def release(site: Site, held: Held) -> None:
 
 def pass_on(site: Site, work: Work, row_id: int, queue: Queue) -> None:
     """Say to other workers that there is work."""
-    site.messages.send(JUDGE if work is Attempt else TRY_OUT, [(row_id, queue)])
+    site.messages.send(TASKS[work], [(row_id, queue)])
 
 
 def announce(site: Site, facts: dict[str, Any]) -> None:
@@ -183,10 +186,6 @@ def goodbye(site: Site) -> None:
     """This worker has ended in order."""
     with site.database.writing() as session:
         nodes.forget(session, site.settings.node)
-
-
-def _lease(site: Site) -> timedelta:
-    return timedelta(seconds=site.settings.lease_s)
 
 
 def _outcomes(judged: Judged, result: Result) -> list[CheckOutcome]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,7 +17,7 @@ from argon2.exceptions import Argon2Error, InvalidHashError
 
 from grader.db import audit, people
 from grader.db.models import Person, Token
-from grader.errors import BadInput, Conflict, NotFound, NotSignedIn
+from grader.errors import BadInput, Conflict, NotFound, NotNow, NotSignedIn
 from grader.safetext import one_line
 from grader.services.access import Actor, Right, permit_admin
 from grader.services.site import Site
@@ -26,6 +28,9 @@ _LONGEST = timedelta(days=366)
 _LEAST_PASSWORD = 10
 
 _hasher = PasswordHasher()
+# A hash takes 64 MiB while it is made, and anybody may ask for one: signing in needs no token.
+_hashing = threading.BoundedSemaphore(2)
+_PATIENCE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,8 @@ def actor_of_password(site: Site, email: str, password: str) -> Actor:
     nobody = _nobody_s_hash()
     known = person.password_hash if person is not None and person.password_hash else nobody
     try:
-        _hasher.verify(known, password)
+        with _turn():
+            _hasher.verify(known, password)
     except (Argon2Error, InvalidHashError):
         person = None
     if person is None or known is nobody:
@@ -117,12 +123,11 @@ def create_person(
 ) -> Person:
     """A person who can be enrolled; without a password they sign in by way of an LMS."""
     permit_admin(actor)
+    kept = password_hash(password)  # it takes a while: not while others wait to write
     with site.database.writing() as session:
         if people.by_email(session, email) is not None:
             raise Conflict(f"email: {email} is somebody's already")
-        person = Person(
-            email=email, name=name, password_hash=password_hash(password), is_admin=is_admin
-        )
+        person = Person(email=email, name=name, password_hash=kept, is_admin=is_admin)
         session.add(person)
         session.flush()
         session.refresh(person)
@@ -161,7 +166,18 @@ def password_hash(password: str | None) -> str | None:
         return None
     if len(password) < _LEAST_PASSWORD:
         raise BadInput(f"password: at least {_LEAST_PASSWORD} characters")
-    return _hasher.hash(password)
+    with _turn():
+        return _hasher.hash(password)
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    if not _hashing.acquire(timeout=_PATIENCE.total_seconds()):
+        raise NotNow("many sign in at this moment; try again soon", datetime.now(UTC) + _PATIENCE)
+    try:
+        yield
+    finally:
+        _hashing.release()
 
 
 def _actor(person: Person, scopes: frozenset[Right]) -> Actor:

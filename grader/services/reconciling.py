@@ -12,10 +12,9 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
-from grader.broker.messages import JUDGE, TRY_OUT
 from grader.db import leases, nodes, references
-from grader.db.leases import Work
-from grader.db.models import Attempt, Queue, Trial
+from grader.db.models import Queue
+from grader.services.sending import TASKS
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=15)
@@ -23,8 +22,6 @@ _SWEEP_EVERY = timedelta(hours=1)
 _LOST_AFTER = timedelta(seconds=30)  # a message that should be on the queue and is not
 _FORGET_AFTER = timedelta(days=1)  # a worker that was never heard of again
 _UNUSED_FOR = timedelta(days=1)  # a blob that nothing refers to: an upload may last
-
-_TASKS: dict[Work, str] = {Attempt: JUDGE, Trial: TRY_OUT}
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +54,7 @@ def reconcile(
 ) -> Reconciled:
     """One round: leases that ran out, messages that are lost, workers that are silent."""
     with site.database.writing() as session:
-        expired = sum(leases.expire(session, work) for work in _TASKS)
+        expired = sum(leases.expire(session, work) for work in TASKS)
     if expired:
         log.warning("%d leases ran out", expired)
     sent = _send_again(site, lost_after)
@@ -82,7 +79,7 @@ def _send_again(site: Site, lost_after: timedelta) -> int:
     """
     with site.database.reading() as session:
         waiting = Counter[Queue]()
-        for work in _TASKS:
+        for work in TASKS:
             waiting.update(leases.waiting(session, work))
     sent = 0
     for queue, rows in waiting.items():
@@ -90,12 +87,15 @@ def _send_again(site: Site, lost_after: timedelta) -> int:
         if backlog is None:
             break
         lacking = rows - backlog
-        for work, task in _TASKS.items():
+        for work, task in TASKS.items():
             if lacking <= 0:
                 break
             with site.database.writing() as session:
                 found = leases.unsent(session, work, lost_after, lacking, [queue])
-            site.messages.send(task, found)
+            if not site.messages.send(task, found):
+                with site.database.writing() as session:
+                    leases.mark_unsent(session, work, [row_id for row_id, _ in found])
+                return sent
             lacking -= len(found)
             sent += len(found)
     if sent:
@@ -105,7 +105,7 @@ def _send_again(site: Site, lost_after: timedelta) -> int:
 
 def _notice_silence(site: Site, every: timedelta) -> None:
     """Log workers once when they have just become silent; forget them in the end."""
-    lease = timedelta(seconds=site.settings.lease_s)
+    lease = site.settings.lease
     with site.database.writing() as session:
         silent = nodes.silent_since(session, lease, lease + every)
         nodes.forget_silent(session, _FORGET_AFTER)

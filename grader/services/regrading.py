@@ -10,8 +10,7 @@ from grader.db.assignments import Hold, held
 from grader.db.models import AssignmentVersion, Purpose
 from grader.errors import BadInput, Conflict
 from grader.services import sending
-from grader.services.access import Actor, Right
-from grader.services.assignments import permitted
+from grader.services.access import Actor, Right, permit_assignment
 from grader.services.site import Site
 
 
@@ -37,7 +36,7 @@ def regrade(
     judged, is not judged twice. Raises BadInput where one is no submission of the assignment.
     """
     with site.database.writing() as session:
-        permitted(session, actor, assignment_id, Right.GRADE)
+        permit_assignment(session, actor, assignment_id, Right.GRADE)
         assignment = held(session, assignment_id, Hold.REGRADES)
         assert assignment is not None  # assignments are not deleted
         if assignment.live_version_id is None:

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from grader.broker.messages import JUDGE, TRY_OUT
 from grader.db import bulk, leases
+from grader.db.leases import Work
 from grader.db.models import AssignmentVersion, Attempt, Queue, Trial
 from grader.services.site import Site
+
+TASKS: Mapping[Work, str] = {Attempt: JUDGE, Trial: TRY_OUT}
 
 # Of many rows the first get their messages at once; the reconciler sends the others as it finds
 # them, faster than workers can judge.
 _AT_ONCE = 200
+
+
+def send(site: Site, waiting: Sequence[Attempt]) -> None:
+    """Messages for a few attempts, which count as sent already; if not, the reconciler sends them.
+
+    That they are sent is noted by the transaction that made them, so that an upload needs no
+    second one.
+    """
+    if not site.messages.send(JUDGE, [(one.id, one.queue) for one in waiting]):
+        with site.database.writing() as session:
+            leases.mark_unsent(session, Attempt, [one.id for one in waiting])
 
 
 def send_trial(site: Site, trial: Trial) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from grader.db import attempts, audit, leases, people, submissionlists, submissions
+from grader.db.assignments import Hold, held
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
@@ -37,7 +38,7 @@ from grader.notebooks.read import MAX_FILE_BYTES, parse
 from grader.safetext import storable
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
 from grader.services.policies import policy_of
-from grader.services.queueing import send
+from grader.services.sending import send
 from grader.services.site import Site
 from grader.storage.blobs import Stored
 
@@ -53,7 +54,6 @@ __all__ = [
     "get_submission",
     "list_submissions",
     "open_file",
-    "opened",
     "see",
     "submit",
 ]
@@ -123,7 +123,7 @@ def submit(
             _refuse(session, assignment, team, received_at)  # before anything is written
     stored, form = _kept(site, name, content)
     with site.database.writing() as session:
-        submissions.hold_version(session, assignment_id)
+        held(session, assignment_id, Hold.CHANGES)
         assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)
         version = session.get_one(AssignmentVersion, _published(assignment))
         team = people.team_of(session, assignment.course_id, actor.person_id)
@@ -199,7 +199,7 @@ def open_file(site: Site, actor: Actor, submission_id: int) -> tuple[Submission,
     """A submission and its bytes as they were handed in."""
     with site.database.reading() as session:
         submission = see(session, actor, submission_id).submission
-    return submission, opened(site, submission.sha256)
+    return submission, site.blobs.chunks(submission.sha256)
 
 
 def choose(site: Site, actor: Actor, submission_id: int) -> Found:
@@ -243,18 +243,6 @@ def due_at(session: Session, seen: Seen) -> datetime | None:
     person_id = seen.submission.person_id
     extended = submissions.extensions(session, seen.assignment, [person_id])
     return own_due_at(seen.assignment.due_at, extended.get(person_id, ()))
-
-
-def opened(site: Site, sha256: str) -> Iterator[bytes]:
-    """A blob's bytes; where it is missing, that is raised at once and not at the first of them."""
-    file = site.blobs.open(sha256)
-
-    def pieces() -> Iterator[bytes]:
-        with file:
-            while piece := file.read(1 << 16):
-                yield piece
-
-    return pieces()
 
 
 def clean_name(name: str) -> str:

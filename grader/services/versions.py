@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import BinaryIO
 
 from grader.db import audit, bulk, leases, trials, versions
@@ -14,8 +15,7 @@ from grader.db.pages import Page
 from grader.db.session import Session
 from grader.errors import Conflict, NotFound
 from grader.services import bundles, sending
-from grader.services.access import Actor, Right, permit
-from grader.services.assignments import permitted
+from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.site import Site
 
 _CHUNK = 1 << 20
@@ -38,9 +38,9 @@ def upload_version(
     waivers) is no part of the content, and is taken over into the version that is there.
     """
     with site.database.reading() as session:
-        permitted(session, actor, assignment_id, Right.MANAGE)
+        permit_assignment(session, actor, assignment_id, Right.MANAGE)
     with bundles.uploaded(zipped) as (read, again):
-        stored = site.blobs.put(_chunks(again))
+        stored = site.blobs.put(iter(partial(again.read, _CHUNK), b""))
     with site.database.writing() as session:
         assignment = _held(session, actor, assignment_id)
         version = versions.by_content(session, assignment_id, read.content_hash)
@@ -72,7 +72,7 @@ def list_versions(
 ) -> Page[Tried]:
     """The versions of an assignment, the latest first; for staff."""
     with site.database.reading() as session:
-        permitted(session, actor, assignment_id, Right.GRADE)
+        permit_assignment(session, actor, assignment_id, Right.GRADE)
         found = versions.of_assignment(session, assignment_id, cursor=cursor, limit=limit)
         latest = trials.latest(session, [one.id for one in found.items])
     return Page([Tried(one, latest.get(one.id)) for one in found.items], found.next_cursor)
@@ -92,8 +92,8 @@ def open_bundle(site: Site, actor: Actor, version_id: int) -> tuple[str, Iterato
     """
     with site.database.reading() as session:
         version, assignment = permitted_version(session, actor, version_id, Right.MANAGE)
-    file = site.blobs.open(version.bundle_sha256)
-    return f"{assignment.slug}-v{version.number}.zip", _chunks(file)
+    content = site.blobs.chunks(version.bundle_sha256)
+    return f"{assignment.slug}-v{version.number}.zip", content
 
 
 def start_trial(site: Site, actor: Actor, version_id: int) -> Trial:
@@ -192,7 +192,7 @@ def permitted_version(
 
 
 def _held(session: Session, actor: Actor, assignment_id: int) -> Assignment:
-    permitted(session, actor, assignment_id, Right.MANAGE)
+    permit_assignment(session, actor, assignment_id, Right.MANAGE)
     assignment = held(session, assignment_id, Hold.EVERYTHING)
     assert assignment is not None  # assignments are not deleted
     return assignment
@@ -230,9 +230,3 @@ def _record(
         **about,
         **detail,
     )
-
-
-def _chunks(file: BinaryIO) -> Iterator[bytes]:
-    with file:
-        while chunk := file.read(_CHUNK):
-            yield chunk

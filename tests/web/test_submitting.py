@@ -243,10 +243,23 @@ def test_who_is_not_in_the_course_learns_nothing(
     assert hand_in(client, people.ada, 999_999).status_code == 404
 
 
+def test_a_draft_takes_nothing_and_students_learn_nothing_of_it(
+    client: TestClient,
+    people: People,
+    site: Site,  # noqa: F811
+) -> None:
+    draft = assignment(site, people.course_id, is_published=False)
+    missing = hand_in(client, people.ada, 999_999)
+    answer = hand_in(client, people.ada, draft)
+    assert (answer.status_code, answer.json()) == (404, missing.json())
+    grade = client.get(f"{API}/assignments/{draft}/grade", headers=people.ada.headers)
+    assert grade.status_code == 404
+    assert "not published" in hand_in(client, people.ta, draft).json()["detail"]
+
+
 @pytest.mark.parametrize(
     ("rules", "status", "words"),
     [
-        ({"is_published": False}, 409, "not published"),
         ({"opens_at": NOW + HOUR}, 429, "not open yet"),
         (
             {"due_at": NOW - 2 * HOUR, "late": LatePolicy(closes_after_s=60.0)},
