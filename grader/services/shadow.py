@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from grader.db import audit, bulk, leases, shadows, trials, versions
+from grader.db import bulk, leases, shadows, trials, versions
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
@@ -26,7 +26,7 @@ from grader.errors import Conflict
 from grader.services import sending
 from grader.services.access import Actor, Right
 from grader.services.site import Site
-from grader.services.versions import held_version, permitted_version, put_in_force
+from grader.services.versions import held_version, permitted_version, put_in_force, record
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def start_shadow(site: Site, actor: Actor, version_id: int) -> Preview:
             version.state = VersionState.SHADOW
             session.flush()
             started = bulk.enqueue(session, assignment, version, Purpose.SHADOW)
-            _record(session, actor, "shadow.started", version, assignment, submissions=started)
+            record(session, actor, "shadow.started", version, assignment, submissions=started)
         preview = _preview(session, version, assignment)
     sending.send_attempts(site, version)
     return preview
@@ -134,7 +134,7 @@ def promote_version(
                 f"{still_open} attempts of the shadow are open: wait for them, or say even_if_open"
             )
         bulk.raise_to(session, version, Purpose.REGRADE)
-        _record(session, actor, "shadow.promoted", version, assignment, still_open=still_open)
+        record(session, actor, "shadow.promoted", version, assignment, still_open=still_open)
         put_in_force(session, actor, version, assignment, because)
     sending.send_attempts(site, version)
     return version
@@ -156,7 +156,7 @@ def abandon_shadow(site: Site, actor: Actor, version_id: int) -> AssignmentVersi
             version.state = VersionState.TESTED
         else:
             version.state = VersionState.UPLOADED
-        _record(session, actor, "shadow.abandoned", version, assignment, cancelled=cancelled)
+        record(session, actor, "shadow.abandoned", version, assignment, cancelled=cancelled)
     return version
 
 
@@ -203,22 +203,3 @@ def _histogram(bars: dict[int, int], max_score: float) -> list[Bar]:
 
 def _negative(edge: float | None) -> float | None:
     return None if edge is None else 0.0 - edge
-
-
-def _record(
-    session: Session,
-    actor: Actor,
-    action: str,
-    version: AssignmentVersion,
-    assignment: Assignment,
-    **detail: object,
-) -> None:
-    audit.record(
-        session,
-        actor.person_id,
-        action,
-        version,
-        course_id=assignment.course_id,
-        number=version.number,
-        **detail,
-    )

@@ -58,12 +58,12 @@ def upload_version(
             session.add(version)
             session.flush()
             session.refresh(version)
-            _record(session, actor, "version.uploaded", version, assignment)
+            record(session, actor, "version.uploaded", version, assignment)
             return Tried(version, None), True
         if version.bundle_sha256 != stored.sha256:
             version.bundle_sha256 = stored.sha256
             leases.cancel(session, Trial, Trial.version_id == version.id)
-            _record(session, actor, "version.answers_changed", version, assignment)
+            record(session, actor, "version.answers_changed", version, assignment)
         return _tried(session, version), False
 
 
@@ -105,7 +105,7 @@ def start_trial(site: Site, actor: Actor, version_id: int) -> Trial:
             return trial
         trial = trials.enqueue(session, version, actor.person_id)
         session.refresh(trial)
-        _record(session, actor, "trial.started", version, assignment, trial=trial.id)
+        record(session, actor, "trial.started", version, assignment, trial=trial.id)
     sending.send_trial(site, trial)
     return trial
 
@@ -160,7 +160,7 @@ def put_in_force(
     assignment.live_version_id = version.id
     session.flush()
     again = bulk.enqueue(session, assignment, version, Purpose.REGRADE)
-    _record(
+    record(
         session,
         actor,
         "version.published",
@@ -212,7 +212,7 @@ def _tried(session: Session, version: AssignmentVersion) -> Tried:
     return Tried(version, trials.latest(session, [version.id]).get(version.id))
 
 
-def _record(
+def record(
     session: Session,
     actor: Actor,
     action: str,
@@ -220,6 +220,7 @@ def _record(
     assignment: Assignment,
     **detail: object,
 ) -> None:
+    """Note what somebody did to a version."""
     about = {"number": version.number, "content_hash": version.content_hash}
     audit.record(
         session,
