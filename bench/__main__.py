@@ -5,6 +5,7 @@
     python -m bench folder     submissions a second over a folder of 200, two at a time
     python -m bench memory     a sandbox's own memory before student code
     python -m bench grades     the gradebook, operators' figures and the web process, much stored
+    python -m bench lists      lists of 100,000 submissions and 2,000,000 check results
 
 CPU time is that of every process, by a control group around all of them: the worker, the zygote,
 supervisors, inits, runners, probes. The submissions' own compute is measured in the same run, in a
@@ -30,7 +31,7 @@ from typing import Self
 from rich.console import Console
 from rich.table import Table
 
-from bench import grades, submissions
+from bench import grades, lists, submissions
 from grader.domain.results import Result
 from grader.domain.rubric import Bundle, Limits
 from grader.notebooks.read import Submission, parse
@@ -100,6 +101,7 @@ def main() -> None:
         "folder": folder_throughput,
         "memory": memory_per_sandbox,
         "grades": lambda _: (Figure(*one) for one in grades.measured()),
+        "lists": lambda _: (Figure(*one) for one in lists.measured()),
     }
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
     parser.add_argument("part", nargs="*", choices=[*parts, []], help="default: all")

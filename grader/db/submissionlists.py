@@ -8,7 +8,7 @@ steps. Either way it is the same small number of queries.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -23,6 +23,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.orm import Session, aliased
@@ -100,19 +101,17 @@ def listed(
     else:
         # Without the assignment, which they are of anyway: its index would be walked along.
         of_this.append(Submission.id.in_(few))
-    query = select(Submission).where(*of_this)
     keys = _KEYS[order]
-    if order == "score":
+    if order == "name" and few is None:
+        # As many people as a page may need; the planner would rather sort all that they handed in.
+        people = _people(of_this, position(cursor, keys), descending).limit(limit + 2)
+        of_this.append(Submission.person_id.in_(session.scalars(people).all()))
+    query = select(Submission).where(*of_this)
+    if order == "name":
+        query = query.join(Person, Person.id == Submission.person_id)
+    elif order == "score":
         query = query.join(Result, Result.submission_id == Submission.id).where(
             Result.version_id == assignment.live_version_id
-        )
-    elif order == "name" and few is not None:
-        query = query.join(Person, Person.id == Submission.person_id)
-    elif order == "name":
-        # As many people as a page may need, in order; the planner would rather sort everything.
-        near = _people(of_this, position(cursor, keys), descending).limit(limit + 2).subquery()
-        query = query.join(Person, Person.id == Submission.person_id).join(
-            near, near.c.id == Person.id
         )
     return page(session, query, keys, cursor=cursor, limit=limit, descending=descending)
 
@@ -139,15 +138,19 @@ def _filters(assignment: Assignment, filters: Filters) -> Iterator[_Filter]:
         yield _needs_person(version_id)
     if filters.state is not None:
         yield _in_state(version_id, filters.state)
-    scores = []
-    if filters.least_score is not None:
-        scores.append(Result.score >= filters.least_score)
-    if filters.most_score is not None:
-        scores.append(Result.score <= filters.most_score)
-    if scores:
-        yield _with_result(version_id, *scores)
+    least, most = filters.least_score, filters.most_score
+    if least is not None or most is not None:
+        yield _with_result(
+            version_id,
+            Result.score,
+            lambda score: and_(
+                true() if least is None else score >= least,
+                true() if most is None else score <= most,
+            ),
+        )
     if filters.run_status is not None:
-        yield _with_result(version_id, Result.run_status == filters.run_status)
+        wanted = filters.run_status
+        yield _with_result(version_id, Result.run_status, lambda status: status == wanted)
     if filters.latest:
         yield _latest(assignment)
 
@@ -173,17 +176,26 @@ def _latest(assignment: Assignment) -> _Filter:
     return _Filter(ids, is_last)
 
 
-def _with_result(version_id: int | None, *where: ColumnElement[bool]) -> _Filter:
-    ids = select(Result.submission_id).where(Result.version_id == version_id, *where)
-    of_this = (Result.submission_id == Submission.id, Result.version_id == version_id)
-    return _Filter(ids, exists().where(*of_this, *where).correlate(Submission))
+def _with_result(
+    version_id: int | None,
+    column: SQLColumnExpression[Any],
+    holds: Callable[[SQLColumnExpression[Any]], ColumnElement[bool]],
+) -> _Filter:
+    ids = select(Result.submission_id).where(Result.version_id == version_id, holds(column))
+    # Not as EXISTS, for which SQLite takes the index by which the ids are found.
+    found = (
+        select(column)
+        .where(Result.submission_id == Submission.id, Result.version_id == version_id)
+        .correlate(Submission)
+        .scalar_subquery()
+    )
+    return _Filter(ids, holds(found))
 
 
 def _in_state(version_id: int | None, state: AttemptState) -> _Filter:
     ids = select(Attempt.submission_id).where(
         Attempt.version_id == version_id, Attempt.state == state
     )
-    # Not as EXISTS, for which SQLite takes the index by which the ids are found.
     last = (
         select(Attempt.state)
         .where(Attempt.submission_id == Submission.id, Attempt.version_id == version_id)
@@ -197,7 +209,7 @@ def _in_state(version_id: int | None, state: AttemptState) -> _Filter:
 
 def _needs_person(version_id: int | None) -> _Filter:
     failed = _in_state(version_id, AttemptState.FAILED)
-    pending = _with_result(version_id, Result.pending > literal_column("0"))
+    pending = _with_result(version_id, Result.pending, lambda points: points > literal_column("0"))
     given = exists().where(
         Override.submission_id == CheckOutcome.submission_id,
         Override.revoked_at.is_(None),
