@@ -120,8 +120,15 @@ def _people(
     of_this: Sequence[ColumnElement[bool]], seen: Sequence[Any] | None, descending: bool
 ) -> Select[int]:
     """People who have handed in what is looked for, from the last one seen on, by name."""
-    handed_in = exists().where(Submission.person_id == Person.id, *of_this).correlate(Person)
-    query = select(Person.id).where(handed_in)
+    # Not as EXISTS, which PostgreSQL would turn into a join with all submissions.
+    handed_in = (
+        select(Submission.id)
+        .where(Submission.person_id == Person.id, *of_this)
+        .limit(1)
+        .correlate(Person)
+        .scalar_subquery()
+    )
+    query = select(Person.id).where(handed_in.is_not(None))
     if seen is not None:
         query = query.where(Person.name <= seen[0] if descending else Person.name >= seen[0])
         same = Person.name == seen[0]
