@@ -6,8 +6,10 @@ group can be made (an ordinary user without delegation), the supervisor watches 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ from typing import NamedTuple
 from . import layers
 from .layers import LayerError
 
+_OF_ZYGOTE = re.compile(r"chainrule-(\d+)-\d+")
 _LEAF = "chainrule-leaf"  # where processes go that stood in the group that we divide
 _PERIOD_US = 100_000
 _TRIES, _WAIT_S = 200, 0.005  # a killed process leaves its group a moment after its end
@@ -189,6 +192,23 @@ def sweep(prefix: str, hierarchies: Hierarchies | None = None) -> int:
         _kill_all(path)
         _remove(path)
     return len(found)
+
+
+def remove_abandoned(hierarchies: Hierarchies | None = None) -> int:
+    """Remove empty groups of zygotes that are gone; how many folders went.
+
+    For what is left where a zygote was killed together with its worker.
+    """
+    hierarchies = hierarchies or find()
+    gone = 0
+    for folder in set(hierarchies.folders.values()):
+        for entry in os.scandir(folder):
+            named = _OF_ZYGOTE.fullmatch(entry.name)
+            if named and not os.path.exists(f"/proc/{named[1]}"):
+                with contextlib.suppress(OSError):  # it is in use after all, or went just now
+                    os.rmdir(entry.path)
+                    gone += 1
+    return gone
 
 
 def _settings(

@@ -17,10 +17,12 @@ from grader.services import judging
 from grader.services.schema import check_schema
 from grader.services.site import open_site
 from workers.commands.findings import Finding, layer_findings
+from workers.inside.cgroups import remove_abandoned
 from workers.service.app import serve, worker_app
 from workers.service.bundles import Bundles
 from workers.service.devices import Devices
 from workers.service.heartbeat import Heartbeat
+from workers.service.scratch import scratch
 from workers.service.service import Service
 from workers.service.trials import Trials
 from workers.service.zygotes import Zygotes
@@ -40,6 +42,8 @@ def run_worker(settings: Settings) -> None:
     layers = _layers(settings.accept_missing)
     os.nice(_NICENESS)
     with ExitStack() as stack:
+        stack.enter_context(scratch())
+        remove_abandoned()
         site = open_site(settings)
         stack.callback(site.close)
         check_schema(site)
@@ -50,6 +54,7 @@ def run_worker(settings: Settings) -> None:
             pass  # warm, before the first attempt comes
 
         def facts() -> dict[str, Any]:
+            zygotes.clear_up()  # with every beat, since nobody may ask for one for long
             return _facts(settings, layers, zygotes)
 
         heart = Heartbeat(site, facts)

@@ -26,6 +26,11 @@ class _Shared:
             self.zygote.close()
             self.zygote = None
 
+    def close_if_dead(self) -> None:
+        """Its control groups stay until then."""
+        if self.zygote is not None and not self.zygote.alive:
+            self.close()
+
 
 class Zygotes:
     """Starts zygotes when they are asked for, and replaces those that died. For any thread."""
@@ -62,6 +67,17 @@ class Zygotes:
                 if shared.zygote is not None and shared.zygote.alive
             ]
 
+    def clear_up(self) -> None:
+        """Remove what those that died have left; waits for nobody."""
+        with self._lock:
+            every = list(self._by_runtime.values())
+        for shared in every:
+            if shared.starting.acquire(blocking=False):
+                try:
+                    shared.close_if_dead()
+                finally:
+                    shared.starting.release()
+
     def close(self) -> None:
         """End all of them, and whatever they still run."""
         with self._lock:
@@ -79,8 +95,7 @@ class Zygotes:
 
     def _warm(self, shared: _Shared, runtime: Runtime) -> Zygote:
         with shared.starting:
-            if shared.zygote is not None and not shared.zygote.alive:
-                shared.close()
+            shared.close_if_dead()
             if shared.zygote is None:
                 zygote = Zygote(runtime, accept_missing=self._accept_missing, gpus=self._gpus)
                 zygote.start()

@@ -47,6 +47,7 @@ def main() -> None:
     finally:
         for number, child in runs.items():
             _ended(child, Path.cwd() / str(number))
+        shutil.rmtree(Path.cwd(), ignore_errors=True)  # also where its worker was killed
 
 
 def _warm_up(folder: Path) -> None:
