@@ -135,9 +135,11 @@ class SmallDisk:
 class Process:
     """A process of the installation, in the environment that it is given."""
 
-    def __init__(self, command: str, environment: dict[str, str]) -> None:
+    def __init__(self, command: str, environment: dict[str, str], log: Path) -> None:
         arguments = [sys.executable, "-P", "-m", "grader.cli", command]
-        self._process = subprocess.Popen(arguments, env=environment, cwd=ROOT)
+        self._log = log
+        with log.open("wb") as file:
+            self._process = subprocess.Popen(arguments, env=environment, cwd=ROOT, stderr=file)
 
     @property
     def pid(self) -> int:
@@ -148,6 +150,10 @@ class Process:
     def runs(self) -> bool:
         """Whether it has not ended."""
         return self._process.poll() is None
+
+    def said(self, words: str) -> bool:
+        """Whether its log has these words."""
+        return words in self._log.read_text()
 
     def signal(self, number: signal.Signals) -> None:
         """Send one."""

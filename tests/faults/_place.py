@@ -11,8 +11,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from grader.db.session import moment
 from grader.services import assignments, overrides, submissions, versions
 from grader.services.bundles import packed
 from grader.services.reconciling import reconcile, sweep_blobs
+from grader.services.schema import migrate
 from grader.services.site import Site
 from tests.faults._invariants import ENDS, Receipt, Receipts, what_is_broken
 from tests.faults._leftovers import Leftovers
@@ -41,7 +43,6 @@ WRONG = "def double(x):\n    return x"
 
 _LEASE_S = 3
 _LOST_AFTER = timedelta(seconds=1)
-_WORKERS = 2
 _RUBRIC = {
     "title": "Doubling",
     "limits": {"wall_s": 90, "cell_s": 90, "memory_bytes": 256 << 20, "disk_bytes": 4 << 20},
@@ -70,21 +71,34 @@ def busy_until(moment: float) -> str:
     return f"import time\nwhile time.time() < {moment}:\n    time.sleep(0.02)"
 
 
+class _Lost:
+    """In the place of messages, which don't get anywhere."""
+
+    def send(self, task: str, rows: Iterable[tuple[int, str]]) -> bool:
+        """It seems to."""
+        return True
+
+
 class Place:
     """What tests do to the installation, and see of it."""
 
     def __init__(
         self,
         site: Site,
-        redis: RedisServer,
-        disk: SmallDisk,
-        postgres: PostgresServer | None,
         folder: Path,
+        redis: RedisServer,
+        disk: SmallDisk | None,
+        postgres: PostgresServer | None,
+        strength: int,
     ) -> None:
         self.site = site
         self.redis = redis
-        self.disk = disk
+        self._disk = disk
         self.postgres = postgres
+        self._strength = strength
+        self.folder = folder
+        self._logs = folder / "logs"
+        self._logs.mkdir()
         self.receipts = Receipts()
         self.workers: dict[str, Process] = {}
         self._numbers = itertools.count(1)
@@ -93,8 +107,12 @@ class Place:
         self.leftovers = Leftovers(self._scratch)
         self.people: People = people_of(site)
         self.assignment_id, self.version_id = _assignment(site, self.people, folder / "bundle")
-        settings = site.settings
-        self.environment = {
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """That of its processes."""
+        settings = self.site.settings
+        return {
             **os.environ,
             "PYTHONPATH": str(ROOT),
             "TMPDIR": str(self._scratch),
@@ -104,15 +122,40 @@ class Place:
             "CHAINRULE_BLOBS": settings.blobs,
             "CHAINRULE_LEASE_S": str(_LEASE_S),
             "CHAINRULE_SLOTS": "1",
+            "CHAINRULE_LOG": "json",
         }
+
+    def move_to(self, site: Site, receipts: Receipts) -> None:
+        """Have it be that installation from now on, which knows of these receipts."""
+        self.site.close()
+        self.site, self.receipts = site, receipts
+
+    @property
+    def disk(self) -> SmallDisk:
+        """The one that it keeps its blobs on."""
+        assert self._disk is not None
+        return self._disk
+
+    def process(self, command: str, name: str, **more: str) -> Process:
+        """One of its own, with a log of its own."""
+        environment = {**self.environment, "CHAINRULE_NODE": name, **more}
+        return Process(command, environment, self._logs / f"{name}.log")
+
+    def print_logs(self) -> None:
+        """For whoever has to find out why a test failed."""
+        for log in sorted(self._logs.iterdir()):
+            print(log.name, *log.read_text().splitlines()[-40:], sep="\n", end="\n\n")
 
     # Handing in.
 
-    def hand_in(self, *cells: str, who: Signed | None = None) -> int:
-        """The attempt of a submission for which there is a receipt now."""
+    def hand_in(self, *cells: str, who: Signed | None = None, send: bool = True) -> int:
+        """The attempt of a submission for which there is a receipt now.
+
+        Its message is sent unless it is to be lost.
+        """
         content = notebook(*(code(cell) for cell in cells))
         receipt = submissions.submit(
-            self.site,
+            self.site if send else replace(self.site, messages=_Lost()),
             (who or self.people.ada).actor,
             self.assignment_id,
             name="a0.ipynb",
@@ -206,7 +249,7 @@ class Place:
     def start_worker(self, **more: str) -> str:
         """A worker that starts; its name, which none had before."""
         name = f"w{next(self._numbers)}"
-        self.workers[name] = Process("worker", {**self.environment, "CHAINRULE_NODE": name, **more})
+        self.workers[name] = self.process("worker", name, **more)
         return name
 
     def await_worker(self, name: str) -> Process:
@@ -224,7 +267,7 @@ class Place:
     def replace_the_dead(self) -> None:
         """Have as many workers as there should be; fresh ones need a while to start."""
         self.workers = {name: one for name, one in self.workers.items() if one.runs}
-        while len(self.workers) < _WORKERS:
+        while len(self.workers) < self._strength:
             self.start_worker()
 
     def at_full_strength(self) -> None:
@@ -324,11 +367,11 @@ class Web:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port: int = probe.getsockname()[1]
-        self._environment = place.environment | {"CHAINRULE_LISTEN": f"127.0.0.1:{self.port}"}
 
     def start(self) -> None:
         """Return when it answers."""
-        self.process = Process("web", self._environment)
+        listen = f"127.0.0.1:{self.port}"
+        self.process = self._place.process("web", "web", CHAINRULE_LISTEN=listen)
         wait_until(lambda: not self.process.runs or self._answers())
         assert self.process.runs
 
@@ -388,16 +431,21 @@ def place_at(
     database: str,
     folder: Path,
     redis: RedisServer,
-    disk: SmallDisk,
+    *,
+    disk: SmallDisk | None = None,
     postgres: PostgresServer | None = None,
+    strength: int = 2,
 ) -> Place:
-    """An installation on a migrated database, with its blobs on the disk."""
-    site = site_at(
-        database,
-        folder / "data",
-        redis.url,
-        LEASE_S=str(_LEASE_S),
-        NODE="tests",
-        BLOBS=str(disk.folder / "blobs"),
-    )
-    return Place(site, redis, disk, postgres, folder)
+    """An installation on a database without a schema, with that many workers.
+
+    Its blobs are on the disk, or in the folder where it has none of its own.
+    """
+    blobs = (disk.folder if disk else folder) / "blobs"
+    site = site_of(database, folder / "data", redis, blobs)
+    migrate(site)
+    return Place(site, folder, redis, disk, postgres, strength)
+
+
+def site_of(database: str, data: Path, redis: RedisServer, blobs: Path) -> Site:
+    """As the tests' own process sees an installation."""
+    return site_at(database, data, redis.url, LEASE_S=str(_LEASE_S), NODE="tests", BLOBS=str(blobs))

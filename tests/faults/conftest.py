@@ -13,8 +13,6 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from grader.db.migrate import upgrade
-from grader.db.session import engine_for
 from tests.databases import KINDS
 from tests.faults._parts import PostgresServer, RedisServer, SmallDisk
 from tests.faults._place import Place, place_at
@@ -48,10 +46,7 @@ def warm(request: pytest.FixtureRequest, folder: Path, host: FileLock) -> Iterat
     if request.param == "postgresql":
         postgres = request.getfixturevalue("own_postgresql")
         url = postgres.create("faults")
-    engine = engine_for(url)
-    upgrade(engine)
-    engine.dispose()
-    made = place_at(url, own, redis, disk, postgres)
+    made = place_at(url, own, redis, disk=disk, postgres=postgres)
     yield made
     made.close()
     left = made.leftovers.of_others_than(set())
@@ -62,7 +57,8 @@ def warm(request: pytest.FixtureRequest, folder: Path, host: FileLock) -> Iterat
 
 
 @pytest.fixture
-def place(warm: Place) -> Place:
+def place(warm: Place) -> Iterator[Place]:
     """The installation with its workers."""
     warm.at_full_strength()
-    return warm
+    yield warm
+    warm.print_logs()

@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,14 +14,13 @@ import pytest
 from redis import Redis
 from sqlalchemy import select
 
-from grader.db.models import AssignmentVersion, Attempt, AttemptState, Override, Queue, Submission
+from grader.db.models import AttemptState, Override, Queue
 from grader.services import regrading, submissions
 from grader.services.backup import back_up
 from grader.services.site import Site
 from tests.databases import KINDS
-from tests.faults._parts import ROOT, PostgresServer, RedisServer, SmallDisk
-from tests.faults._place import RIGHT, WRONG, Place, place_at
-from tests.sites import site_at
+from tests.faults._parts import ROOT, RedisServer
+from tests.faults._place import RIGHT, WRONG, Place, place_at, site_of
 from tests.unit._builders import code, notebook
 from tests.waiting import wait_until
 
@@ -110,12 +108,49 @@ def test_who_took_a_submission_is_killed_before_the_message_is_sent(place: Place
 
 
 @pytest.fixture(params=KINDS)
-def fresh(
-    request: pytest.FixtureRequest, folder: Path, host: object
-) -> Iterator[tuple[Place, Site]]:
-    """An installation without workers, and what it is restored to after `restore`."""
+def lost(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
+    """An installation that will be lost, with no worker yet."""
+    own = folder / f"lost-{request.param}"
+    own.mkdir()
+    redis = RedisServer(own)
+    redis.start()
+    postgres = None
+    url = f"sqlite:///{own}/chainrule.db"
+    if request.param == "postgresql":
+        postgres = request.getfixturevalue("own_postgresql")
+        url = postgres.create("lost")
+    made = place_at(url, own, redis, postgres=postgres, strength=1)
+    yield made
+    made.print_logs()
+    made.close()
+    made.site.close()
+    redis.stop()
 
 
-@contextmanager
-def restored(place: Place, folder: Path) -> Iterator[Site]:
-    raise NotImplementedError
+def backed_up(place: Place, folder: Path) -> Site:
+    """A copy of the installation as it is now, which uses the same broker."""
+    database = f"sqlite:///{folder}/chainrule.db"
+    if place.postgres is None:
+        back_up(place.site, folder)
+    else:
+        place.site.close()  # nobody may be connected to what is copied
+        database = place.postgres.create("restored", template="lost")
+        shutil.copytree(place.site.settings.blobs, folder / "blobs")
+    return site_of(database, folder, place.redis, folder / "blobs")
+
+
+def test_a_backup_is_restored_while_the_broker_holds_newer_messages(
+    lost: Place,
+) -> None:
+    early = [lost.hand_in(one) for one in (RIGHT, WRONG)]
+    lost.give_points(early[1], 1.5)
+    lost.receipts.note_the_log(lost.site)
+    restored = backed_up(lost, lost.folder / "backup")
+    kept = replace(lost.receipts, given=[*lost.receipts.given])
+    for _ in range(3):
+        lost.hand_in(WRONG, who=lost.people.bob)
+    lost.move_to(restored, kept)
+    late = lost.hand_in(RIGHT, who=lost.people.bob)  # under an id that was given before
+    assert [lost.score(one) for one in (*early, late)] == [2.0, 0.0, 2.0]
+    wait_until(lambda: lost.site.messages.backlog(Queue.CPU) == 0)
+    assert not lost.what_is_wrong()
