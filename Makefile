@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run sample test lint types bench picture clean
+.PHONY: help run sample test faults lint types bench picture clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,9 @@ sample: $(STAMP) ## Set everything up and grade the sample submission
 
 test: $(STAMP) lint types ## Set everything up and run the whole test suite
 	$(BIN)/python -m pytest -n 2
+
+faults: $(STAMP) ## Break an installation in every way that we know of (part of test)
+	$(BIN)/python -m pytest -n 2 tests/faults tests/db/test_histories.py
 
 lint: $(STAMP) ## Style, and who may import whom
 	$(BIN)/ruff check .

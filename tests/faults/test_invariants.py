@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,12 @@ from grader.db.models import (
 from grader.db.types import now
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.services import overrides
+from grader.services.backup import back_up
 from grader.services.site import Site
 from tests.faults import _invariants
 from tests.faults._invariants import Receipts, what_is_broken
 from tests.faults._place import RIGHT, Place, place_at
+from tests.sites import site_at
 
 HOUR = timedelta(hours=1)
 
@@ -40,10 +42,11 @@ class _NoRedis:
     url = "unix:///nonexistent/redis.sock"
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Two submissions: one is judged and has an override, judging the other one has failed."""
-    made = place_at(f"sqlite:///{tmp_path}/test.db", tmp_path, _NoRedis())  # type: ignore[arg-type]
+    folder = tmp_path_factory.mktemp("base")
+    made = place_at(f"sqlite:///{folder}/test.db", folder, _NoRedis())  # type: ignore[arg-type]
     judged, failed = (made.hand_in(RIGHT, send=False) for _ in range(2))
     _judge(made.site, judged)
     with made.site.database.writing() as session:
@@ -59,7 +62,24 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made.site.close()
 
 
-def test_what_is_as_it_should_be_is_not_broken(place: Place) -> None:
+@dataclass(frozen=True)
+class Copy:
+    """Of an installation, to be spoilt."""
+
+    site: Site
+    receipts: Receipts
+
+
+@pytest.fixture
+def place(base: Place, tmp_path: Path) -> Iterator[Copy]:
+    """A copy of it."""
+    back_up(base.site, tmp_path)
+    site = site_at(f"sqlite:///{tmp_path}/chainrule.db", tmp_path)
+    yield Copy(site, base.receipts)
+    site.close()
+
+
+def test_what_is_as_it_should_be_is_not_broken(place: Copy) -> None:
     assert what_is_broken(place.site, place.receipts) == []
 
 
@@ -150,21 +170,23 @@ WRONG: dict[str, Callable[[Session], object]] = {
 
 
 @pytest.mark.parametrize("sentence", WRONG)
-def test_rows_that_are_wrong_are_told(place: Place, sentence: str) -> None:
+def test_rows_that_are_wrong_are_told(place: Copy, sentence: str) -> None:
     with place.site.database.writing() as session:
         WRONG[sentence](session)
     found = what_is_broken(place.site, place.receipts)
     assert any(sentence in one for one in found), found
 
 
-def test_bytes_that_are_gone_are_told(place: Place) -> None:
+def test_bytes_that_are_gone_are_told(place: Copy) -> None:
     sha256 = place.receipts.given[0].sha256
-    (Path(place.site.settings.blobs) / sha256[:2] / sha256).write_bytes(b"something else")
+    path = Path(place.site.settings.blobs) / sha256[:2] / sha256
+    path.unlink()  # the copy shares it with what it is a copy of
+    path.write_bytes(b"something else")
     found = what_is_broken(place.site, place.receipts)
     assert found == [f"submission {n}: its bytes are gone" for n in (1, 2)]
 
 
-def test_a_submission_without_an_attempt_is_told(place: Place) -> None:
+def test_a_submission_without_an_attempt_is_told(place: Copy) -> None:
     given = replace(place.receipts.given[0], submission_id=3)
     with place.site.database.writing() as session:
         first = session.get_one(Submission, 1)
@@ -183,7 +205,7 @@ def test_a_submission_without_an_attempt_is_told(place: Place) -> None:
 
 
 def test_a_failure_that_is_worth_nothing_is_told(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it would be if the grades took a missing verdict for a zero."""
     with place.site.database.writing() as session:
