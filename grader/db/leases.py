@@ -80,9 +80,17 @@ def release(session: Session, work: Work, held: Claim) -> bool:
 
 def expire(session: Session, work: Work) -> int:
     """Treat rows whose lease ran out as failed tries; how many there were."""
-    over = (work.state == AttemptState.RUNNING, work.lease_until < now())
-    values = _after_failure(work, "the worker stopped answering")
-    return count(session.execute(update(work).where(*over).values(**values)))
+    return _fail(session, work, "the worker stopped answering", work.lease_until < now())
+
+
+def expire_of(session: Session, work: Work, worker: str) -> int:
+    """The same for what a worker held before it was started anew; how many there were."""
+    return _fail(session, work, "the worker was started anew", work.worker == worker)
+
+
+def _fail(session: Session, work: Work, why: str, *where: ColumnElement[bool]) -> int:
+    over = (work.state == AttemptState.RUNNING, *where)
+    return count(session.execute(update(work).where(*over).values(**_after_failure(work, why))))
 
 
 def waiting(session: Session, work: Work) -> dict[Queue, int]:

@@ -20,7 +20,7 @@ from grader.domain.policy import Policy, own_due_at, refusal
 from grader.domain.rules import rules_in_words
 from grader.errors import BadInput, Conflict, NotFound
 from grader.services.access import Actor, Right, permit, permit_assignment
-from grader.services.policies import plain, policy_of
+from grader.services.policies import changed, plain, policy_of
 from grader.services.site import Site
 
 
@@ -39,7 +39,7 @@ class Changes(TypedDict, total=False):
     title: str
     opens_at: datetime | None
     due_at: datetime | None
-    policy: Policy
+    policy: Mapping[str, Any]  # the parts of it that are given
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def change_assignment(site: Site, actor: Actor, assignment_id: int, changes: Cha
         assignment = permit_assignment(session, actor, assignment_id, Right.MANAGE)
         values: dict[str, Any] = dict(changes)
         if "policy" in changes:
-            values["policy"] = plain(changes["policy"])
+            values["policy"] = plain(changed(policy_of(assignment), changes["policy"]))
         for name, value in values.items():
             setattr(assignment, name, value)
         _refuse_wrong_dates(assignment)

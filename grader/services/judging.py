@@ -15,6 +15,7 @@ from typing import Any
 from grader.db import attempts, leases, nodes, trials
 from grader.db.leases import Claim, Work
 from grader.db.models import Attempt, CheckOutcome, Queue, Result, Trial
+from grader.db.session import Session
 from grader.domain.results import Result as Judged
 from grader.errors import InternalError
 from grader.resultdoc import document
@@ -163,17 +164,23 @@ def pass_on(site: Site, work: Work, row_id: int, queue: Queue) -> None:
 
 
 def announce(site: Site, facts: dict[str, Any]) -> None:
-    """This worker has started."""
+    """This worker has started. What one of its name held before waits for a worker again."""
     with site.database.writing() as session:
-        nodes.announce(session, site.settings.node, ",".join(site.settings.queues), facts)
+        for work in (Attempt, Trial):
+            leases.expire_of(session, work, site.settings.node)
+        _note(session, site, facts)
 
 
 def still_here(site: Site, facts: dict[str, Any]) -> None:
     """This worker goes on."""
     with site.database.writing() as session:
         known = nodes.see(session, site.settings.node, facts)
-    if not known:
-        announce(site, facts)
+        if not known:
+            _note(session, site, facts)
+
+
+def _note(session: Session, site: Site, facts: dict[str, Any]) -> None:
+    nodes.announce(session, site.settings.node, ",".join(site.settings.queues), facts)
 
 
 def is_announced(site: Site) -> bool:

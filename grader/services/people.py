@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
@@ -133,6 +134,41 @@ def create_person(
         session.refresh(person)
         audit.record(session, actor.person_id, "person.created", person, is_admin=is_admin)
     return person
+
+
+def change_person(
+    site: Site,
+    actor: Actor,
+    person_id: int,
+    *,
+    name: str | None = None,
+    password: str | None = None,
+    is_admin: bool | None = None,
+) -> Person:
+    """Change what is given; for admins. A new password signs nobody out: tokens stay."""
+    permit_admin(actor)
+    kept = password_hash(password)
+    with site.database.writing() as session:
+        person = session.get(Person, person_id)
+        if person is None:
+            raise NotFound("there is no such person")
+        person.name = person.name if name is None else name
+        person.password_hash = person.password_hash if kept is None else kept
+        person.is_admin = person.is_admin if is_admin is None else is_admin
+        given = {"name": name, "is_admin": is_admin, "password": None if kept is None else "new"}
+        noted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        audit.record(session, actor.person_id, "person.changed", person, **noted)
+    return person
+
+
+def change_password(site: Site, actor: Actor, *, old: str, new: str) -> None:
+    """One's own password; raises NotSignedIn where the old one is not right."""
+    kept = password_hash(new)
+    actor_of_password(site, get_person(site, actor).email, old)
+    with site.database.writing() as session:
+        person = session.get_one(Person, actor.person_id)
+        person.password_hash = kept
+        audit.record(session, actor.person_id, "person.changed", person, password="new")
 
 
 def make_admin(site: Site, *, email: str, name: str, lasts: timedelta) -> IssuedToken:

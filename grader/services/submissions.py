@@ -6,6 +6,7 @@ happens to the broker, finds the submission with its bytes and its attempt.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
@@ -33,7 +34,7 @@ from grader.domain.policy import (
     own_due_at,
     refusal,
 )
-from grader.errors import Conflict, Forbidden, NotASubmission, NotFound, NotNow
+from grader.errors import Conflict, Forbidden, NotASubmission, NotFound, NotNow, TooLarge
 from grader.notebooks.read import MAX_FILE_BYTES, parse
 from grader.safetext import storable
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
@@ -57,6 +58,8 @@ __all__ = [
     "see",
     "submit",
 ]
+
+log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 200  # characters, the suffix among them
 _LARGE = 1 << 20
@@ -153,6 +156,7 @@ def submit(
         # Noted in this transaction, so that an upload needs no second one.
         leases.mark_sent(session, Attempt, [one.id for one in waiting])
         receipt = _receipt(session, assignment, submission, attempt.id, is_new=True)
+    log.info("handed in", extra={"submission": receipt.submission.id, "attempt": attempt.id})
     send(site, waiting)
     return receipt
 
@@ -281,7 +285,13 @@ def _refuse(
 
 def _kept(site: Site, name: str, content: Iterable[bytes]) -> tuple[Stored, str]:
     """The file as a blob, and its format. What is stored is what was read and understood."""
-    stored = site.blobs.put(content, at_most=MAX_FILE_BYTES)
+    try:
+        stored = site.blobs.put(content, at_most=MAX_FILE_BYTES)
+    except TooLarge:
+        raise TooLarge(
+            f"{name}: a submission is {MAX_FILE_BYTES >> 20} MiB at most; clear its outputs and "
+            "save it again"
+        ) from None
     with _large_ones if stored.size > _LARGE else nullcontext():
         form = parse(name, site.blobs.read(stored.sha256)).info.format
     return stored, form

@@ -30,6 +30,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 _OURS = "This failed on our side. It is logged; try again."
 
+# Between the words of a name like NotASubmission.
+_WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
+
 log = logging.getLogger(__name__)
 
 
@@ -67,7 +70,9 @@ def failure_of_ours() -> JSONResponse:
 
 async def _chainrule_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ChainruleError)
-    kind = re.sub(r"(?<=[a-z])(?=[A-Z])", "-", type(error).__name__).lower()
+    kind = re.sub(
+        r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", type(error).__name__
+    ).lower()
     if isinstance(error, InternalError):
         log.error("a failure of ours: %s", error, exc_info=error)
         return problem(error.status, kind, _OURS)

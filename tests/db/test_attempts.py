@@ -269,3 +269,16 @@ def test_messages_that_were_never_sent_or_are_old_are_sent_again(database: Datab
         ]
         assert leases.unsent(session, Attempt, timedelta(hours=1)) == []
         assert [found for found, _ in leases.unsent(session, Attempt, OVER)] == [one, other]
+
+
+def test_what_a_worker_held_before_it_was_started_anew_waits_at_once(database: Database) -> None:
+    one, other = waiting(database, "ada", "bob")
+    held = claim(database)
+    assert held
+    assert held.id == one
+    with database.writing() as session:
+        assert leases.expire_of(session, Attempt, "another") == 0
+        assert leases.expire_of(session, Attempt, "w1") == 1
+    assert state_of(database, one) is AttemptState.QUEUED
+    assert not finish(database, held)
+    assert sorted(order(database)) == [one, other]

@@ -28,6 +28,7 @@ from tests.web._work import handed_in, judge, notebook
 
 ANYBODY = "anybody"  # no token is needed
 SIGNED_IN = "signed in"  # what concerns oneself alone
+NO_PASSWORD = "no password"  # what concerns oneself, and asks for the password as well
 OWNER = "owner"  # whose work it is, their team, and the staff
 OWNER_ALONE = "owner alone"  # whose work it is, and their team
 
@@ -69,6 +70,8 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "POST /tokens": (SIGNED_IN, json(name="x", scopes=["read"])),
     "DELETE /tokens/{token_id}": (SIGNED_IN, nothing),
     "POST /persons": (Right.ADMIN, json(email="n@example.org", name="N")),
+    "PATCH /persons/{person_id}": (Right.ADMIN, json(name="Ada")),
+    "PUT /me/password": (NO_PASSWORD, json(old="wrong horse", new="correct horse")),
     "POST /courses": (Right.ADMIN, json(slug="new", title="New")),
     "GET /courses": (SIGNED_IN, nothing),
     "GET /courses/{course_id}": (Right.READ, nothing),
@@ -294,6 +297,11 @@ def test_what_anybody_may_ask_needs_no_token(label: str, closed_world: World) ->
 @pytest.mark.parametrize("label", [label for label in TABLE if label not in labels(ANYBODY)])
 def test_everything_else_needs_a_token(label: str, closed_world: World) -> None:
     assert closed_world.ask(label, None) == 401
+
+
+@pytest.mark.parametrize("label", labels(NO_PASSWORD))
+def test_a_token_alone_does_not_change_a_password(label: str, closed_world: World) -> None:
+    assert closed_world.ask(label, closed_world.people.ada) == 401
 
 
 @pytest.mark.parametrize("label", labels(SIGNED_IN))

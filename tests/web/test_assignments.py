@@ -195,6 +195,9 @@ def test_a_change_leaves_the_rest_and_is_in_the_audit_log(
     assert (gone["title"], gone["due_at"]) == ("New", None)
     log = audit_of(client, people)
     assert log[0] == ("assignment.changed", {"due_at": None})
+    more = {"policy": {"submissions": 5, "late": {"cap": 0.6}}}
+    kept = client.patch(path, json=more, headers=people.instructor.headers).json()["policy"]
+    assert (kept["submissions"], kept["late"]["penalty"], kept["late"]["cap"]) == (5, 0.1, 0.6)
     assert log[1][1]["policy"]["late"]["penalty"] == 0.1
 
 

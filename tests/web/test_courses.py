@@ -104,6 +104,25 @@ def test_a_revoked_token_holds_no_more(client: TestClient, people: People) -> No
     assert client.get(f"{API}/me", headers=people.ada.headers).status_code == 401
 
 
+def test_who_was_enrolled_gets_a_password_from_an_admin_and_then_changes_it(
+    client: TestClient, people: People
+) -> None:
+    path = f"{API}/courses/{people.course_id}/people"
+    cyd = {"email": "cyd@example.org", "name": "Cyd", "role": "student"}
+    made = client.put(path, json=cyd, headers=people.instructor.headers).json()
+    body = {"password": "correct horse"}
+    path = f"{API}/persons/{made['person_id']}"
+    assert client.patch(path, json=body, headers=people.instructor.headers).status_code == 403
+    assert client.patch(path, json=body, headers=people.admin.headers).status_code == 200
+    signed_in = client.post(f"{API}/sign-in", json={"email": cyd["email"], **body}).json()
+    headers = {"Authorization": f"Bearer {signed_in['secret']}"}
+    change = {"old": "correct horse", "new": "battery staple"}
+    assert client.put(f"{API}/me/password", json=change, headers=headers).status_code == 204
+    assert client.put(f"{API}/me/password", json=change, headers=headers).status_code == 401
+    again = {"email": cyd["email"], "password": "battery staple"}
+    assert client.post(f"{API}/sign-in", json=again).status_code == 201
+
+
 def test_a_password_gets_a_first_token(client: TestClient, people: People) -> None:
     person = {"email": "dan@example.org", "name": "Dan", "password": "correct horse"}
     made = client.post(f"{API}/persons", json=person, headers=people.admin.headers)

@@ -105,6 +105,7 @@ class Service:
             write = work(held, stop)
             if write is not None and self._patiently(stop, write):
                 self._pause_s = 0.0
+                log.info("brought to an end")
             else:
                 log.warning("what came out is not written: the claim was lost")
         except Stopped:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Path
+from pydantic import ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from grader.db.models import Queue
 from grader.domain.policy import Policy
@@ -32,12 +33,22 @@ class AssignmentBody(Body):
 
 
 class AssignmentChange(Body):
-    """What is left out stays; a date that is null is taken away."""
+    """What is left out stays, of a policy as well; a date that is null is taken away."""
 
     title: Name = ""
     opens_at: Moment | None = None
     due_at: Moment | None = None
     policy: Policy = Policy()
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_what_is_given(cls, data: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # A policy that was validated no longer tells its defaults from what was sent.
+        made = handler(data)
+        if isinstance(data, dict) and isinstance(data.get("policy"), dict):
+            made._given = data["policy"]
+        return made
 
 
 class ExerciseView(View):
@@ -131,7 +142,7 @@ def change_assignment(
     if "due_at" in body.model_fields_set:
         changes["due_at"] = body.due_at
     if "policy" in body.model_fields_set:
-        changes["policy"] = body.policy
+        changes["policy"] = body._given
     return _assignment(assignments.change_assignment(site, actor, assignment_id, changes))
 
 

@@ -61,6 +61,21 @@ class PersonBody(Body):
     is_admin: bool = False
 
 
+class PersonChange(Body):
+    """What is left out stays."""
+
+    name: Name | None = None
+    password: SecretStr | None = Field(None, max_length=1000)
+    is_admin: bool | None = None
+
+
+class PasswordBody(Body):
+    """One's own password, and what it is to be."""
+
+    old: SecretStr = Field(max_length=1000)
+    new: SecretStr = Field(max_length=1000)
+
+
 class PersonView(View):
     """A person."""
 
@@ -114,6 +129,25 @@ def create_person(site: CurrentSite, actor: CurrentActor, body: PersonBody) -> P
         site, actor, email=body.email, name=body.name, password=password, is_admin=body.is_admin
     )
     return PersonView.model_validate(person)
+
+
+@router.patch("/persons/{person_id}")
+def change_person(
+    site: CurrentSite, actor: CurrentActor, person_id: Annotated[RowId, Path()], body: PersonChange
+) -> PersonView:
+    """Another name or password, or an admin or none any more; for admins."""
+    password = body.password.get_secret_value() if body.password else None
+    person = people.change_person(
+        site, actor, person_id, name=body.name, password=password, is_admin=body.is_admin
+    )
+    return PersonView.model_validate(person)
+
+
+@router.put("/me/password", status_code=204)
+def change_password(site: CurrentSite, actor: CurrentActor, body: PasswordBody) -> None:
+    """Another password of one's own."""
+    old, new = body.old.get_secret_value(), body.new.get_secret_value()
+    people.change_password(site, actor, old=old, new=new)
 
 
 def _token(token: Token) -> TokenView:
