@@ -6,17 +6,13 @@ import contextlib
 import io
 import itertools
 import os
-import socket
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import yaml
 from sqlalchemy import select
@@ -292,16 +288,6 @@ class Place:
             for name in names:
                 session.get_one(Node, name).draining = draining
 
-    @contextmanager
-    def web(self) -> Iterator[Web]:
-        """A web process, which may be killed in the block."""
-        made = Web(self)
-        made.start()
-        try:
-            yield made
-        finally:
-            made.process.end()
-
     # Coming to rest.
 
     @contextmanager
@@ -357,57 +343,6 @@ class Place:
                 worker.tell_to_end()
         for worker in self.workers.values():
             worker.end()
-
-
-class Web:
-    """The API, in a process of its own."""
-
-    def __init__(self, place: Place) -> None:
-        self._place = place
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
-
-    def start(self) -> None:
-        """Return when it answers."""
-        listen = f"127.0.0.1:{self.port}"
-        self.process = self._place.process("web", "web", CHAINRULE_LISTEN=listen)
-        wait_until(lambda: not self.process.runs or self._answers())
-        assert self.process.runs
-
-    def begin_upload(self, cells: tuple[str, ...], key: str, *, part: float) -> socket.socket:
-        """Send so much of a request; the connection."""
-        content = notebook(*(code(cell) for cell in cells))
-        body = (
-            b'--x\r\nContent-Disposition: form-data; name="file"; filename="a0.ipynb"\r\n\r\n'
-            + content
-            + b"\r\n--x--\r\n"
-        )
-        head = (
-            f"POST /api/v1/assignments/{self._place.assignment_id}/submissions HTTP/1.1\r\n"
-            f"Host: 127.0.0.1\r\nAuthorization: Bearer {self._place.people.bob.token}\r\n"
-            f"Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
-            "Content-Type: multipart/form-data; boundary=x\r\n\r\n"
-        ).encode()
-        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
-        connection.sendall(head + body[: int(part * len(body))])
-        return connection
-
-    def upload(self, cells: tuple[str, ...], key: str) -> tuple[int, Any]:
-        """All of it; the answer's status, and its body."""
-        with self.begin_upload(cells, key, part=1) as connection:
-            answer = b""
-            while piece := connection.recv(1 << 16):
-                answer += piece
-        head, _, body = answer.partition(b"\r\n\r\n")
-        return int(head.split()[1]), yaml.safe_load(body)
-
-    def _answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5):
-                return True
-        except (urllib.error.URLError, OSError):
-            return False
 
 
 def _assignment(site: Site, people: People, folder: Path) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from sqlalchemy import func, select
 from grader.db.models import Submission
 from tests.faults._invariants import Receipt
 from tests.faults._place import RIGHT, Place
+from tests.faults._web import web_of
 from tests.waiting import wait_until
 
 # So large that it does not come in one piece.
@@ -34,7 +35,7 @@ def keep(place: Place, receipt: Any) -> int:
 
 
 def test_it_is_killed_before_and_after_the_commit_and_finds_the_disk_full(place: Place) -> None:
-    with place.web() as web:
+    with web_of(place) as web:
         with web.begin_upload(CELLS, "halfway", part=0.5):
             web.process.kill()
         web.start()

@@ -48,11 +48,14 @@ def test_those_of_the_dead_are_removed_and_those_of_the_living_stay(place: Path)
 
 
 def test_groups_of_zygotes_that_are_gone_are_removed(place: Path) -> None:
-    gone = subprocess.Popen(["true"])
+    gone, zombie = subprocess.Popen(["true"]), subprocess.Popen(["true"])
     gone.wait()
-    names = (f"chainrule-{gone.pid}-1", f"chainrule-{os.getpid()}-1", "chainrule-leaf", "other")
-    for name in names:
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and stays
+    dead = [f"chainrule-{one.pid}-1" for one in (gone, zombie)]
+    others = [f"chainrule-{os.getpid()}-1", "chainrule-leaf", "other"]
+    for name in (*dead, *others):
         (place / name).mkdir()
     hierarchies = Hierarchies(folders={"pids": str(place)}, version={"pids": 1})
-    assert cgroups.remove_abandoned(hierarchies) == 1
-    assert {path.name for path in place.iterdir()} == set(names[1:])
+    assert cgroups.remove_abandoned(hierarchies) == 2
+    assert {path.name for path in place.iterdir()} == set(others)
+    zombie.wait()

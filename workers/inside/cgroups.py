@@ -204,11 +204,20 @@ def remove_abandoned(hierarchies: Hierarchies | None = None) -> int:
     for folder in set(hierarchies.folders.values()):
         for entry in os.scandir(folder):
             named = _OF_ZYGOTE.fullmatch(entry.name)
-            if named and not os.path.exists(f"/proc/{named[1]}"):
+            if named and not _runs(named[1]):
                 with contextlib.suppress(OSError):  # it is in use after all, or went just now
                     os.rmdir(entry.path)
                     gone += 1
     return gone
+
+
+def _runs(pid: str) -> bool:
+    """Whether there is such a process that has not ended; nobody may wait for one that has."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
 
 
 def _settings(
