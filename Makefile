@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+CHROMIUM := /usr/bin/chromium
 
 .DEFAULT_GOAL := help
 .PHONY: help run sample test faults lint types bench picture clean
@@ -16,13 +17,21 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtime,service,embedded,s3,worker,dev]'
 	@touch $@
 
+# The tests look at the pages in it.
+$(CHROMIUM):
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; \
+	else \
+		echo "the tests need Chromium at $@: apt install chromium" >&2; exit 1; \
+	fi
+
 run: $(STAMP) ## Set everything up and run the whole service on this machine
 	$(BIN)/chainrule serve
 
 sample: $(STAMP) ## Set everything up and grade the sample submission
 	$(BIN)/chainrule grade uw-cse447-a0 rubrics/uw-cse447-a0/sample.ipynb
 
-test: $(STAMP) lint types ## Set everything up and run the whole test suite
+test: $(STAMP) $(CHROMIUM) lint types ## Set everything up and run the whole test suite
 	$(BIN)/python -m pytest -n 2
 
 faults: $(STAMP) ## Break an installation in every way that we know of (part of test)

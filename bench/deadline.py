@@ -3,9 +3,9 @@
     python -m bench.deadline [--database URL] [--submissions N] [--students N] [--seconds N]
 
 Uploads come ever faster towards the deadline, half of them in the last quarter of the time. Each
-student asks how their attempt stands, as a page would; staff look at lists and the gradebook. In
-the end every receipt is looked for in the database. The load comes from this process, on the same
-machine. The drain's rate counts from the first verdict to the last.
+student follows the news of their attempt to its end, as a page does, and reads the result; staff
+look at lists and the gradebook. In the end every receipt is looked for in the database. The load
+comes from this process, on the same machine. The drain's rate counts from the first verdict to the last.
 """
 
 from __future__ import annotations
@@ -39,7 +39,6 @@ from grader.services.site import Site, open_site
 ROOT = Path(__file__).parent.parent
 _SLUG = "uw-cse447-a0"
 _PORT = 8417
-_LOOK_S = 5.0  # how often a student's page asks
 _STAFF_S = 2.0
 
 
@@ -138,7 +137,7 @@ async def _deadline(
     # The square root of a uniform moment, squared again: half of all in the last quarter.
     moments = sorted(chosen.seconds * draw.random() ** 0.4 for _ in range(chosen.submissions))
     over = asyncio.Event()
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=50)
+    limits = httpx.Limits(max_connections=2000, max_keepalive_connections=50)
     async with httpx.AsyncClient(base_url=settings.url, limits=limits, timeout=30) as client:
         readers = asyncio.create_task(_staff(client, course_id, assignment_id, staff, over, seen))
         began = time.perf_counter()
@@ -151,7 +150,6 @@ async def _deadline(
             )
             students.add(student)
             student.add_done_callback(students.discard)
-        await asyncio.sleep(2 * _LOOK_S)
         over.set()
         await asyncio.gather(readers, *students)
 
@@ -164,7 +162,7 @@ async def _student(
     over: asyncio.Event,
     seen: Seen,
 ) -> None:
-    """Hand in, then look every few seconds until it is judged or the time is up."""
+    """Hand in, follow the news until it is judged, as a page does, and read what came out."""
     headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": f"bench-{number}"}
     source = f"{submissions.UNTRAINED}\n# {number}\n".encode()
     answer = await _asked(
@@ -180,12 +178,30 @@ async def _student(
     if answer is None:
         return
     seen.receipts.append(answer.json())
-    path = f"/api/v1/attempts/{answer.json()['attempt_id']}"
-    while not over.is_set():
-        await asyncio.sleep(_LOOK_S)
-        read = await _asked(client.get(path, headers=headers), seen.reads, seen)
-        if read is None or read.json()["state"] in ("done", "failed"):
-            return
+    await _followed(client, answer.json()["attempt_url"], headers, seen)
+    if over.is_set():
+        return
+    for path in (answer.json()["url"], f"{answer.json()['url']}/result"):
+        await _asked(client.get(path, headers=headers), seen.reads, seen)
+
+
+async def _followed(
+    client: httpx.AsyncClient, attempt_url: str, headers: dict[str, str], seen: Seen
+) -> None:
+    """Read the stream of news to its end; what counts as a read is the time to the first of it."""
+    began = time.perf_counter()
+    try:
+        async with client.stream("GET", f"{attempt_url}/events", headers=headers) as stream:
+            if stream.status_code != 200:
+                seen.errors[f"events {stream.status_code}"] += 1
+                return
+            first = True
+            async for _ in stream.aiter_bytes():
+                if first:
+                    seen.reads.append(time.perf_counter() - began)
+                    first = False
+    except httpx.HTTPError as error:
+        seen.errors[f"events {type(error).__name__}"] += 1
 
 
 async def _staff(

@@ -44,14 +44,17 @@ class Zygote:
         *,
         accept_missing: frozenset[str] = frozenset(),
         gpus: tuple[int, ...] | Devices = (),
+        niceness: int = 0,
     ) -> None:
         """`gpus` are the devices that attempts may have, by the numbers of their nodes.
 
-        Several zygotes that hand out the same ones share a `Devices`.
+        Several zygotes that hand out the same ones share a `Devices`. With a `niceness` it and its
+        sandboxes yield to what else runs on this machine.
         """
         self.runtime = runtime
         self.gpus = gpus if isinstance(gpus, Devices) else Devices(gpus)
         self.accept_missing = accept_missing
+        self._niceness = niceness
         self.references = References(self)
         self.tests = TestFiles()
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,6 +93,7 @@ class Zygote:
             "listener": listener.fileno(),
             "preload": list(self.runtime.preload),
             "folder": str(self._folder),
+            "niceness": self._niceness,
         }
         python = self.runtime.python or sys.executable
         try:

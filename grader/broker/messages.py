@@ -13,6 +13,9 @@ TRY_OUT = "chainrule.try_out"  # claims one trial of a version
 
 _PATIENCE_S = 1.0  # for a broker that does not answer; the reconciler sends again
 
+# A connection of the pool may have died since it was used last.
+_ONCE_AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+
 log = logging.getLogger(__name__)
 
 
@@ -45,11 +48,16 @@ class Messages:
     def send(self, task: str, rows: Iterable[tuple[int, str]]) -> bool:
         """Say that the rows (id, queue) wait for `task`; False where the broker does not answer."""
         try:
-            with self._app.connection_for_write() as connection:
-                connection.ensure_connection(max_retries=1, timeout=_PATIENCE_S)
+            # Of a pool: to connect and to declare the queue takes longer than all the rest.
+            with self._app.producer_pool.acquire(block=True, timeout=_PATIENCE_S) as producer:
                 for row_id, queue in rows:
                     self._app.send_task(
-                        task, args=[row_id], queue=str(queue), connection=connection, retry=False
+                        task,
+                        args=[row_id],
+                        queue=str(queue),
+                        producer=producer,
+                        retry=True,
+                        retry_policy=_ONCE_AGAIN,
                     )
         except (OperationalError, OSError) as error:
             log.warning("the broker does not answer (%s): messages are sent later", error)

@@ -16,7 +16,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from grader.db import audit, people
+from grader.db import audit, browsersessions, people
 from grader.db.models import Person, Token
 from grader.errors import BadInput, Conflict, NotFound, NotNow, NotSignedIn
 from grader.safetext import one_line
@@ -145,7 +145,7 @@ def change_person(
     password: str | None = None,
     is_admin: bool | None = None,
 ) -> Person:
-    """Change what is given; for admins. A new password signs nobody out: tokens stay."""
+    """Change what is given; for admins. A new password ends sessions of browsers; tokens stay."""
     permit_admin(actor)
     kept = password_hash(password)
     with site.database.writing() as session:
@@ -153,7 +153,9 @@ def change_person(
         if person is None:
             raise NotFound("there is no such person")
         person.name = person.name if name is None else name
-        person.password_hash = person.password_hash if kept is None else kept
+        if kept is not None:
+            person.password_hash = kept
+            browsersessions.end_all_of(session, person.id)
         person.is_admin = person.is_admin if is_admin is None else is_admin
         given = {"name": name, "is_admin": is_admin, "password": None if kept is None else "new"}
         noted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
@@ -162,12 +164,16 @@ def change_person(
 
 
 def change_password(site: Site, actor: Actor, *, old: str, new: str) -> None:
-    """One's own password; raises NotSignedIn where the old one is not right."""
+    """One's own password; raises NotSignedIn where the old one is not right.
+
+    It signs one out of the pages, everywhere.
+    """
     kept = password_hash(new)
     actor_of_password(site, get_person(site, actor).email, old)
     with site.database.writing() as session:
         person = session.get_one(Person, actor.person_id)
         person.password_hash = kept
+        browsersessions.end_all_of(session, person.id)
         audit.record(session, actor.person_id, "person.changed", person, password="new")
 
 

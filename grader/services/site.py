@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from grader.broker.messages import Messages, celery_app
 from grader.broker.progress import Progress
+from grader.broker.throttle import Throttle
 from grader.config import Settings
 from grader.db.session import Database, engine_for
 from grader.storage.blobs import Blobs, open_blobs
@@ -20,6 +21,7 @@ class Site:
     blobs: Blobs
     messages: Messages
     progress: Progress
+    throttle: Throttle
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -34,4 +36,5 @@ def open_site(settings: Settings) -> Site:
         blobs=open_blobs(settings.blobs, settings.s3_endpoint),
         messages=Messages(celery_app(settings.redis)),
         progress=Progress(settings.redis),
+        throttle=Throttle(settings.redis),
     )

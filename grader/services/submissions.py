@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from grader.db import attempts, audit, leases, people, submissionlists, submissions
 from grader.db.assignments import Hold, held
@@ -63,6 +63,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_NAME = 200  # characters, the suffix among them
 _LARGE = 1 << 20
+_UPLOADS, _WINDOW = 60, timedelta(minutes=5)  # of one person: more is a program gone wrong
 
 # Decoding takes many times the memory of the file; two large ones at a time take it twice.
 _large_ones = threading.Lock()
@@ -115,6 +116,11 @@ def submit(
     database's clock, however long it takes from there to the commit.
     """
     name = clean_name(name)
+    wait = site.throttle.wait("upload", str(actor.person_id), most=_UPLOADS, window=_WINDOW)
+    if wait is not None:
+        raise NotNow(
+            "that were many uploads in a short time; wait a little", datetime.now(UTC) + wait
+        )
     with site.database.reading() as session:
         received_at = moment(session)
         assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)

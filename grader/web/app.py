@@ -1,23 +1,35 @@
-"""The web application: one `Site` behind the API. It never imports torch, nor runs student code."""
+"""The web application: one `Site` behind the API and the pages.
+
+It never imports torch, nor runs student code.
+"""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.middleware.gzip import GZipMiddleware
 
 from grader.services.site import Site
 from grader.services.watching import look
-from grader.web import operations, problems
+from grader.web import operations, pages, problems
 from grader.web.api import router
 from grader.web.api.bodies import Problem
 from grader.web.limits import BodyLimit
 from grader.web.operations import Metrics
+from grader.web.pages.files import Files
+from grader.web.pages.rendering import STATIC
+from grader.web.pages.safety import SafeHeaders
 from grader.web.requests import Requests
 from grader.web.watcher import Watcher
+
+_AT_A_TIME = 8  # requests
 
 
 def create_app(site: Site) -> FastAPI:
@@ -28,17 +40,29 @@ def create_app(site: Site) -> FastAPI:
         openapi_url="/api/v1/openapi.json",
         docs_url=None,  # the ready-made pages load their scripts from elsewhere
         redoc_url=None,
+        lifespan=_lifespan,
     )
     app.state.site = site
     app.state.metrics = Metrics(site)
     app.state.watcher = Watcher(partial(look, site))
     app.include_router(router)
     app.include_router(operations.router)
+    app.include_router(pages.router, include_in_schema=False)
+    app.mount("/static", Files(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(BodyLimit, limit=site.settings.upload_bytes)
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
+    app.add_middleware(SafeHeaders)
     app.add_middleware(Requests, routed=app, observe=app.state.metrics.observe)  # the outermost
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+@asynccontextmanager
+async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+    # More at a time would take turns and be late all together: what they wait for is the CPU.
+    to_thread.current_default_thread_limiter().total_tokens = _AT_A_TIME
+    yield
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

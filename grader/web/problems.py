@@ -1,4 +1,4 @@
-"""Every error as problem details (RFC 9457), by one handler for each source."""
+"""Every error as problem details (RFC 9457), or as a page for people; one handler a source."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from grader.errors import ChainruleError, InternalError, NotNow, NotSignedIn
 from grader.safetext import storable
+from grader.web.pages.failures import failure_page, is_for_pages
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -63,19 +65,33 @@ def problem(
     return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
 
 
-def failure_of_ours() -> JSONResponse:
+def failure_of_ours(scope: Scope) -> Response:
     """The answer where nothing is known but that it is our fault."""
-    return problem(500, "internal-error", _OURS)
+    return _answer(Request(scope), 500, "internal-error", _OURS)
 
 
-async def _chainrule_error(request: Request, error: Exception) -> JSONResponse:
+def _answer(
+    request: Request,
+    status: int,
+    kind: str,
+    detail: str,
+    *,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    if is_for_pages(request.url.path):
+        return failure_page(request, status, storable(detail), headers)
+    return problem(status, kind, detail, errors=errors, headers=headers)
+
+
+async def _chainrule_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ChainruleError)
     kind = re.sub(
         r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", type(error).__name__
     ).lower()
     if isinstance(error, InternalError):
         log.error("a failure of ours: %s", error, exc_info=error)
-        return problem(error.status, kind, _OURS)
+        return _answer(request, error.status, kind, _OURS)
     headers = {}
     status = error.status
     if isinstance(error, NotSignedIn):
@@ -84,10 +100,10 @@ async def _chainrule_error(request: Request, error: Exception) -> JSONResponse:
         wait = (error.until - datetime.now(UTC)).total_seconds()
         headers["Retry-After"] = str(max(1, math.ceil(wait)))
         status = 429
-    return problem(status, kind, str(error), headers=headers)
+    return _answer(request, status, kind, str(error), headers=headers)
 
 
-async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
+async def _invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [
         {"field": ".".join(map(str, one["loc"][1:])), "message": storable(str(one["msg"]))[:500]}
@@ -95,10 +111,10 @@ async def _invalid_request(request: Request, error: Exception) -> JSONResponse:
     ]
     first = errors[0]
     detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
-    return problem(422, "invalid-request", detail, errors=errors)
+    return _answer(request, 422, "invalid-request", detail, errors=errors)
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    return problem(error.status_code, kind, str(error.detail), headers=error.headers)
+    return _answer(request, error.status_code, kind, str(error.detail), headers=error.headers)

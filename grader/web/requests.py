@@ -68,7 +68,7 @@ class Requests:
                 log.exception("an unexpected failure")
                 if status is not None:
                     raise  # half an answer is out: the server breaks the connection off
-                await failure_of_ours()(scope, receive, named)
+                await failure_of_ours(scope)(scope, receive, named)
             finally:
                 self._over(scope, status or _GONE, time.perf_counter() - begun)
 

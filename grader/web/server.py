@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+
 import uvicorn
 
 from grader.services.site import Site
 from grader.web.app import create_app
 
+_TURN_S = 0.001  # of one thread while others wait: a person waits for each of them
 _PATIENCE_S = 5  # with requests that are answered, and streams, when it is told to end
 
 
 def run(site: Site) -> None:
     """Answer requests until SIGTERM or SIGINT."""
+    sys.setswitchinterval(_TURN_S)
     settings = site.settings
     uvicorn.run(
         create_app(site),

@@ -22,6 +22,7 @@ from .layers import LayerError
 _OF_ZYGOTE = re.compile(r"chainrule-(\d+)-\d+")
 _LEAF = "chainrule-leaf"  # where processes go that stood in the group that we divide
 _PERIOD_US = 100_000
+_WEIGHT = 10  # of the usual 100: whoever waits at a page is answered before what runs goes on
 _TRIES, _WAIT_S = 200, 0.005  # a killed process leaves its group a moment after its end
 
 # The controller that each layer needs, and how version 1 names them.
@@ -229,13 +230,17 @@ def _settings(
         of_controller = {
             "memory": {"memory.max": memory, "memory.swap.max": "0"},
             "pids": {"pids.max": str(processes)},
-            "cpu": {"cpu.max": f"{quota} {_PERIOD_US}"},
+            "cpu": {"cpu.max": f"{quota} {_PERIOD_US}", "cpu.weight": str(_WEIGHT)},
         }
     else:
         of_controller = {
             "memory": {"memory.limit_in_bytes": memory, "memory.memsw.limit_in_bytes": memory},
             "pids": {"pids.max": str(processes)},
-            "cpu": {"cpu.cfs_period_us": str(_PERIOD_US), "cpu.cfs_quota_us": quota},
+            "cpu": {
+                "cpu.cfs_period_us": str(_PERIOD_US),
+                "cpu.cfs_quota_us": quota,
+                "cpu.shares": str(_WEIGHT * 1024 // 100),
+            },
         }
     return of_controller.get(controller, {})
 

@@ -1,10 +1,11 @@
 """The zygote: a warm process that every sandbox is forked from.
 
 Started by `workers.zygote` under the interpreter that the assignment names, with one argument, a
-JSON object: `listener` (the descriptor of a listening unix socket), `preload` (module names) and
-`folder` (its private scratch folder, which it removes in the end). It says one JSON line on stdout
-when it is warm, or why it can't be; then every accepted connection is handed to a supervisor. It
-ends when its standard input does. It never starts a thread, runs autograd or touches CUDA.
+JSON object: `listener` (the descriptor of a listening unix socket), `preload` (module names),
+`niceness` (how far it yields) and `folder` (its private scratch folder, which it removes in the
+end). It says one JSON line on stdout when it is warm, or why it can't be; then every accepted
+connection is handed to a supervisor. It ends when its standard input does. It never starts a
+thread, runs autograd or touches CUDA.
 """
 
 from __future__ import annotations
@@ -44,8 +45,10 @@ def _warmed(config: dict[str, object]) -> _Zygote:
     import torch
 
     from . import compiler, namespaces, runner, shell, warm  # noqa: F401 - the runner is for the forks
+    from .politeness import yield_to_others
     from .sandbox import Workshop
 
+    yield_to_others(int(str(config["niceness"])))
     torch.set_num_threads(1)
     compiler.stand_in()
     warm.load(config["preload"])  # type: ignore[arg-type]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 from contextlib import ExitStack
 from importlib.metadata import version
@@ -29,7 +28,6 @@ from workers.service.zygotes import Zygotes
 from workers.stopping import Why
 
 PATIENCE_S = 8.0  # with what runs when it is told to end: less than what Docker has with us
-_NICENESS = 10  # on one machine with the web, who uploads is answered before what runs goes on
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +38,6 @@ def run_worker(settings: Settings) -> None:
     Raises SandboxUnavailable where a layer of the sandbox is missing and not accepted.
     """
     layers = _layers(settings.accept_missing)
-    os.nice(_NICENESS)
     with ExitStack() as stack:
         stack.enter_context(scratch())
         remove_abandoned()

@@ -10,6 +10,9 @@ from grader.domain.rubric import Runtime
 from workers.devices import Devices
 from workers.zygote import Zygote
 
+# On one machine with the web, who uploads is answered before what runs goes on. The worker itself
+# does not yield: others wait for what it writes into the database.
+_NICENESS = 10
 _MOST = 4  # each keeps some hundred megabytes; the one that was not needed for longest goes
 
 
@@ -97,7 +100,12 @@ class Zygotes:
         with shared.starting:
             shared.close_if_dead()
             if shared.zygote is None:
-                zygote = Zygote(runtime, accept_missing=self._accept_missing, gpus=self._gpus)
+                zygote = Zygote(
+                    runtime,
+                    accept_missing=self._accept_missing,
+                    gpus=self._gpus,
+                    niceness=_NICENESS,
+                )
                 zygote.start()
                 shared.zygote = zygote
             return shared.zygote

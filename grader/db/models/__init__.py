@@ -9,7 +9,17 @@ from grader.db.models.assignments import (
 )
 from grader.db.models.base import Base
 from grader.db.models.leased import AttemptState, Leased
-from grader.db.models.people import Course, Enrolment, Person, Role, Token
+from grader.db.models.marking import (
+    CellComment,
+    Mark,
+    MarkClaim,
+    MarkItem,
+    RubricItem,
+    SavedComment,
+)
+from grader.db.models.people import BrowserSession, Course, Enrolment, Person, Role, Token
+from grader.db.models.requests import RegradeRequest, RequestMessage, RequestState
+from grader.db.models.similarity import Comparison, SimilarPair
 from grader.db.models.work import (
     Attempt,
     AuditEntry,
@@ -30,19 +40,31 @@ __all__ = [
     "AttemptState",
     "AuditEntry",
     "Base",
+    "BrowserSession",
+    "CellComment",
     "CheckOutcome",
+    "Comparison",
     "Course",
     "Enrolment",
     "Extension",
     "Leased",
+    "Mark",
+    "MarkClaim",
+    "MarkItem",
     "Node",
     "Override",
     "Person",
     "Purpose",
     "Queue",
+    "RegradeRequest",
     "Release",
+    "RequestMessage",
+    "RequestState",
     "Result",
     "Role",
+    "RubricItem",
+    "SavedComment",
+    "SimilarPair",
     "Submission",
     "Token",
     "Trial",

@@ -30,7 +30,10 @@ class Queue(StrEnum):
 
 
 class Assignment(Base):
-    """What students see. `policy` is a `grader.domain.policy.Policy` as plain data."""
+    """What students see. `policy` is a `grader.domain.policy.Policy` as plain data.
+
+    Where it is `anonymous`, who grades sees numbers in the place of names.
+    """
 
     __tablename__ = "assignment"
 
@@ -44,6 +47,7 @@ class Assignment(Base):
     live_version_id: Mapped[int | None] = mapped_column(
         ForeignKey("assignment_version.id", use_alter=True)
     )
+    anonymous: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[Created]
 
     __table_args__ = (UniqueConstraint("course_id", "slug"),)

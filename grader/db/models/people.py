@@ -81,3 +81,19 @@ class Token(Base):
     revoked_at: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("hash"),)
+
+
+class BrowserSession(Base):
+    """Somebody signed in on the pages: only the hash of the cookie is kept.
+
+    It ends at `expires_at`, earlier where nothing is heard of it for long.
+    """
+
+    __tablename__ = "browser_session"
+
+    id: Mapped[Key]
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    person_id: Mapped[int] = refers_to("person.id", index=True)
+    created_at: Mapped[Created]
+    seen_at: Mapped[Created]
+    expires_at: Mapped[datetime] = mapped_column(index=True)

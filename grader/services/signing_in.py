@@ -1,0 +1,93 @@
+"""Signing in on the pages: sessions of browsers, and how often somebody may try.
+
+The cookie's secret is kept as a hash alone, and each signing in makes another one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from grader.db import browsersessions
+from grader.db.models import BrowserSession, Person
+from grader.db.session import moment
+from grader.errors import NotNow, NotSignedIn
+from grader.services.access import Actor, Right
+from grader.services.people import actor_of_password
+from grader.services.site import Site
+
+LASTS = timedelta(days=14)
+IDLE = timedelta(days=2)  # without a word from the browser
+
+_STALE = timedelta(minutes=1)
+# How often somebody may try in _WINDOW: for one account, and from one address, behind which a whole
+# lecture hall may sit.
+_FOR_ACCOUNT, _FROM_ADDRESS = 10, 300
+_WINDOW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class SignedIn:
+    """A browser's session: `secret` goes into its cookie and is kept nowhere."""
+
+    actor: Actor
+    secret: str
+
+
+def sign_in(site: Site, email: str, password: str, address: str) -> SignedIn:
+    """A new session for who has this address and password, asked for from `address`.
+
+    Raises NotSignedIn where they don't fit, NotNow after too many tries from there or for them.
+    """
+    account = email.strip().lower()
+    for who, most in ((f"account:{account}", _FOR_ACCOUNT), (f"from:{address}", _FROM_ADDRESS)):
+        wait = site.throttle.wait("sign-in", who, most=most, window=_WINDOW)
+        if wait is not None:
+            raise NotNow("too many tries; wait a few minutes", datetime.now(UTC) + wait)
+    actor = actor_of_password(site, email.strip(), password)
+    return begin(site, actor)
+
+
+def begin(site: Site, actor: Actor) -> SignedIn:
+    """A new session for somebody who has shown who they are; what holds no more goes."""
+    secret = secrets.token_urlsafe(32)
+    with site.database.writing() as session:
+        browsersessions.sweep(session, IDLE)
+        session.add(
+            BrowserSession(
+                hash=_hashed(secret),
+                person_id=actor.person_id,
+                expires_at=moment(session) + LASTS,
+            )
+        )
+    return SignedIn(actor, secret)
+
+
+def actor_of_session(site: Site, secret: str) -> Actor:
+    """Who is signed in by this cookie; raises NotSignedIn."""
+    with site.database.reading() as session:
+        found = browsersessions.find(session, _hashed(secret), IDLE)
+    if found is None:
+        raise NotSignedIn("you are not signed in, or no longer")
+    kept, person = found
+    if datetime.now(UTC) - kept.seen_at > _STALE:
+        with site.database.writing() as session:
+            browsersessions.stamp(session, kept.id)
+    return _actor(person)
+
+
+def sign_out(site: Site, secret: str) -> None:
+    """The session ends, wherever its cookie still lies."""
+    with site.database.writing() as session:
+        browsersessions.end(session, _hashed(secret))
+
+
+def _actor(person: Person) -> Actor:
+    return Actor(person.id, person.name, person.is_admin, frozenset(Right))
+
+
+def _hashed(secret: str) -> str:
+    # 256 random bits need no slow hash: there is nothing to guess.
+    return hashlib.sha256(secret.encode()).hexdigest()
