@@ -5,7 +5,8 @@
 Uploads come ever faster towards the deadline, half of them in the last quarter of the time. Each
 student follows the news of their attempt to its end, as a page does, and reads the result; staff
 look at lists and the gradebook. In the end every receipt is looked for in the database. The load
-comes from this process, on the same machine. The drain's rate counts from the first verdict to the last.
+comes from this process, on the same machine. The drain's rate counts from the first verdict to the
+last.
 """
 
 from __future__ import annotations
