@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from grader.logs import bound
 from grader.web.problems import failure_of_ours
 
+_FILES = "/static"  # mounted, and so no route's endpoint
 NO_ROUTE = "(none)"  # the template of what no route answers: a client may ask for anything
 _GONE = 499  # the client went before it was answered
 
@@ -93,7 +94,8 @@ class Requests:
         if self._known is None:
             contexts = iter_route_contexts(self._routed.routes)
             self._known = {one.endpoint: one.path or NO_ROUTE for one in contexts}
-        return self._known.get(scope.get("endpoint"), NO_ROUTE)
+        endpoint = scope.get("endpoint")
+        return NO_ROUTE if endpoint is None else self._known.get(endpoint, _FILES)
 
 
 def _id_of(scope: Scope) -> str:
