@@ -14,8 +14,7 @@ from workers.zygote import Zygote
 from ..submissions import CORPUS, Case, cases, disagreements, explained
 
 SEEDS = 20
-SOME_SEEDS = 3  # of them, in every run of the suite, and fewer of what takes long
-SOME_CPU_S = 1.0
+SOME_SEEDS = 1  # of them, in every run of the suite, beside the one that each run draws anew
 SLUGS = sorted({case.slug for case in cases()})
 
 exhaustive = pytest.mark.skipif(
@@ -45,14 +44,9 @@ def test_a_submission_gets_its_verdict(case: Case, zygote: Zygote) -> None:
 def test_a_right_submission_gets_full_marks_under_many_seeds(
     case: Case, zygote: Zygote, pytestconfig: pytest.Config
 ) -> None:
-    all_of_them = pytestconfig.getoption("--exhaustive")
-    spent = 0.0
-    for seed in range(SEEDS if all_of_them else SOME_SEEDS):
-        if spent > SOME_CPU_S and not all_of_them:
-            break
+    for seed in range(SEEDS if pytestconfig.getoption("--exhaustive") else SOME_SEEDS):
         result = case.grade(zygote, seed)
         assert not disagreements(case, result), explained(case, result)
-        spent += result.run.cpu_s
 
 
 @exhaustive
