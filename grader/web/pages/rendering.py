@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from grader.web.pages import pictures
 from grader.web.pages.visitors import Visitor
 from grader.web.pages.words import OUTCOME_WORDS, bytes_in_words, points, relative
 
@@ -66,7 +67,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals.update(static=_static_url, outcome_words=OUTCOME_WORDS)
+    environment.globals.update(static=_static_url, outcome_words=OUTCOME_WORDS, pictures=pictures)
     environment.filters.update(points=points, size=bytes_in_words, moment=_moment, plural=_plural)
     return environment
 
