@@ -37,6 +37,10 @@ def attempt_strip(attempts: Sequence[Attempt], due_at: datetime | None, zone: st
             tag("text", _day(first, zone), x="0", y=height, dy="1.5em", class_="tick"),
             tag("text", _day(last, zone), x="100%", y=height, dy="1.5em", class_="tick before"),
         ]
+    else:
+        drawn.append(
+            tag("text", _day(first, zone), x="50%", y=height, dy="1.5em", class_="tick middle")
+        )
     for (at, label, href, counts), lane in zip(ordered, lanes, strict=True):
         y = height - lane * _LANE - _LANE / 2
         drawn.append(_dot(share(at), y, f"{label}, {_said(at, zone)}", href, counts))

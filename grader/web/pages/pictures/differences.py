@@ -105,10 +105,9 @@ def _scale(blocks: Sequence[Sequence[float | None]], most: float) -> Markup:
     names = [f"under-{level}" for level in (5, 4, 3, 2, 1)]
     names += ["zero", *(f"over-{level}" for level in (1, 2, 3, 4, 5))]
     steps = [
-        tag("rect", x=12 * at, y=0, width=12, height=12, class_=name)
-        for at, name in enumerate(names)
+        tag("rect", x=8 * at, y=0, width=8, height=12, class_=name) for at, name in enumerate(names)
     ]
-    bar = tag("svg", *steps, width=132, height=12, class_="steps", aria_hidden="true")
+    bar = tag("svg", *steps, width=88, height=12, class_="steps", aria_hidden="true")
     parts = [
         tag("span", f"−{written(most)} too low"),
         bar,

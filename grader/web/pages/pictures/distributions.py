@@ -20,6 +20,7 @@ _ORDER = (
     Outcome.NOT_JUDGED,
 )
 _LABELS = 6  # along the axis at most
+_COUNTED = 12  # bars that have room for their numbers
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ def histogram(bins: Sequence[Bin], median: float | None) -> Markup:
     content = [*bars, *_axis(bins)]
     if median is not None and high > low:
         content += _median(median, min(1.0, max(0.0, (median - low) / (high - low))))
+    content += _counts(bins, most)
     if any(own(one.href) for one in bins):  # an image would hide its links
         names = (tag("title", title), tag("desc", told))
         chart = tag("svg", *names, *content, role="group", aria_label=title, class_="chart bars")
@@ -62,21 +64,19 @@ def _bar(one: Bin, at: int, count: int, most: int) -> Markup:
         tag("rect", **place, y="0", height="100%", class_="reach"),
         tag("rect", **place, y=percent(1 - share), height=percent(share), class_="bar"),
     ]
-    if one.count:
-        middle = percent((at + 0.5) / count)
-        parts.append(
-            tag(
-                "text",
-                f"{one.count:,}",
-                x=middle,
-                y=percent(1 - share),
-                dy="-0.4em",
-                class_="count",
-            )
-        )
     if href is None:
         return tag("g", *parts)
     return tag("a", *parts, href=href, aria_label=words)
+
+
+def _counts(bins: Sequence[Bin], most: int) -> list[Markup]:
+    """The number over each bar, or where there are many over the highest alone."""
+    found = []
+    for at, one in enumerate(bins):
+        if one.count and (len(bins) <= _COUNTED or one.count == most):
+            place = {"x": percent((at + 0.5) / len(bins)), "y": percent(1 - one.count / most)}
+            found.append(tag("text", f"{one.count:,}", **place, dy="-0.4em", class_="count label"))
+    return found
 
 
 def _axis(bins: Sequence[Bin]) -> list[Markup]:
@@ -96,12 +96,12 @@ def _median(median: float, share: float) -> list[Markup]:
     words = f"median {written(median)}"
     return [
         tag("line", x1=x, x2=x, y1="-18", y2="100%", class_="median"),
-        tag("text", words, x=x, y="-8", dx=-6 if share > 0.5 else 6, class_=side),
+        tag("text", words, x=x, y="-22", dx=-6 if share > 0.5 else 6, class_=side),
     ]
 
 
 def _told(bins: Sequence[Bin], median: float | None, total: int) -> str:
-    words = f"{total:,} scores."
+    words = f"{total:,} score{'' if total == 1 else 's'}."
     if median is not None:
         words += f" The median is {written(median)}."
     for one in bins:
@@ -134,7 +134,7 @@ def _exercise(
 ) -> Markup:
     link = own(href)
     name: object = title if link is None else tag("a", title, href=link)
-    numbers = [tag("td", f"{counts.get(one, 0):,}", class_="number right") for one in used]
+    numbers = [tag("td", f"{counts.get(one, 0):,}", class_="right") for one in used]
     return tag("tr", tag("th", name, scope="row"), tag("td", _shares(counts)), *numbers)
 
 

@@ -70,18 +70,18 @@ def shape_text(sizes: Sequence[object]) -> str:
 def written(value: object) -> str:
     """A number with three digits: 0.0125, 3,200, 4.1×10⁻⁷."""
     if (number := finite(value)) is None:
-        return str(value)
+        return short(value)
     mantissa, exponent = _scientific(number)
     if -4 <= exponent < 6:
         text = f"{number:,.{max(0, 2 - exponent)}f}"
         return text.rstrip("0").rstrip(".") if "." in text else text
-    return f"{mantissa}×10{str(exponent).translate(_RAISED)}"
+    return f"{'' if mantissa == '1' else mantissa + '×'}10{str(exponent).translate(_RAISED)}"
 
 
 def spoken(value: object) -> str:
     """The same as it is read out: 4.1 times 10 to the power of minus 7."""
     if (number := finite(value)) is None:
-        return str(value)
+        return short(value)
     mantissa, exponent = _scientific(number)
     if -4 <= exponent < 6:
         return written(number).replace("-", "minus ")

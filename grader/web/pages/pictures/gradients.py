@@ -19,7 +19,7 @@ def gradients(exhibit: Mapping[str, Any]) -> Markup:
         return tag("p", "No gradient was compared.", class_="hint")
     scale = _scale(parts)
     rows = [_row(one, scale) for one in parts]
-    heads = ("Gradient of", "Relative error", "Found")
+    heads = ("Gradient of", "Relative error")
     head = tag("thead", tag("tr", *(tag("th", one, scope="col") for one in heads)))
     table = tag("table", head, tag("tbody", *rows))
     note = "Bars have a logarithmic scale; the upright line is the tolerance."
@@ -47,13 +47,10 @@ def _row(one: Mapping[str, Any], scale: LogScale) -> Markup:
     numbers = "not comparable" if error is None else written(error)
     if limit is not None and error is not None:
         numbers += f", tolerance {written(limit)}"
+    found = tag("span", _WORDS[outcome], class_=f"found {outcome}")
+    told = tag("span", found, ": ", numbers, class_="numbers")
     bar = _bar(error, limit, outcome, scale)
-    return tag(
-        "tr",
-        tag("th", *name, scope="row"),
-        tag("td", bar, tag("span", numbers, class_="numbers"), class_="measure"),
-        tag("td", tag("span", _WORDS[outcome], class_=f"found {outcome}")),
-    )
+    return tag("tr", tag("th", *name, scope="row"), tag("td", bar, told, class_="measure"))
 
 
 def _bar(error: float | None, limit: float | None, outcome: str, scale: LogScale) -> Markup:

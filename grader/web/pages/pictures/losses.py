@@ -45,7 +45,18 @@ class _Run:
     @property
     def last(self) -> float | None:
         """The last value seen."""
-        return next((value for value in reversed(self.values) if value is not None), None)
+        return None if self.seen is None else self.values[self.seen]
+
+    @property
+    def seen(self) -> int | None:
+        """The place of the last value seen."""
+        places = range(len(self.values) - 1, -1, -1)
+        return next((at for at in places if self.values[at] is not None), None)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the loss was no finite number in the end."""
+        return bool(self.values) and self.values[-1] is None
 
     @property
     def first(self) -> float | None:
@@ -162,7 +173,11 @@ def _ends(runs: Sequence[_Run], scale: LogScale, most: int) -> list[Markup]:
     for run in runs:
         if run.end is None:
             continue
-        across = run.steps / most if most else 1.0
+        across = 1.0
+        if most and run.steps:
+            across = (
+                run.steps / most if run.final is not None else _across(run, run.seen or 0, most)
+            )
         x, y = percent(across), percent(1 - scale.at(run.end))
         name = tag("title", f"{run.label}: {written(run.end)}")
         kind = "end counting" if run.counts else "end"
@@ -182,6 +197,10 @@ def _legend(runs: Sequence[_Run]) -> Markup:
         if run.counts:
             end = f": {written(run.end)}" if run.end is not None else ""
             parts.append(tag("span", f"{run.label} counts{end}", class_="key counting"))
+            if run.is_lost:
+                parts.append(tag("span", "its loss was no finite number in the end"))
+            elif not run.values:
+                parts.append(tag("span", "no loss was seen on the way"))
     if others:
         words = "1 other run" if others == 1 else f"{others} other runs"
         parts.append(tag("span", words, class_="key"))
@@ -196,6 +215,8 @@ def _told(runs: Sequence[_Run], limits: Sequence[tuple[float, float]]) -> str:
             words += f": from {spoken(run.first)} to {spoken(run.last)} in {run.steps:,} steps"
         if run.final is not None:
             words += f"; the loss of the trained model is {spoken(run.final)}"
+        if run.is_lost:
+            words += "; it was no finite number in the end"
         sentences.append(words + ".")
     for limit, worth in sorted(limits, reverse=True):
         sentences.append(f"{points(worth)} points for a loss below {spoken(limit)}.")
