@@ -2,7 +2,8 @@
 
 Its JSON Schema is published as docs/result.schema.json, that of the line in its place for a file
 that is no submission, "chainrule.error/1", as docs/error.schema.json. Nothing that the student's
-process said is part of it beyond what checks put into their details. The student's document,
+process said is part of it beyond what checks put into their details and exhibits. The student's
+document,
 without the seed, details and what is hidden, is made of it by
 `grader.domain.visibility.student_view`.
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
-from typing import Any, Literal
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.results import CheckResult, ExerciseResult, Result
 from grader.domain.rubric import Visibility
+from grader.exhibitdoc import PARTS, ExhibitDocument, ExhibitDocuments
 from grader.safetext import storable
 
 SCHEMA: Literal["chainrule.result/1"] = "chainrule.result/1"
@@ -65,7 +67,11 @@ class RunDocument(TypedDict):
 
 
 class CheckDocument(TypedDict):
-    """A check's outcome; `detail` is for staff, and its keys are the kind's."""
+    """A check's outcome; `detail` is for staff, and its keys are the kind's.
+
+    `exhibits` are what there is to see beside the words; documents made before there were any have
+    none.
+    """
 
     id: str
     title: str
@@ -77,6 +83,7 @@ class CheckDocument(TypedDict):
     message: str
     hint: str | None
     detail: dict[str, Any]
+    exhibits: NotRequired[list[ExhibitDocument]]
 
 
 class ExerciseDocument(TypedDict):
@@ -134,14 +141,16 @@ for _part in (
     CheckDocument,
     ExerciseDocument,
     ResultDocument,
+    *PARTS,
 ):
     # No property but these; set from outside, because mypy takes it for one of them inside.
-    _part.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[union-attr]
+    _part.__pydantic_config__ = {"extra": "forbid"}
 
 
 def document(result: Result) -> ResultDocument:
     """The result as JSON-safe plain values, every one of them bounded."""
     info, run = result.submission, result.run
+    exhibits = ExhibitDocuments()
     return {
         "schema": SCHEMA,
         "assignment": result.assignment,
@@ -169,7 +178,7 @@ def document(result: Result) -> ResultDocument:
         "score": result.score,
         "max_score": result.max_score,
         "pending": result.pending,
-        "exercises": [_exercise(exercise) for exercise in result.exercises],
+        "exercises": [_exercise(exercise, exhibits) for exercise in result.exercises],
     }
 
 
@@ -205,18 +214,18 @@ def _json_schema(part: type, command: str) -> dict[str, object]:
     }
 
 
-def _exercise(exercise: ExerciseResult) -> ExerciseDocument:
+def _exercise(exercise: ExerciseResult, exhibits: ExhibitDocuments) -> ExerciseDocument:
     return {
         "id": exercise.id,
         "title": exercise.title,
         "outcome": exercise.outcome,
         "score": exercise.score,
         "max_score": exercise.max_score,
-        "checks": [_check(check) for check in exercise.checks],
+        "checks": [_check(check, exhibits) for check in exercise.checks],
     }
 
 
-def _check(check: CheckResult) -> CheckDocument:
+def _check(check: CheckResult, exhibits: ExhibitDocuments) -> CheckDocument:
     return {
         "id": check.id,
         "title": _text(check.title),
@@ -228,6 +237,7 @@ def _check(check: CheckResult) -> CheckDocument:
         "message": _text(check.message),
         "hint": None if check.hint is None else _text(check.hint),
         "detail": safe_detail(check.detail),
+        "exhibits": exhibits.of(check.exhibits),
     }
 
 

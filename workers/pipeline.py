@@ -435,6 +435,7 @@ def _check_result(judgement: _Judgement) -> CheckResult:
         detail=detail,
         title=spec.title,
         visibility=spec.visibility,
+        exhibits=verdict.exhibits if spec.exhibits else (),
     )
 
 

@@ -9,6 +9,7 @@ from grader.checks.base import Context
 from grader.checks.hints import hint_for
 from grader.checks.reading import shown
 from grader.domain.evidence import Answer, AnswerStatus, Raised
+from grader.domain.exhibits import Exhibit
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict
 from grader.domain.rubric import Cell, CheckSpec
@@ -30,16 +31,21 @@ class NearMiss:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a check failed: a sentence for the student, the cause, and detail for staff."""
+    """Why a check failed: a sentence and exhibits for the student, the cause, detail for staff."""
 
     message: str
     near_miss: NearMiss | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
+    exhibits: tuple[Exhibit, ...] = ()
 
 
-def passed(message: str, detail: Mapping[str, object] | None = None) -> Verdict:
+def passed(
+    message: str,
+    detail: Mapping[str, object] | None = None,
+    exhibits: tuple[Exhibit, ...] = (),
+) -> Verdict:
     """All points."""
-    return Verdict(Outcome.PASSED, 1.0, message, detail=detail or {})
+    return Verdict(Outcome.PASSED, 1.0, message, detail=detail or {}, exhibits=exhibits)
 
 
 def failed(spec: CheckSpec, failure: Failure) -> Verdict:
@@ -52,7 +58,13 @@ def graded(spec: CheckSpec, fraction: float, failure: Failure) -> Verdict:
     outcome = Outcome.PARTIAL if fraction > 0 else Outcome.FAILED
     name = failure.near_miss
     if name is None:
-        return Verdict(outcome, fraction, failure.message, detail=failure.detail)
+        return Verdict(
+            outcome,
+            fraction,
+            failure.message,
+            detail=failure.detail,
+            exhibits=failure.exhibits,
+        )
     return Verdict(
         outcome,
         fraction,
@@ -60,6 +72,7 @@ def graded(spec: CheckSpec, fraction: float, failure: Failure) -> Verdict:
         hint_for(spec.hints, name.cause, name.variant, name.hint),
         name.cause,
         failure.detail,
+        failure.exhibits,
     )
 
 

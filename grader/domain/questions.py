@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Literal
 
 from grader.domain.evidence import Answer
+from grader.domain.exhibits import Exhibit
 from grader.domain.outcomes import Outcome
 from grader.domain.rubric import Cell
 
@@ -136,7 +137,8 @@ class Verdict:
     """What a check found: the fraction of its points earned, and the words for it.
 
     `message` is for the student; `hint` names the likely cause where there is a known one
-    (`cause` is its short name, by which staff group answers); `detail` is JSON-able and bounded.
+    (`cause` is its short name, by which staff group answers); `detail` is JSON-able and bounded;
+    `exhibits` are for whoever sees the message.
     """
 
     outcome: Outcome
@@ -145,6 +147,7 @@ class Verdict:
     hint: str | None = None
     cause: str | None = None
     detail: Mapping[str, object] = field(default_factory=dict)
+    exhibits: tuple[Exhibit, ...] = ()
 
 
 Step = Ask | RunTests | NextLook

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from grader.domain.exhibits import Exhibit
 from grader.domain.outcomes import Outcome, RunStatus, combined
 from grader.domain.rubric import Visibility
 
@@ -39,6 +40,7 @@ class CheckResult:
     detail: Mapping[str, object] = field(default_factory=dict)
     title: str = ""
     visibility: Visibility = "visible"
+    exhibits: tuple[Exhibit, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -54,6 +54,7 @@ class CheckSpec:
     hints: Mapping[str, str] = field(default_factory=dict)  # cause -> words, over the built-in ones
     limit_s: float = 10.0  # wall seconds for each of its probes
     visibility: Visibility = "visible"
+    exhibits: bool = True  # False: nothing is shown beside the words
     partial: bool = True  # False: what earns less than all of the points earns none
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 _HIDDEN = "This check is hidden."
 _LATER = "What this check found is shown after the due date."
+_WITHHELD: dict[str, Any] = {"kind": "hidden", "hint": None, "exhibits": []}
 
 
 def student_view(document: Mapping[str, Any], *, due_passed: bool) -> dict[str, Any]:
@@ -37,5 +38,5 @@ def _seen_by_student(check: Mapping[str, Any], due_passed: bool) -> dict[str, An
         case "after_due" if due_passed:
             return seen
         case "after_due":
-            return {**seen, "kind": "hidden", "hint": None, "message": _LATER}
-    return {**seen, "kind": "hidden", "hint": None, "message": _HIDDEN}
+            return {**seen, **_WITHHELD, "message": _LATER}
+    return {**seen, **_WITHHELD, "message": _HIDDEN}

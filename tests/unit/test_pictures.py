@@ -38,7 +38,8 @@ def words(root: Element) -> str:
 
 
 def run(losses: list[Any], *, counts: bool = True, **more: Any) -> dict[str, Any]:
-    return {"label": "As you ran it", "losses": losses, "counts": counts, **more}
+    seen = {"every": 1, "steps": len(losses), "final": None}
+    return {"label": "As you ran it", "losses": losses, "counts": counts, **seen, **more}
 
 
 def loss(
@@ -165,7 +166,7 @@ def test_extreme_losses_are_drawn_within_the_plot(losses: list[Any]) -> None:
 
 
 def test_a_thinned_recording_tells_how_many_steps_there_were() -> None:
-    drawn = parsed(pictures.loss_curve(loss(run([1.0, 0.5, 0.1], steps=3000))))
+    drawn = parsed(pictures.loss_curve(loss(run([1.0, 0.5, 0.1], every=1000, steps=3000))))
     assert "from 1 to 0.1 in 3,000 steps" in words(drawn)
 
 

@@ -61,6 +61,7 @@ def test_the_document_has_these_fields_and_no_others() -> None:
                         "message": "Every value agrees.",
                         "hint": None,
                         "detail": {},
+                        "exhibits": [],
                     },
                     {
                         "id": "answer",
@@ -73,6 +74,7 @@ def test_the_document_has_these_fields_and_no_others() -> None:
                         "message": "A person reads it.",
                         "hint": "Think.",
                         "detail": {"at": 3},
+                        "exhibits": [],
                     },
                 ],
             }

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
-from . import failures, figures, interactive, stubs, watch
+from . import failures, figures, interactive, losses, stubs, watch
 from .outputs import OutputLog
 from .streams import CapturedText
 
@@ -108,12 +108,14 @@ class Shell:
             with self._limited(limit_s):
                 self._ipython.compile.name_next(index, name)
                 figures.begin_cell(index)
+                losses.begin_cell(index)
                 result = self._ipython.run_cell(source, store_history=True)
                 figures.end_cell()
                 error = result.error_before_exec or result.error_in_exec
         except BaseException as escaped:  # an interrupt while the cell's own code did not run
             error = escaped
             self.log.error(failures.output(escaped))
+        losses.end_cell()
         return CellRun(
             outputs=self.log.finish(),
             error=None if error is None else failures.summary(error),

@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
+from .losses import note
+
 try:  # private, and the only view of the engine below Python
     from torch._C import _profiler
     from torch._C._autograd import _disable_profiler_legacy, _enable_profiler_legacy
@@ -61,6 +63,8 @@ def install() -> None:
 
     def counted(*args: Any, **kwargs: Any) -> Any:
         _counts.backward += 1
+        if args and kwargs.get("accumulate_grad"):  # backward(), and not grad()
+            note(args[0])
         return run_backward(*args, **kwargs)
 
     def stepped(*_: Any) -> None:

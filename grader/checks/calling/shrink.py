@@ -12,15 +12,17 @@ from grader.checks.calling.given import Given, Input
 from grader.checks.calling.given import Value as InputValue
 from grader.checks.looks import Asking
 from grader.domain.evidence import Raised, Value
+from grader.domain.exhibits import Exhibit
 
 
 @dataclass(frozen=True)
 class Example:
-    """A call that went wrong: what came back, what should have, and the sentence for it."""
+    """A call that went wrong: what came back, what should have, and what there is to say of it."""
 
     got: Value | Raised
     want: Value
     message: str
+    exhibits: tuple[Exhibit, ...] = ()
 
 
 _ROUNDS = 12

@@ -14,7 +14,15 @@ import numpy as np
 from grader.checks.arrays import Array
 from grader.checks.base import Context
 from grader.checks.calling.calls import Argument, drawn_cases, reference_evidence, reference_tensor
-from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance, draw_all
+from grader.checks.calling.inputs import (
+    Draw,
+    check_names,
+    check_sizes,
+    check_tolerance,
+    draw_all,
+    is_fresh,
+)
+from grader.checks.exhibits import cause_words, gradient_panel, gradient_part, of_mismatch
 from grader.checks.gradients.derivatives import (
     FURTHER_DRAWS,
     Derivative,
@@ -44,6 +52,7 @@ from grader.checks.numbers.differences import FINE, Differences, Finding, Shifts
 from grader.checks.reading import BadEvidence, array, listing
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
 from grader.domain.evidence import Raised
+from grader.domain.exhibits import Exhibit, Found
 from grader.domain.questions import Judging, Look, Verdict
 from grader.domain.rubric import CheckSpec, Place
 
@@ -198,7 +207,8 @@ def _judged(
         "points": len(wanted),
     }
     if forward is None and not backward:
-        return passed(f"{spec.name} is right, forwards and backwards.", detail)
+        panel = _panel(spec, wanted, found, {})
+        return passed(f"{spec.name} is right, forwards and backwards.", detail, panel)
     told = [*([forward] if forward else []), *backward.values()]
     failures = list({failure.message: failure for failure in told}.values())
     words = [] if forward else ["The forward pass is right."]
@@ -209,9 +219,35 @@ def _judged(
         near_miss = _named(wanted, found, list(backward))
     total = sum(spec.parts.values())
     earned = sum(spec.parts.get(part, 0.0) * shares[part] for part in shares)  # type: ignore[call-overload]
+    causes = {name: cause_words(one.near_miss or near_miss) for name, one in backward.items()}
+    exhibits = (*(forward.exhibits if forward else ()), *_panel(spec, wanted, found, causes))
     if earned >= total:  # what is wrong carries no weight
-        return passed(" ".join(words), detail)
-    return graded(spec, earned / total, Failure(" ".join(words), near_miss, detail))
+        return passed(" ".join(words), detail, exhibits)
+    return graded(spec, earned / total, Failure(" ".join(words), near_miss, detail, exhibits))
+
+
+def _panel(
+    spec: AutogradFunctionSpec,
+    wanted: list[_Wanted],
+    found: list[Derivative],
+    causes: Mapping[str, str | None],
+) -> tuple[Exhibit, ...]:
+    """All gradients beside their tolerances; those in `causes` are wrong, and may have a name."""
+    parts = []
+    for name in spec.differentiated:
+        errors = [
+            want.differences.error(name, one.gradients.get(name), want.point.inputs[name].shape)
+            for want, one in zip(wanted, found, strict=True)
+        ]
+        known = [error for error in errors if error is not None]
+        outcome: Found = "wrong" if name in causes else "right"
+        error = max(known, default=None)
+        parts.append(gradient_part(name, error, _tolerance(spec), outcome, causes.get(name)))
+    return gradient_panel(parts)
+
+
+def _tolerance(spec: AutogradFunctionSpec) -> float:
+    return _TOLERANCE if spec.tolerance is None else spec.tolerance
 
 
 def _forward(
@@ -223,7 +259,11 @@ def _forward(
         array=want.value, dtype="float32", relative=spec.tolerance
     )  # the student's may be in either precision
     mismatch = compare(found.value, expected, f"The result of {spec.name}.apply()")
-    return None if mismatch is None else Failure(mismatch.message)
+    if mismatch is None:
+        return None
+    fresh = is_fresh(spec.inputs.values())
+    exhibits = of_mismatch(f"{spec.name}.apply()", mismatch, fresh=fresh)
+    return Failure(mismatch.message, exhibits=exhibits)
 
 
 def _backward(
@@ -255,8 +295,7 @@ def _gradient(
     shape = want.point.inputs[name].shape
     gradient = found.gradients.get(name)
     got = np.zeros(shape) if gradient is None else gradient
-    relative = _TOLERANCE if spec.tolerance is None else spec.tolerance
-    if want.differences.finding(name, got, shape, relative) is not Finding.DIFFERS:
+    if want.differences.finding(name, got, shape, _tolerance(spec)) is not Finding.DIFFERS:
         return None
     if gradient is None:
         return Failure(f"{what} gives no gradient for {name}.", NearMiss("no-gradient"))

@@ -24,8 +24,15 @@ from grader.checks.calling.calls import (
     reference_tensor,
     reference_values,
 )
-from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance
+from grader.checks.calling.inputs import (
+    Draw,
+    check_names,
+    check_sizes,
+    check_tolerance,
+    is_fresh,
+)
 from grader.checks.calling.nearmiss import Case, Explanation, explains, named
+from grader.checks.exhibits import of_mismatch
 from grader.checks.looks import (
     Asking,
     ReferenceFault,
@@ -131,7 +138,7 @@ def _judged(spec: ForwardSpec, context: Context, seen: list[_Seen]) -> Asking[Ve
         given = ", ".join(f"{name} = {n}" for name, n in seen[wrong[0]].sizes.items())
         message += f"; this one has {given}." if given else "."
     fraction = 1 - len(wrong) / len(seen) if spec.partial else 0.0
-    return graded(spec, fraction, Failure(message, near_miss, detail))
+    return graded(spec, fraction, Failure(message, near_miss, detail, first.exhibits))
 
 
 def _cases(count: int) -> str:
@@ -148,7 +155,8 @@ def _failure(spec: ForwardSpec, context: Context, seen: _Seen) -> Failure | None
     mismatch = compare(value, seen.want, f"The result of {spec.function}()")
     if mismatch is None:
         return None
-    return Failure(mismatch.message, _of_type(value, seen.want))
+    exhibits = of_mismatch(f"{spec.function}()", mismatch, fresh=is_fresh(spec.inputs.values()))
+    return Failure(mismatch.message, _of_type(value, seen.want), exhibits=exhibits)
 
 
 def _of_type(value: Value, want: Expected) -> NearMiss | None:

@@ -27,6 +27,7 @@ from grader.checks.calling.inputs import check_names, check_sizes, check_toleran
 from grader.checks.calling.nearmiss import Case, named
 from grader.checks.calling.shrink import Example, smallest
 from grader.checks.calling.signature import Signature, value_text
+from grader.checks.exhibits import of_mismatch
 from grader.checks.looks import (
     Asking,
     ReferenceFault,
@@ -199,6 +200,7 @@ def _judged(
     example = examples[at]
     assert example is not None
     near_miss = _named(spec, given, found, wanted, wrong)
+    exhibits = example.exhibits  # a small example has little to see
     smallest_given = given[at]
     if spec.shrink:
         smallest_given, example = yield from smallest(
@@ -210,7 +212,7 @@ def _judged(
     message = _with_count(spec, message, len(given) - len(wrong), len(given))
     drawn_wrong = any(not given[at].special for at in wrong)
     fraction = 0.0 if drawn_wrong else 1 - len(wrong) / len(given)
-    return graded(spec, fraction, Failure(message, near_miss, detail))
+    return graded(spec, fraction, Failure(message, near_miss, detail, exhibits))
 
 
 def _tried(
@@ -254,7 +256,11 @@ def _example(
         relative=spec.tolerance, number_dtype=_coarsest(given), strict_type=spec.strict_type
     )
     mismatch = differs(got, want, rules, f"result of {spec.function}()")
-    return None if mismatch is None else Example(got, want, mismatch.message)
+    if mismatch is None:
+        return None
+    fresh = given.is_fresh(spec.inputs)
+    exhibits = of_mismatch(f"{spec.function}()", mismatch, fresh=fresh)
+    return Example(got, want, mismatch.message, exhibits)
 
 
 def _coarsest(given: Given) -> str:

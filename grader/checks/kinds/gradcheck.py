@@ -16,6 +16,7 @@ from grader.checks.arrays import Array
 from grader.checks.base import Context
 from grader.checks.calling.calls import Argument, drawn_cases
 from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance, draw_all
+from grader.checks.exhibits import cause_words, gradient_panel, gradient_part
 from grader.checks.gradients.derivatives import (
     FURTHER_DRAWS,
     Derivative,
@@ -35,6 +36,7 @@ from grader.checks.numbers.differences import COARSE, FINE, Differences, Finding
 from grader.checks.reading import in_words
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
 from grader.domain.evidence import Raised
+from grader.domain.exhibits import Exhibit, Found
 from grader.domain.questions import Judging, Look, Verdict
 from grader.domain.rubric import CheckSpec, Place
 
@@ -203,9 +205,14 @@ def _rough(seen: _Seen) -> bool:
 
 
 def _finding(spec: GradcheckSpec, seen: _Seen, name: str) -> Finding:
+    return seen.differences.finding(
+        name, seen.gradient(name), seen.shape(name), _tolerance(spec, seen)
+    )
+
+
+def _tolerance(spec: GradcheckSpec, seen: _Seen) -> float:
     fine = seen.differences.fineness is FINE
-    relative = spec.tolerance if fine else max(spec.tolerance, _ROUGHLY)
-    return seen.differences.finding(name, seen.gradient(name), seen.shape(name), relative)
+    return spec.tolerance if fine else max(spec.tolerance, _ROUGHLY)
 
 
 def _open(spec: GradcheckSpec, seen: list[_Seen], name: str) -> bool:
@@ -227,12 +234,31 @@ def _judged(spec: GradcheckSpec, target: Target, seen: list[_Seen]) -> Verdict:
     detail = {"gradients": {name: name in right for name in names}, "points": len(seen)}
     if not wrong:
         words = f"Autograd finds the right gradient of {target.call} for {', '.join(names)}."
-        return passed(words, detail)
+        return passed(words, detail, _panel(spec, seen, {}))
     words = f"{', '.join(right)}: right. " if right else ""
     telling = [(name, _told(target, seen, findings[name], name)) for name in wrong]
     words += " ".join(failure.message for _, failure in telling[:3])
     near_miss = telling[0][1].near_miss or _named(seen, wrong) or NearMiss("wrong-backward")
-    return graded(spec, len(right) / len(names), Failure(words, near_miss, detail))
+    causes = {name: cause_words(one.near_miss or near_miss) for name, one in telling}
+    exhibits = _panel(spec, seen, causes)
+    return graded(spec, len(right) / len(names), Failure(words, near_miss, detail, exhibits))
+
+
+def _panel(
+    spec: GradcheckSpec, seen: list[_Seen], causes: Mapping[str, str | None]
+) -> tuple[Exhibit, ...]:
+    """All gradients beside their tolerances; `causes` says what is wrong with those that are."""
+    parts = []
+    for name in _names(spec, seen):
+        errors = [
+            one.differences.error(name, one.found.gradients.get(name), one.shape(name))
+            for one in seen
+        ]
+        known = [error for error in errors if error is not None]
+        outcome: Found = "wrong" if name in causes else "right"
+        error, tolerance = max(known, default=None), _tolerance(spec, seen[0])
+        parts.append(gradient_part(name, error, tolerance, outcome, causes.get(name)))
+    return gradient_panel(parts)
 
 
 def _told(target: Target, seen: list[_Seen], findings: list[Finding], name: str) -> Failure:

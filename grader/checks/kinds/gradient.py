@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from grader.checks.arrays import Array
 from grader.checks.base import Context
 from grader.checks.calling.calls import (
@@ -22,6 +24,8 @@ from grader.checks.calling.calls import (
     reference_tensor,
     reference_values,
 )
+from grader.checks.calling.inputs import is_fresh
+from grader.checks.exhibits import cause_words, gradient_panel, gradient_part, of_mismatch
 from grader.checks.gradients.followed import followed_gradients
 from grader.checks.gradients.gradcauses import GradientCase, named_gradients
 from grader.checks.gradients.gradspec import GradientSpec, Seen, by_name, values
@@ -34,10 +38,18 @@ from grader.checks.looks import (
     sound,
     wherever_defined,
 )
-from grader.checks.numbers.compare import Expected, Mismatch, fitted, relative_error
+from grader.checks.numbers.compare import (
+    Expected,
+    Mismatch,
+    Stage,
+    fitted,
+    measured_error,
+    relative_error,
+)
 from grader.checks.reading import BadEvidence, array, described, listing, mapping, shown
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
 from grader.domain.evidence import Raised, Tensor, Value
+from grader.domain.exhibits import Exhibit, Found
 from grader.domain.questions import Judging, Look, Probe, Verdict
 from grader.domain.rubric import Place
 
@@ -133,14 +145,15 @@ def _judged(spec: GradientSpec, context: Context, seen: list[Seen]) -> Asking[Ve
         own = spec.follow.function if spec.follow else ""
         words.append(f"{_list(followed)} right for your own {own}().")
     if not wrong:
-        return passed(" ".join(words), detail)
+        return passed(" ".join(words), detail, _panel(spec, seen, wrong, followed, None))
     words += [one.message for name in wrong[:4] if (one := mismatches[name]) is not None]
     near_miss = yield from _named(spec, seen, wrong)
     earned = sum(spec.weight(name) for name in [*right, *followed])
     fraction = earned / sum(map(spec.weight, spec.wrt))
+    exhibits = _exhibits(spec, seen, wrong, followed, near_miss)
     if fraction >= 1:  # what is wrong carries no weight
-        return passed(" ".join(words), detail)
-    return graded(spec, fraction, Failure(" ".join(words), near_miss, detail))
+        return passed(" ".join(words), detail, exhibits)
+    return graded(spec, fraction, Failure(" ".join(words), near_miss, detail, exhibits))
 
 
 def _refuse_zeros(spec: GradientSpec, seen: list[Seen]) -> None:
@@ -221,3 +234,61 @@ def _detail(
             "stage": str(mismatch.stage) if mismatch else None,
         }
     return {"gradients": gradients, "cases": [dict(sizes) for sizes in spec.cases]}
+
+
+# -- what there is to see ---------------------------------------------------------------------
+
+
+def _exhibits(
+    spec: GradientSpec,
+    seen: list[Seen],
+    wrong: list[str],
+    followed: list[str],
+    near_miss: NearMiss | None,
+) -> tuple[Exhibit, ...]:
+    """All gradients beside their tolerances, and where the worst of them is wrong."""
+    fresh = is_fresh(spec.inputs.values())
+    errors = {name: _error(seen, name) for name in wrong}
+    worst = max(wrong, key=lambda name: np.inf if (one := errors[name]) is None else one)
+    panel = _panel(spec, seen, wrong, followed, near_miss)
+    return (*panel, *of_mismatch(f"gradient of {worst}", _first(seen, worst), fresh=fresh))
+
+
+def _panel(
+    spec: GradientSpec,
+    seen: list[Seen],
+    wrong: list[str],
+    followed: list[str],
+    near_miss: NearMiss | None,
+) -> tuple[Exhibit, ...]:
+    parts = []
+    for name in spec.wrt:
+        value = seen[0].first[name]
+        tolerance = (
+            seen[0].want[name].tolerance(value.dtype if isinstance(value, Tensor) else "float32")
+        )
+        outcome: Found = "followed" if name in followed else "right"
+        cause = None
+        if name in wrong:
+            outcome, cause = "wrong", _cause(near_miss, _first(seen, name))
+        parts.append(gradient_part(name, _error(seen, name), tolerance, outcome, cause))
+    return gradient_panel(parts)
+
+
+def _cause(near_miss: NearMiss | None, mismatch: Mismatch | None) -> str | None:
+    """What is wrong with one gradient: the name of the mistake, or that it can't be compared."""
+    if near_miss is None and mismatch is not None and mismatch.stage is not Stage.VALUES:
+        return mismatch.message
+    return cause_words(near_miss)
+
+
+def _error(seen: list[Seen], name: str) -> float | None:
+    """The largest error in all cases, of either call; None where one can't be compared."""
+    errors: list[float | None] = []
+    for one in seen:
+        want = one.want[name].array
+        for value in (one.first[name], one.second[name]):
+            got = values(value)
+            errors.append(None if got is None else measured_error(fitted(got, want.shape), want))
+    known = [error for error in errors if error is not None]
+    return max(known) if len(known) == len(errors) else None

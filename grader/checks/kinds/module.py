@@ -17,6 +17,7 @@ from grader.checks.calling.activations import with_other_activations
 from grader.checks.calling.calls import reference_tensor, widened
 from grader.checks.calling.inputs import Draw, check_sizes, check_tolerance, draw
 from grader.checks.calling.nearmiss import Case, explains, named
+from grader.checks.exhibits import of_mismatch
 from grader.checks.looks import (
     Asking,
     ReferenceFault,
@@ -36,7 +37,7 @@ from grader.checks.models.modules import (
     named_structure,
     reference_module,
 )
-from grader.checks.numbers.compare import Expected, compare, relative_error
+from grader.checks.numbers.compare import Expected, Mismatch, compare, relative_error
 from grader.checks.reading import array, shown
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
 from grader.domain.evidence import Raised, Sequence, Tensor
@@ -182,7 +183,9 @@ def _judged(
         return passed(f"{spec.name} is the network that the assignment asks for.", detail)
     near_miss = next((one.near_miss for one in wrong if one.near_miss), None)
     messages = list(dict.fromkeys(one.message for one in wrong if one.message))
-    return graded(spec, earned / total, Failure(" ".join(messages), near_miss, detail))
+    exhibits = forward.exhibits if forward else ()
+    failure = Failure(" ".join(messages), near_miss, detail, exhibits)
+    return graded(spec, earned / total, failure)
 
 
 def _parameters(spec: ModuleSpec, found: Module, reference: Module) -> Failure | None:
@@ -211,10 +214,11 @@ def _forward(
     fewest = min(wrong, key=len)
     if not fewest:
         return None
+    failure, mismatch = next(iter(fewest.values()))
+    failure = replace(failure, exhibits=of_mismatch(f"{spec.name}()", mismatch, fresh=True))
     if all(inputs[at].first_row for at in fewest):
-        message = next(iter(fewest.values())).message
-        return Failure(f"With a batch of one row: {message}", NearMiss("batch-of-one"))
-    failure = next(iter(fewest.values()))
+        message = f"With a batch of one row: {failure.message}"
+        return replace(failure, message=message, near_miss=NearMiss("batch-of-one"))
     near_misses = (named(cases) for cases in _matched(found, inputs, expected))
     return replace(failure, near_miss=next(filter(None, near_misses), failure.near_miss))
 
@@ -250,17 +254,17 @@ def _unusable(spec: ModuleSpec, context: Context, outcome: Output) -> Failure | 
 
 def _mismatches(
     spec: ModuleSpec, context: Context, outcomes: tuple[Output, ...], expected: list[Expected]
-) -> dict[int, Failure]:
+) -> dict[int, tuple[Failure, Mismatch | None]]:
     """What is wrong for one matching, by the number of the input."""
     wrong = {}
     for at, (outcome, want) in enumerate(zip(outcomes, expected, strict=True)):
-        failure = _unusable(spec, context, outcome)
+        failure, mismatch = _unusable(spec, context, outcome), None
         if failure is None and not isinstance(outcome, Raised):
             subject = f"With known parameters, the result of {spec.name}"
             mismatch = compare(outcome, want, subject)
             failure = Failure(mismatch.message) if mismatch else None
         if failure is not None:
-            wrong[at] = failure
+            wrong[at] = failure, mismatch
     return wrong
 
 

@@ -14,11 +14,13 @@ from grader.checks.arrays import family
 from grader.checks.base import Context
 from grader.checks.calling.calls import Argument, arguments, drawn_cases
 from grader.checks.calling.inputs import Draw, check_names, check_sizes
+from grader.checks.exhibits import of_shapes
 from grader.checks.looks import Asking, ask_student, at_each_look, wherever_defined
 from grader.checks.observed.tensorevidence import Seen, of_function, of_names
 from grader.checks.reading import in_words, shown
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
 from grader.domain.evidence import Raised, Tensor
+from grader.domain.exhibits import Exhibit
 from grader.domain.questions import Judging, Look, Probe, Verdict
 from grader.domain.rubric import CheckSpec, Place
 
@@ -125,6 +127,7 @@ def _judged(spec: TensorSpec, context: Context, cases: list[Seen]) -> Verdict:
     """A property is right where it is in all cases; the first case in which it is not is told."""
     asked = [name for name, wanted in spec.wanted.items() if wanted is not None]
     wrong: dict[str, str] = {}
+    exhibits: tuple[Exhibit, ...] = ()
     for sizes, seen in zip(spec.cases, cases, strict=True):
         if isinstance(seen.value, Raised):
             return failed(spec, raised(context, seen.value, f"{spec.function}()"))
@@ -134,11 +137,14 @@ def _judged(spec: TensorSpec, context: Context, cases: list[Seen]) -> Verdict:
             return failed(spec, Failure(message, NearMiss(cause)))
         for name, words in _differences(spec, sizes, seen, seen.value):
             wrong.setdefault(name, words)
+            if name == "shape" and not exhibits:
+                exhibits = of_shapes(_name(spec), _shape(spec, sizes), seen.value.shape)
     if not wrong:
         return passed(f"{spec.subject} is as it should be: {_listed(asked)}.")
     message = f"{spec.subject} {'; it '.join(wrong.values())}."
     detail = {"wrong": list(wrong), "asked": asked}
-    failure = Failure(message, NearMiss(f"tensor-{next(iter(wrong))}"), detail)
+    near_miss = NearMiss(f"tensor-{next(iter(wrong))}")
+    failure = Failure(message, near_miss, detail, exhibits)
     return graded(spec, 1 - len(wrong) / len(asked), failure)
 
 
@@ -150,7 +156,7 @@ def _differences(
         wanted = "a torch tensor" if spec.library == "torch" else "a numpy array"
         yield "library", f"is {in_words(value)}; {wanted} was expected"
     if spec.shape is not None:
-        shape = tuple(sizes.get(one, one) if isinstance(one, str) else one for one in spec.shape)
+        shape = _shape(spec, sizes)
         if not same_shape(value.shape, shape, measured=True):
             yield "shape", f"has shape {value.shape}; {written(shape)} was expected"
     for name in ("dtype", "layout"):
@@ -178,6 +184,16 @@ def _differences(
         unchanged = f"is {name} as it was: nothing was changed in place"
         other = f"is not {name} itself, changed in place"
         yield "in_place_on", unchanged if name in seen.same else other
+
+
+def _shape(spec: TensorSpec, sizes: Mapping[str, int]) -> tuple[Size, ...]:
+    """The shape that is asked for, with the sizes of a case."""
+    asked = spec.shape or ()
+    return tuple(sizes.get(one, one) if isinstance(one, str) else one for one in asked)
+
+
+def _name(spec: TensorSpec) -> str:
+    return spec.name or f"{spec.function}()"
 
 
 def _listed(names: list[str]) -> str:

@@ -82,7 +82,8 @@ def judge(spec: TrainingSpec, context: Context) -> Judging:
             trials.add(look, replace(measured, other_data=other))
         untrained = yield from trials.settled(look, trained=True)
         if untrained is not None:
-            return failed(spec, replace(untrained, detail=_detail(trials)))
+            exhibits = trials.exhibits(spec.points, is_loss=True) if trials.runs else ()
+            return failed(spec, replace(untrained, detail=_detail(trials), exhibits=exhibits))
         return _verdict(spec, trials)
 
     return (yield from at_each_look(spec, context, at_look))
@@ -126,13 +127,14 @@ def _other_data(spec: TrainingSpec, measuring: Measuring) -> Asking[bool]:
 
 def _verdict(spec: TrainingSpec, trials: Trials[Measured]) -> Verdict:
     best, detail = trials.best, _detail(trials)
+    exhibits = trials.exhibits(spec.points, is_loss=True)
     if best is None:
         message = f"The {_name(spec)} is not a number: the weights of {spec.model} are not finite."
-        return failed(spec, Failure(message, NearMiss("diverged"), detail))
+        return failed(spec, Failure(message, NearMiss("diverged"), detail, exhibits))
     fraction = trials.earned
     words = [trials.words()]
     if fraction == 1:
-        return passed(" ".join(words), detail)
+        return passed(" ".join(words), detail, exhibits)
     near_miss = NearMiss("threshold-missed")
     own = (trials.own or best).measured
     assert own is not None
@@ -144,7 +146,7 @@ def _verdict(spec: TrainingSpec, trials: Trials[Measured]) -> Verdict:
             f"has {own.own:.4g}."
         )
         near_miss = NearMiss("other-architecture")
-    return graded(spec, fraction, Failure(" ".join(words), near_miss, detail))
+    return graded(spec, fraction, Failure(" ".join(words), near_miss, detail, exhibits))
 
 
 def _name(spec: TrainingSpec) -> str:

@@ -17,6 +17,7 @@ from grader.checks.arrays import Array, read
 from grader.checks.base import Context
 from grader.checks.looks import Asking, ReferenceFault, ask_reference, ask_student, at_each_look
 from grader.checks.models.goals import Goal, Threshold
+from grader.checks.models.recorded import NOTHING, Recorded, recorded
 from grader.checks.models.rubricdata import Data
 from grader.checks.models.trials import Trials, check_trials, finite
 from grader.checks.numbers.metrics import Outputs, Unfit
@@ -83,6 +84,7 @@ class Scored:
 
     value: float
     prints: frozenset[bytes] = frozenset()
+    losses: Recorded = NOTHING
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,12 @@ class HeldOut:
 
     def probe(self) -> Probe:
         """Ask for the predictions."""
-        payload = {"name": self.spec.model, "inputs": self.inputs, "rows": _ROWS}
+        payload = {
+            "name": self.spec.model,
+            "inputs": self.inputs,
+            "rows": _ROWS,
+            "losses": True,
+        }
         return Probe("predict", payload, self.spec.limit_s)
 
     def measured(self, answer: Answer, limit_s: float) -> Asking[Scored | Failure]:
@@ -122,7 +129,7 @@ class HeldOut:
             value = self.measure(predictions, self.targets)
         except Unfit as why:
             return Failure(f"What {name} predicts does not fit: {why}.", NearMiss("predictions"))
-        return Scored(value, _prints(evidence, predictions))
+        return Scored(value, _prints(evidence, predictions), recorded(evidence))
 
     def _predictions(self, evidence: Any) -> Array | Failure:
         """What came out, for all rows in one array."""
@@ -198,14 +205,15 @@ def _verdict(spec: HeldOutSpec, trials: Trials[Scored]) -> Verdict:
         "runs": [{"cell": run.cell, key: finite(run.value)} for run in trials.runs[-50:]],
         **trials.detail(key),
     }
+    exhibits = trials.exhibits(spec.points, is_loss=False)
     if best is None:
         message = f"The {goal.name} is not a number: what {spec.model} predicts is not finite."
-        return failed(spec, Failure(message, NearMiss("diverged"), detail))
+        return failed(spec, Failure(message, NearMiss("diverged"), detail, exhibits))
     if spec.leaderboard:
         detail["leaderboard"] = {"name": key, "value": best.value, "higher": goal.upwards}
     if trials.earned == 1:
-        return passed(trials.words(), detail)
-    failure = Failure(trials.words(), NearMiss("threshold-missed"), detail)
+        return passed(trials.words(), detail, exhibits)
+    failure = Failure(trials.words(), NearMiss("threshold-missed"), detail, exhibits)
     return graded(spec, trials.earned, failure)
 
 

@@ -10,6 +10,7 @@ from grader.checks.arrays import Array
 from grader.checks.base import Context
 from grader.checks.calling.calls import reference_evidence
 from grader.checks.looks import ReferenceFault
+from grader.checks.models.recorded import NOTHING, Recorded, recorded
 from grader.checks.numbers.compare import squeezed
 from grader.checks.reading import (
     BadEvidence,
@@ -54,6 +55,7 @@ class Module:
     outputs: tuple[tuple[Output, ...], ...]
     own: tuple[Output, ...]
     without_gradient: tuple[str, ...]
+    losses: Recorded = NOTHING
 
     @property
     def shapes(self) -> list[Shape]:
@@ -76,8 +78,12 @@ def module_probe(
     parameters: Sequence[tuple[str, Array]] = (),
     args: Sequence[object] = (),
     seed: int = 0,
+    losses: bool = False,
 ) -> Probe:
-    """Ask for a model: one made of the class `name`, or the one that `name` holds."""
+    """Ask for a model: one made of the class `name`, or the one that `name` holds.
+
+    With `losses` also for those of the training before it.
+    """
     payload = {
         "name": name,
         "make": make,
@@ -85,6 +91,7 @@ def module_probe(
         "parameters": [{"name": one, "value": value} for one, value in parameters],
         "inputs": list(inputs),
         "seed": seed,
+        "losses": losses,
     }
     return Probe("module", payload, limit_s)
 
@@ -136,6 +143,7 @@ def _module(evidence: Mapping[str, object], inputs: int) -> Module:
         outputs=tuple(outputs),
         own=_outcomes(evidence, "own", inputs),
         without_gradient=tuple(names(evidence, "without_gradient")),
+        losses=recorded(evidence),
     )
 
 

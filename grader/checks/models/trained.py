@@ -22,6 +22,7 @@ from grader.checks.models.modules import (
     module_probe,
     reference_module,
 )
+from grader.checks.models.recorded import NOTHING, Recorded
 from grader.checks.numbers.losses import Loss, loss
 from grader.checks.verdicts import Failure, NearMiss
 from grader.domain.evidence import Answer, Tensor
@@ -41,6 +42,7 @@ class Measured:
     other_data: bool = (
         False  # where it was measured, the submission's data were not the reference's
     )
+    losses: Recorded = NOTHING  # of the training before it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +69,7 @@ class Measuring:
     def probe(self) -> Probe:
         """Ask for the submission's model: its weights, and its predictions in two orders."""
         inputs = [self.inputs, self.inputs[self.order]]
-        return module_probe(self.model, self.limit_s, make=False, inputs=inputs)
+        return module_probe(self.model, self.limit_s, make=False, inputs=inputs, losses=True)
 
     def measured(self, answer: Answer, limit_s: float) -> Asking[Measured | Failure]:
         """The loss of the model that `probe` found, or why it has none."""
@@ -85,7 +87,8 @@ class Measuring:
             for values, one in zip(weights, found.parameters, strict=True)
         ):
             return Failure(f"The weights of {self.model} cannot be read.", NearMiss("unreadable"))
-        return Measured((yield from self._by_weights(found, weights)), own, _digest(found))
+        value = yield from self._by_weights(found, weights)
+        return Measured(value, own, _digest(found), losses=found.losses)
 
     def _by_weights(self, found: Module, weights: list[Array | None]) -> Asking[float]:
         """The loss of the reference's architecture with these weights, as they match best."""
@@ -124,7 +127,7 @@ class Measuring:
         if own is None or found.type != self.architecture:
             return other
         if not math.isfinite(own):
-            return Measured(own, own)
+            return Measured(own, own, losses=found.losses)
         first, second = (_array(outcome) for outcome in found.own)
         if first is None or second is None or not agree(second, first[self.order]):
             message = f"The predictions of {self.model} do not follow the rows of its input."
@@ -141,7 +144,7 @@ class Measuring:
             if untrained < self.trivial:
                 message = f"A {self.architecture} that was never trained has a loss as low."
                 return Failure(message, NearMiss("untrained-meets-threshold"))
-        return Measured(own, own, _digest(found))
+        return Measured(own, own, _digest(found), losses=found.losses)
 
     def _loss(self, outcome: Output) -> float | None:
         """The loss of predictions; None where they are none of the right shape."""

@@ -16,8 +16,10 @@ from grader.checks.base import Context
 from grader.checks.looks import Asking, ask_student
 from grader.checks.models.copied import may_be_copied
 from grader.checks.models.goals import Goal
+from grader.checks.models.recorded import NOTHING, Recorded, Told, loss_exhibit
 from grader.checks.verdicts import Failure, NearMiss, place
 from grader.domain.evidence import Answer, AnswerStatus
+from grader.domain.exhibits import Exhibit
 from grader.domain.questions import Look, Probe, Rerun
 from grader.domain.rubric import Place
 
@@ -25,7 +27,8 @@ from grader.domain.rubric import Place
 class Score(Protocol):
     """What was measured of one model: a number, NaN where it is none, and prints of the model.
 
-    Two models that came from different random starts have no print in common.
+    Two models that came from different random starts have no print in common. The losses of the
+    training before it are for a picture alone.
     """
 
     @property
@@ -35,6 +38,10 @@ class Score(Protocol):
     @property
     def prints(self) -> frozenset[bytes]:
         """Digests of what only the same model has."""
+
+    @property
+    def losses(self) -> Recorded:
+        """Those of the training before it."""
 
 
 M = TypeVar("M", bound=Score)
@@ -66,6 +73,10 @@ class Run(Generic[M]):
     @property
     def prints(self) -> frozenset[bytes]:
         return frozenset() if self.measured is None else self.measured.prints
+
+    @property
+    def losses(self) -> Recorded:
+        return NOTHING if self.measured is None else self.measured.losses
 
 
 @dataclass(kw_only=True)
@@ -153,6 +164,27 @@ class Trials(Generic[M]):
             "reruns": [{"seed": run.seed, number: finite(run.value)} for run in self.reruns],
             "counted": None if best is None else {"cell": best.cell, "seed": best.seed},
         }
+
+    def exhibits(self, points: float, *, is_loss: bool) -> tuple[Exhibit, ...]:
+        """How the loss fell, in the run as written and under further seeds.
+
+        Thresholds, with what they earn of the check's points, stand beside it where the number
+        that has to be reached is a loss as well.
+        """
+        best = self.best
+        own = best if best is not None and best.seed is None else self.own or self.runs[-1]
+        again = [f"Trained again, number {n}" for n, _ in enumerate(self.reruns, 1)]
+        told = [
+            Told(
+                label=label,
+                recorded=run.losses,
+                final=finite(run.value) if is_loss else None,
+                counts=run is best,
+            )
+            for label, run in zip(["As you ran it", *again], [own, *self.reruns], strict=True)
+        ]
+        limits = [(one.limit, one.fraction * points) for one in self.goal.thresholds]
+        return loss_exhibit(told, limits if is_loss else ())
 
     def _best_of(self, runs: Iterable[Run[M]]) -> Run[M] | None:
         able = (run for run in runs if math.isfinite(run.value))

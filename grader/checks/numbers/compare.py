@@ -5,7 +5,7 @@ exists -> type -> rank -> shape -> dtype -> finite -> values. Nothing is ever br
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 import numpy as np
@@ -31,7 +31,8 @@ class Stage(StrEnum):
 class Mismatch:
     """How a result differs from what was expected; `message` is a sentence for the student.
 
-    `largest_error`, `index`, `got` and `expected` are of the element that is farthest off.
+    `largest_error`, `index`, `got` and `expected` are of the element that is farthest off; `pair`
+    are all values, as received and as expected, where both are arrays.
     """
 
     stage: Stage
@@ -40,6 +41,7 @@ class Mismatch:
     index: tuple[int, ...] | None = None
     got: str | None = None
     expected: str | None = None
+    pair: tuple[Array, Array] | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +76,9 @@ def compare(value: Value, want: Expected, subject: str) -> Mismatch | None:
         return Mismatch(Stage.TYPE, f"{subject} {typed}.")
     array, dtype = typed
     array = fitted(array, want.array.shape) if want.squeeze else array
-    return _shapes_differ(array, want.array, subject) or _values_differ(array, dtype, want, subject)
+    mismatch = _shapes_differ(array, want.array, subject)
+    mismatch = mismatch or _values_differ(array, dtype, want, subject)
+    return None if mismatch is None else replace(mismatch, pair=(array, want.array))
 
 
 def numeric(value: Value, scalar: bool = False) -> tuple[Array, str] | str:
@@ -153,6 +157,22 @@ def within(got: Array, want: Array, relative: float) -> Array:
         near = np.abs(_wide(got) - wide) <= tolerance
     same: Array = (got == want) | (np.isnan(got) & np.isnan(want))
     return np.where(np.isfinite(want), near, same)
+
+
+def measured_error(got: Array, want: Array) -> float | None:
+    """The error as `within` measures it: it is right where this is at most the tolerance.
+
+    None where the two have other shapes, or it is not finite.
+    """
+    if got.shape != want.shape or "c" in (got.dtype.kind, want.dtype.kind):
+        return None
+    with np.errstate(all="ignore"):
+        wide = _wide(want)
+        away = np.abs(_wide(got) - wide)
+        allowed = np.abs(wide) + 0.1 * _scale(want)
+        shares = np.where(away == 0, 0.0, away / allowed)
+    error = float(np.max(shares, initial=0.0))
+    return error if np.isfinite(error) else None
 
 
 def _not_finite(got: Array, want: Array, subject: str) -> Mismatch | None:

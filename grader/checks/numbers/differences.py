@@ -13,7 +13,7 @@ from enum import Enum
 import numpy as np
 
 from grader.checks.arrays import Array
-from grader.checks.numbers.compare import fitted, within
+from grader.checks.numbers.compare import fitted, measured_error, within
 
 _COORDINATES = 24  # of one array
 _ROUGH = 1e-5  # of the gradient's size: a curve bends less between two fine steps
@@ -134,6 +134,15 @@ class Differences:
             flat = bool((np.abs(got) <= self._flat()).all())
             return Finding.OPEN if flat else Finding.DIFFERS
         return Finding.AGREES if within(got, want, relative).all() else Finding.DIFFERS
+
+    def error(self, name: str, gradient: Array | None, shape: tuple[int, ...]) -> float | None:
+        """How far a gradient is from the differences; None where that can't be said."""
+        if gradient is None or fitted(gradient, shape).shape != shape:
+            return None
+        chosen, want = self.smooth(name)
+        if gradient.dtype.kind not in "fiub" or not len(chosen):
+            return None
+        return measured_error(gradient.astype(np.float64).ravel()[chosen], want)
 
     def smooth(self, name: str) -> tuple[Array, Array]:
         """The coordinates without a kink, and the slopes there."""

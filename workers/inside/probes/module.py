@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from .. import losses
 from ..describe import ROOM, Describer
 from ..failures import raised, type_name
 from ..seeds import reseed
@@ -54,6 +55,7 @@ def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM)
         "found": True,
         "is_module": True,
         "class": type_name(module),
+        **losses.told(payload),
         **_looked_at(module, payload, Describer(room)),
     }
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from .. import losses
 from ..describe import ROOM, Describer
 from ..failures import type_name
 from ..wire import ITEM_SIZES, Array
@@ -46,7 +47,7 @@ def answer(payload: dict[str, Any], namespace: dict[str, Any], room: int = ROOM)
         if outputs[0]["k"] == "raised":  # who has gone over to float64 can't take float32
             wide = _outputs(model, batches, _float64, describer)
             outputs = wide if wide[0]["k"] != "raised" else outputs
-    return {**found, "outputs": outputs, "weights": _digest(model)}
+    return {**found, **losses.told(payload), "outputs": outputs, "weights": _digest(model)}
 
 
 def _batches(rows: Array, count: int) -> list[Array]:

@@ -29,10 +29,11 @@ _ALL_POINTS = 2400  # of all lines together
 
 @dataclass(frozen=True)
 class _Run:
-    """One run: `values` by the number of the step, None where it is no finite number."""
+    """One run: `values` of every `every`th step, None where it is no finite number."""
 
     label: str
     values: Sequence[float | None]
+    every: int
     steps: int
     final: float | None  # as the grader computed it
     counts: bool
@@ -93,8 +94,9 @@ def _run(one: Mapping[str, Any]) -> _Run:
     return _Run(
         label=short(one["label"]),
         values=values,
-        steps=max(int(one.get("steps") or 0), len(values)),
-        final=finite(one.get("final")),
+        every=one["every"],
+        steps=one["steps"],
+        final=finite(one["final"]),
         counts=bool(one["counts"]),
     )
 
@@ -114,8 +116,7 @@ def _path(run: _Run, scale: LogScale, most: int, room: int) -> Markup:
 
 def _across(run: _Run, at: int, most: int) -> float:
     """Where a value stands along the axis of steps."""
-    step = at * (run.steps - 1) / (len(run.values) - 1) if len(run.values) > 1 else 0
-    return step / (most - 1) if most > 1 else 0.0
+    return min(1.0, at * run.every / (most - 1)) if most > 1 else 0.0
 
 
 def _thinned(values: Sequence[float | None], room: int) -> list[tuple[int, float | None]]:
