@@ -133,7 +133,9 @@ def gradient_part(
 
 def cause_words(near_miss: NearMiss | None) -> str | None:
     """What a named mistake is called beside a gradient."""
-    return None if near_miss is None else near_miss.words or near_miss.cause.replace("-", " ")
+    if near_miss is None:
+        return None
+    return near_miss.words or near_miss.hint or near_miss.cause.replace("-", " ")
 
 
 def gradient_panel(parts: list[GradientPart]) -> tuple[Exhibit, ...]:

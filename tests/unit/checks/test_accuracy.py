@@ -107,7 +107,7 @@ def test_rows_come_in_a_drawn_order_and_the_targets_not_at_all() -> None:
     sent: Any = probe.payload["inputs"]
     assert not np.array_equal(sent, X)
     assert np.array_equal(np.sort(sent, axis=0), np.sort(X, axis=0))
-    assert set(probe.payload) == {"name", "inputs", "rows"}
+    assert set(probe.payload) == {"name", "inputs", "rows", "losses"}
 
 
 def test_predictions_by_heart_for_the_rows_as_they_lie_are_worth_nothing() -> None:

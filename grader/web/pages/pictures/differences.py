@@ -19,8 +19,9 @@ from grader.web.pages.pictures.drawing import (
 
 # The share of the largest error from which on a cell has each level of colour.
 _LEVELS = (0.01, 0.1, 0.3, 0.55, 0.8)
-_ACROSS, _LEAST, _MOST = 384, 6, 40  # the picture, and a cell of it
-_UPRIGHT = 24  # the height of a lone row
+_ACROSS, _DOWN = 384, 240  # pixels of the picture
+_LEAST, _MOST = 6, 40  # and of a cell of it
+_LONE = 24  # the height of a lone row, and the width of a lone column
 
 
 def difference(exhibit: Mapping[str, Any]) -> Markup:
@@ -32,8 +33,8 @@ def difference(exhibit: Mapping[str, Any]) -> Markup:
         return tag("p", f"{name} has no values.", class_="hint")
     largest = exhibit["largest"]
     most = max((abs(value) for row in blocks for value in row if value is not None), default=0.0)
-    width = max(_LEAST, min(_MOST, _ACROSS // max(columns, len(blocks))))
-    height = max(width, min(_UPRIGHT, 96 // len(blocks)))
+    side = max(_LEAST, min(_MOST, _ACROSS // columns, _DOWN // len(blocks)))
+    width, height = (max(side, min(_LONE, 96 // count)) for count in (columns, len(blocks)))
     where = shape_text(largest["index"])
     heat = picture(
         f"Where {name} differs",

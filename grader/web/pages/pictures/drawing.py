@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from markupsafe import Markup, escape
 
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_LONGEST = 60  # characters of a name
 
 
 def tag(name: str, *content: object, **attributes: object) -> Markup:
@@ -56,10 +55,10 @@ def own(href: str | None) -> str | None:
     return href
 
 
-def short(name: object) -> str:
-    """A name from outside, no longer than fits a line or two."""
-    text = str(name)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+def short(text: object, longest: int = 60) -> str:
+    """A name or words from outside, no longer than there is room for."""
+    whole = str(text)
+    return whole if len(whole) <= longest else whole[: longest - 1] + "…"
 
 
 def shape_text(sizes: Sequence[object]) -> str:

@@ -42,7 +42,7 @@ def _row(one: Mapping[str, Any], scale: LogScale) -> Markup:
     outcome = one["outcome"] if one["outcome"] in _WORDS else "wrong"
     name = [tag("code", short(one["name"]))]
     if one["cause"]:
-        name.append(tag("span", short(one["cause"]), class_="cause"))
+        name.append(tag("span", short(one["cause"], 200), class_="cause"))
     error, limit = finite(one["error"]), finite(one["tolerance"])
     numbers = "not comparable" if error is None else written(error)
     if limit is not None and error is not None:

@@ -164,7 +164,8 @@ def _thresholds(limits: Sequence[tuple[float, float]], scale: LogScale) -> list[
         label = min(_HEIGHT * y - 5, lowest - _LINE)
         lowest = label
         words = f"{written(limit)}: {points(worth)} point{'' if worth == 1 else 's'}"
-        found.append(tag("text", words, x=6, y=f"{label:.1f}", class_="label"))
+        # Most curves are steep before it and have their end behind it.
+        found.append(tag("text", words, x="76%", y=f"{label:.1f}", class_="label before"))
     return found
 
 
@@ -202,7 +203,10 @@ def _legend(runs: Sequence[_Run]) -> Markup:
                 parts.append(tag("span", "its loss was no finite number in the end"))
             elif not run.values:
                 parts.append(tag("span", "no loss was seen on the way"))
-    if others:
+    if others == len(runs):
+        words = "1 run" if others == 1 else f"{others} runs"
+        parts.append(tag("span", f"{words}, of which none counts", class_="key"))
+    elif others:
         words = "1 other run" if others == 1 else f"{others} other runs"
         parts.append(tag("span", words, class_="key"))
     return tag("figcaption", *parts)
