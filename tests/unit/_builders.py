@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from grader.domain.exhibits import Exhibit
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.results import (
     CellOutput,
@@ -45,6 +46,7 @@ def check(
     hint: str | None = None,
     detail: dict[str, object] | None = None,
     visibility: Visibility = "visible",
+    exhibits: tuple[Exhibit, ...] = (),
 ) -> CheckResult:
     """A check's result; by default a passed one of 4 points."""
     return CheckResult(
@@ -58,6 +60,7 @@ def check(
         detail=detail or {},
         title="the right values",
         visibility=visibility,
+        exhibits=exhibits,
     )
 
 

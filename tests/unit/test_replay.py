@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from grader.cli import run
+from grader.domain.exhibits import Shapes
 from grader.domain.results import Result
 from grader.domain.visibility import student_view
 from grader.notebooks.read import read_submission
@@ -85,6 +86,17 @@ def test_times_and_memory_may_differ(stored: Stored) -> None:
     used = dataclasses.replace(stored.judged.run, wall_s=9.0, cpu_s=9.0, peak_memory_bytes=1)
     stored.again = dataclasses.replace(stored.judged, run=used)
 
+    assert stored.replay() == 0
+
+
+def test_exhibits_count_where_there_were_any(stored: Stored) -> None:
+    shown = check(exhibits=(Shapes(name="y", expected=(3,), received=(3, 1)),))
+    stored.again = dataclasses.replace(stored.judged, exercises=(exercise(shown),))
+    assert stored.replay() == 1
+
+    before: Any = document(stored.judged)
+    del before["exercises"][0]["checks"][0]["exhibits"]
+    stored.write(before)
     assert stored.replay() == 0
 
 

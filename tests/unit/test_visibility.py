@@ -8,6 +8,7 @@ from typing import Any
 import jsonschema
 import pytest
 
+from grader.domain.exhibits import Shapes
 from grader.domain.outcomes import Outcome
 from grader.domain.results import Result
 from grader.domain.rubric import Visibility
@@ -31,6 +32,7 @@ def judged(visibility: Visibility) -> Result:
         f"Hinted: {SECRET}.",
         {"found": SECRET},
         visibility,
+        (Shapes(name=SECRET, expected=(3,), received=(3, 1)),),
     )
     return result(exercise(check(), failed))
 
@@ -60,6 +62,7 @@ def test_words_and_hint_are_told_when_they_may_be(
     assert (SECRET in seen["message"]) == told
     assert (seen["hint"] is not None) == told
     assert (seen["kind"] == "forward") == told
+    assert [one["name"] for one in seen["exhibits"]] == [SECRET] * told
 
 
 @pytest.mark.parametrize("visibility", ["visible", "hidden", "after_due"])
@@ -85,6 +88,17 @@ def test_a_visibility_that_nobody_knows_hides() -> None:
     stored["exercises"][0]["checks"][1]["visibility"] = "whatever"
 
     assert SECRET not in json.dumps(student_view(stored, due_passed=True))
+
+
+def test_a_document_from_before_there_were_exhibits_can_be_read() -> None:
+    stored = json.loads(json.dumps(document(judged("visible"))))
+    for one in stored["exercises"][0]["checks"]:
+        del one["exhibits"]
+    jsonschema.validate(stored, json_schema())
+
+    seen = student_view(stored, due_passed=True)
+    jsonschema.validate(seen, json_schema())
+    assert SECRET in seen["exercises"][0]["checks"][1]["message"]
 
 
 def test_the_stored_document_stays_as_it_is() -> None:
