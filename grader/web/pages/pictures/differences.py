@@ -89,7 +89,7 @@ def _mark(
 ) -> Markup:
     """An outline around the largest error; both values there on hover."""
     largest = exhibit["largest"]
-    row, column = largest["row"], largest["column"]
+    row, column = largest.get("row", -1), largest.get("column", -1)
     if not (0 <= row < len(blocks) and 0 <= column < len(blocks[row])):
         return Markup()
     place = {"x": column * width, "y": row * height, "width": width, "height": height}

@@ -65,7 +65,7 @@ def _bar(one: Bin, at: int, count: int, most: int) -> Markup:
         tag("rect", **place, y=percent(1 - share), height=percent(share), class_="bar"),
     ]
     if href is None:
-        return tag("g", *parts)
+        return tag("g", *parts, aria_hidden="true")  # the description has it
     return tag("a", *parts, href=href, aria_label=words)
 
 

@@ -91,12 +91,13 @@ def loss_curve(exhibit: Mapping[str, Any]) -> Markup:
 
 def _run(one: Mapping[str, Any]) -> _Run:
     values = [finite(value) for value in one["losses"]]
+    every = one.get("every", 1)
     return _Run(
         label=short(one["label"]),
         values=values,
-        every=one["every"],
-        steps=one["steps"],
-        final=finite(one["final"]),
+        every=every,
+        steps=one.get("steps", every * len(values)),
+        final=finite(one.get("final")),
         counts=bool(one["counts"]),
     )
 
