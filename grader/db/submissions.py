@@ -51,6 +51,15 @@ def receipts(
     ).all()
 
 
+def in_order(session: Session, assignment_id: int, person_ids: Collection[int]) -> Sequence[int]:
+    """The ids of what these people have handed in for the assignment, the first one first."""
+    return session.scalars(
+        select(Submission.id)
+        .where(Submission.assignment_id == assignment_id, Submission.person_id.in_(person_ids))
+        .order_by(Submission.received_at, Submission.id)
+    ).all()
+
+
 def next_number(session: Session, assignment_id: int, person_id: int) -> int:
     """The number of that person's next submission for the assignment, from 1."""
     last = session.scalar(

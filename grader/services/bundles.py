@@ -35,7 +35,6 @@ _SAME_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same zip
 _MOST_ENTRIES = 5000
 _MOST_BYTES = 128 << 20  # unpacked
 _MOST_RATIO = 200
-_SMALL = 1 << 20  # what is smaller unpacked is no bomb whatever its ratio
 
 
 @dataclass(frozen=True)
@@ -238,7 +237,7 @@ class _Tree:
 
 def _refuse_bombs(entries: Sequence[zipfile.ZipInfo], ratio: int) -> None:
     for entry in entries:
-        if entry.file_size > max(_SMALL, ratio * entry.compress_size):
+        if zips.is_bomb(entry, ratio):
             raise _bad(entry, f"unpacks to more than {ratio} times its size")
 
 

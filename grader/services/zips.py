@@ -20,6 +20,7 @@ _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _MOST_DIRECTORY = 1 << 20  # the zip's own table of contents, which is read at once
 _LONGEST_NAME = 240
 _DEEPEST = 12
+_SMALL = 1 << 20  # what is smaller unpacked is no bomb whatever its ratio
 
 
 @contextmanager
@@ -86,6 +87,11 @@ def refused_kind(entry: zipfile.ZipInfo) -> str | None:
     if entry.is_dir() and entry.file_size:
         return "is a folder with content"
     return None
+
+
+def is_bomb(entry: zipfile.ZipInfo, ratio: int) -> bool:
+    """Whether an entry says that it unpacks to more than `ratio` times its size."""
+    return entry.file_size > max(_SMALL, ratio * entry.compress_size)
 
 
 def bad_entry(entry: zipfile.ZipInfo, why: str, wrong: type[BadInput]) -> BadInput:
