@@ -23,7 +23,7 @@ from grader.domain.policy import (
 from grader.errors import NotFound
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.assignments import Seen as SeenAssignment
-from grader.services.assignments import list_assignments
+from grader.services.assignments import Stage, list_assignments
 from grader.services.grades import grade_from
 from grader.services.policies import policy_of
 from grader.services.site import Site
@@ -34,11 +34,15 @@ _MOST = 200  # assignments of a course on one page
 
 @dataclass(frozen=True, kw_only=True)
 class OwnAssignment:
-    """An assignment with one's grade in it: what was judged, and what is released."""
+    """An assignment with one's grade in it: what was judged, and what is released.
+
+    `may_hand_in`: it is open, and not all submissions are used up.
+    """
 
     seen: SeenAssignment
     grade: Grade
     released: Released | None
+    may_hand_in: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,20 +85,27 @@ def own_assignments(site: Site, actor: Actor, course_id: int) -> list[OwnAssignm
     listed = list_assignments(site, actor, course_id, limit=_MOST).items
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.READ)
-        found = grades.members(session, course_id, only=[actor.person_id])
-        if not found.items:
+        members = grades.members(session, course_id, only=[actor.person_id]).items
+        if not members:
             raise NotFound("you are not in this course")
-        member = found.items[0]
+        member = members[0]
         lives = [Live(one.assignment, one.live.max_score if one.live else 0.0) for one in listed]
         facts = grades.facts(session, course_id, lives, [member])
-    return [
-        OwnAssignment(
-            seen=seen,
-            grade=grade_from(facts, live, policy_of(seen.assignment), member, with_overrides=False),
-            released=facts.releases.get((seen.assignment.id, actor.person_id)),
+        ids = [one.assignment.id for one in lives]
+        used = submissions.numbers_of(session, ids, member.shares_with)
+    found = []
+    for seen, live in zip(listed, lives, strict=True):
+        policy, key = policy_of(seen.assignment), seen.assignment.id
+        has_one_left = policy.submissions is None or used.get(key, 0) < policy.submissions
+        found.append(
+            OwnAssignment(
+                seen=seen,
+                grade=grade_from(facts, live, policy, member, with_overrides=False),
+                released=facts.releases.get((key, actor.person_id)),
+                may_hand_in=seen.stage is Stage.OPEN and has_one_left,
+            )
         )
-        for seen, live in zip(listed, lives, strict=True)
-    ]
+    return found
 
 
 def handing_in(site: Site, actor: Actor, assignment_id: int) -> HandingIn:

@@ -13,10 +13,10 @@ from grader.errors import NotFound
 from grader.nextstep import ENDED, how_it_ended, next_step
 from grader.resultdoc import ResultDocument
 from grader.services import submissions
-from grader.services.assignments import Stage, get_assignment
+from grader.services.assignments import get_assignment
 from grader.services.comparing import compare
 from grader.services.grades import OwnGrade, own_grade
-from grader.services.ownwork import Given, given_points, own_submission, own_submissions
+from grader.services.ownwork import Given, given_points, handing_in, own_submission, own_submissions
 from grader.services.requests import LONGEST, about_submission
 from grader.services.results import result_document
 from grader.services.site import Site
@@ -89,12 +89,12 @@ def _result(request: Request, site: Site, visitor: Visitor, frame: Frame, found:
     rows, _ = own_submissions(site, actor, submission.assignment_id)
     counting = grade.automatic.counting
     waits = found.attempt is not None and found.attempt.state in _OPEN
-    seen = get_assignment(site, actor, submission.assignment_id)
+    refusal = handing_in(site, actor, submission.assignment_id).refusal
     context = {
         "frame": frame,
         "tab": "assignments",
-        "seen": seen,
-        "is_open": seen.stage is Stage.OPEN,
+        "seen": get_assignment(site, actor, submission.assignment_id),
+        "may_hand_in": refusal is None or refusal.until is not None,
         "own": own,
         "found": found,
         "submission": submission,

@@ -30,8 +30,7 @@ class Standing:
 
 def standing(own: OwnAssignment) -> Standing:
     """Where an assignment stands."""
-    stage, grade = own.seen.stage, own.grade
-    is_open = stage is Stage.OPEN
+    stage, grade, is_open = own.seen.stage, own.grade, own.may_hand_in
     if own.released is not None:
         return Standing("done", "Released", _released_next(own, is_open))
     if stage is Stage.ANNOUNCED:
@@ -49,7 +48,10 @@ def standing(own: OwnAssignment) -> Standing:
             assert grade.worth is not None
             waiting = points(grade.worth.pending)
             verb = "waits" if grade.worth.pending == 1 else "wait"
-            return Standing("queued", "Partly judged", f"{waiting} more {verb} for a person.")
+            words = f"{waiting} more {verb} for a person."
+            if is_open and _has_points_left(grade):
+                words = f"{words} {_judged_next(grade, is_open)}"
+            return Standing("queued", "Partly judged", words)
     return Standing("done", "Judged", _judged_next(grade, is_open))
 
 
@@ -67,7 +69,7 @@ def in_order(found: Sequence[OwnAssignment]) -> list[OwnAssignment]:
 
 def next_of(found: Sequence[OwnAssignment]) -> OwnAssignment | None:
     """Of assignments in order the one to do now: nothing is handed in yet, or points are left."""
-    open_ones = [one for one in found if one.seen.stage is Stage.OPEN]
+    open_ones = [one for one in found if one.may_hand_in]
     for one in open_ones:
         if one.grade.state is GradeState.NOTHING:
             return one
@@ -90,7 +92,7 @@ def _released_next(own: OwnAssignment, is_open: bool) -> str:
     assert own.released is not None
     if own.released.score >= own.released.max_score:
         return "Nothing is left to do."
-    return "Read the result." if not is_open else "Read the result; you may hand in again."
+    return "Read the result; you may hand in again." if is_open else "Read the result."
 
 
 def _judged_next(grade: Grade, is_open: bool) -> str:
@@ -100,8 +102,7 @@ def _judged_next(grade: Grade, is_open: bool) -> str:
 
 
 def _has_points_left(grade: Grade) -> bool:
-    return (
-        grade.state is GradeState.COMPLETE
-        and grade.points is not None
-        and grade.points < grade.max_score
-    )
+    """Whether points are missing that are no matter of waiting."""
+    if grade.worth is None or grade.points is None:
+        return False
+    return grade.points + grade.worth.pending < grade.max_score
