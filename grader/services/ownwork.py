@@ -11,6 +11,7 @@ from grader.db.grades import Live, Released
 from grader.db.models import Assignment, Override
 from grader.db.session import Session, moment
 from grader.domain.grades import Grade
+from grader.domain.outcomes import RunStatus
 from grader.domain.policy import (
     Lateness,
     Policy,
@@ -174,7 +175,9 @@ def _own(
     found: Found, policy: Policy, due_at: datetime | None, order: Sequence[int]
 ) -> OwnSubmission:
     late = lateness(found.submission.received_at, due_at, policy.late)
-    score = found.result.score if found.result else None
+    result = found.result
+    has_score = result is not None and result.run_status is not RunStatus.INTERNAL_ERROR
+    score = result.score if result is not None and has_score else None
     return OwnSubmission(
         found=found,
         place=order.index(found.submission.id) + 1,

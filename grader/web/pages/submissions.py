@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from grader.db.models import AttemptState
+from grader.domain.outcomes import Outcome
 from grader.errors import NotFound
 from grader.nextstep import ENDED, how_it_ended, next_step
 from grader.resultdoc import ResultDocument
@@ -88,6 +89,7 @@ def _result(request: Request, site: Site, visitor: Visitor, frame: Frame, found:
     own = own_submission(site, actor, found)
     rows, _ = own_submissions(site, actor, submission.assignment_id)
     counting = grade.automatic.counting
+    given = _given(site, visitor, grade, submission.id)
     waits = found.attempt is not None and found.attempt.state in _OPEN
     refusal = handing_in(site, actor, submission.assignment_id).refusal
     context = {
@@ -99,7 +101,8 @@ def _result(request: Request, site: Site, visitor: Visitor, frame: Frame, found:
         "found": found,
         "submission": submission,
         "document": document,
-        "next_step": next_step(document) if document else None,
+        "next_step": next_step(_left(document, given)) if document else None,
+        "not_judged": _points_that_are(Outcome.NOT_JUDGED, document) if document else 0,
         "ended": ENDED[document["run"]["status"]] if document else None,
         "how_it_ended": how_it_ended(document) if document else None,
         "news": look(site, [found.attempt.id])[found.attempt.id]
@@ -107,13 +110,27 @@ def _result(request: Request, site: Site, visitor: Visitor, frame: Frame, found:
         else None,
         "grade": grade,
         "counting_id": counting.id if counting else None,
+        "could_be_more": _could_be_more(document, own.points, grade, submission.id),
         "why": why_it_counts(grade.automatic, own.of),
-        "given": _given(site, visitor, grade, submission.id),
+        "given": given,
         "submissions": rows,
         "asked": about_submission(site, actor, submission.id),
         "longest": LONGEST,
     }
     return page(request, "student/submission.html", context)
+
+
+def _could_be_more(
+    document: ResultDocument | None, points: float | None, grade: OwnGrade, submission_id: int
+) -> bool:
+    """Whether handing in again is what to do about this submission."""
+    released = grade.released
+    if released is not None and released.release.submission_id == submission_id:
+        return released.release.score < released.release.max_score
+    if document is None or points is None:
+        return False
+    not_judged = _points_that_are(Outcome.NOT_JUDGED, document)
+    return points + document["pending"] + not_judged < document["max_score"]
 
 
 def _document(site: Site, visitor: Visitor, found: Found) -> ResultDocument | None:
@@ -123,6 +140,22 @@ def _document(site: Site, visitor: Visitor, found: Found) -> ResultDocument | No
         return cast(ResultDocument, result_document(site, visitor.actor, found.submission.id))
     except NotFound:  # another version has come into force since
         return None
+
+
+def _left(document: ResultDocument, given: Mapping[str | None, Given]) -> ResultDocument:
+    """The document without the exercises that a person has settled."""
+    exercises = [one for one in document["exercises"] if one["id"] not in given]
+    left: ResultDocument = {**document, "exercises": exercises}
+    return {**left, "pending": _points_that_are(Outcome.PENDING, left)}
+
+
+def _points_that_are(outcome: Outcome, document: ResultDocument) -> float:
+    return sum(
+        check["max_score"]
+        for exercise in document["exercises"]
+        for check in exercise["checks"]
+        if check["outcome"] == outcome
+    )
 
 
 def _given(

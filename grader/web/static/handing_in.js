@@ -57,7 +57,6 @@ function prepare() {
   const chosen = form.querySelector("[data-chosen]");
   const candidates = form.querySelector("[data-candidates]");
   const refused = form.querySelector("#refused");
-  const button = form.querySelector("button.primary");
   const bar = form.querySelector("[data-sent]");
   const drop = form.querySelector("[data-drop]");
   const mostBytes = Number(form.dataset.mostBytes);
@@ -92,7 +91,6 @@ function prepare() {
     const left = others ? ` ${others === 1 ? "The other file is" : `The ${others} other files are`} left out.` : "";
     const zip = one.path.toLowerCase().endsWith(".zip") ? " The notebook in it is graded." : " It is graded.";
     chosen.textContent = `${one.path} (${size(one.file.size)}) goes in.${zip}${left}`;
-    button.focus();
   }
 
   function which(found, all) {
