@@ -17,6 +17,7 @@ from rich.text import Text
 
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.results import CellOutput
+from grader.nextstep import ENDED, next_step
 from grader.notebooks.read import Submission
 from grader.resultdoc import CheckDocument, ExerciseDocument, ResultDocument
 from grader.safetext import one_line, printable
@@ -30,15 +31,6 @@ _WORDS = {
     Outcome.NOT_JUDGED: ("not judged", "magenta"),
 }
 _WORD_WIDTH = max(len(word) for word, _ in _WORDS.values())
-_STATUS = {
-    RunStatus.COMPLETED: "ran to the last cell",
-    RunStatus.STUDENT_ERROR: "the process ended before the last cell",
-    RunStatus.TIME_LIMIT: "stopped at the time limit",
-    RunStatus.MEMORY_LIMIT: "stopped at the memory limit",
-    RunStatus.OUTPUT_LIMIT: "stopped at the output limit",
-    RunStatus.POLICY_VIOLATION: "stopped for something that no coursework needs",
-    RunStatus.INTERNAL_ERROR: "stopped by a failure of ours",
-}
 _SEEN = {
     "hidden": "students see title and points only",
     "after_due": "students see more than title and points after the due date",
@@ -91,37 +83,7 @@ def _answer(result: ResultDocument) -> RenderableType:
     if result["pending"]:
         verb = "waits" if result["pending"] == 1 else "wait"
         score.append(f"; {points(result['pending'])} more {verb} for a person", "cyan")
-    return Group(score, _labelled("Next: ", "bold", _next_step(result)))
-
-
-def _next_step(result: ResultDocument) -> str:
-    """The one thing to do now."""
-    if result["run"]["status"] == RunStatus.INTERNAL_ERROR:
-        return "Grade it again: this was a failure of ours, not the student's."
-    wrong = [
-        (exercise, check)
-        for exercise in result["exercises"]
-        for check in exercise["checks"]
-        if check["outcome"] in (Outcome.FAILED, Outcome.PARTIAL)
-    ]
-    if result["run"]["status"] != RunStatus.COMPLETED and wrong:
-        return f"{_ended(result)} What comes after that cannot be judged."
-    if wrong:
-        known = [one for one in wrong if one[1]["kind"] != "hidden"]
-        exercise, check = (known or wrong)[0]
-        return f"{one_line(exercise['title'])}: {one_line(check['hint'] or check['message'], 1000)}"
-    if any(exercise["outcome"] == Outcome.NOT_JUDGED for exercise in result["exercises"]):
-        return "Grade it again: a part could not be judged, through a fault of ours."
-    if result["pending"]:
-        return "Nothing is wrong; a person reads the rest."
-    return "Nothing is left to do."
-
-
-def _ended(result: ResultDocument) -> str:
-    message = one_line(result["run"]["message"], 500)
-    if message:
-        return message if message.endswith((".", "!", "?")) else f"{message}."
-    return f"The run was {_STATUS[result['run']['status']]}."
+    return Group(score, _labelled("Next: ", "bold", next_step(result)))
 
 
 def _exercise(exercise: ExerciseDocument, is_for_staff: bool) -> RenderableType:
@@ -181,7 +143,7 @@ def _run(
     run = result["run"]
     lines: list[RenderableType] = []
     completed = run["status"] == RunStatus.COMPLETED
-    status = f"Run: {_STATUS[run['status']]}"
+    status = f"Run: {ENDED[run['status']]}"
     lines.append(Text(status, "" if completed else "bold red"))
     if run["message"] and not completed:
         lines.append(_indented(Text(printable(run["message"]))))

@@ -51,6 +51,27 @@ def receipts(
     ).all()
 
 
+def in_order(session: Session, assignment_id: int, person_ids: Collection[int]) -> Sequence[int]:
+    """The ids of what these people have handed in for the assignment, the first one first."""
+    return session.scalars(
+        select(Submission.id)
+        .where(Submission.assignment_id == assignment_id, Submission.person_id.in_(person_ids))
+        .order_by(Submission.received_at, Submission.id)
+    ).all()
+
+
+def numbers_of(
+    session: Session, assignment_ids: Collection[int], person_ids: Collection[int]
+) -> dict[int, int]:
+    """How often these people have handed in, by assignment."""
+    rows = session.execute(
+        select(Submission.assignment_id, func.count())
+        .where(Submission.assignment_id.in_(assignment_ids), Submission.person_id.in_(person_ids))
+        .group_by(Submission.assignment_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def next_number(session: Session, assignment_id: int, person_id: int) -> int:
     """The number of that person's next submission for the assignment, from 1."""
     last = session.scalar(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -29,6 +32,14 @@ def of_assignment(
     query = select(AssignmentVersion).where(AssignmentVersion.assignment_id == assignment_id)
     keys = [AssignmentVersion.number]
     return page(session, query, keys, cursor=cursor, limit=limit, descending=True)
+
+
+def outlines(session: Session, version_ids: Collection[int]) -> dict[int, dict[str, Any]]:
+    """The outlines of these versions."""
+    query = select(AssignmentVersion.id, AssignmentVersion.outline).where(
+        AssignmentVersion.id.in_(version_ids)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
 
 
 def with_assignment(

@@ -14,7 +14,6 @@ import re
 import stat
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,25 +24,17 @@ from typing import IO, Any, BinaryIO
 from grader.bundlefiles import regular_files
 from grader.db.models import AssignmentVersion, Queue
 from grader.domain.rubric import Bundle, Rubric
-from grader.errors import BadBundle, BlobMissing, NotFound
-from grader.safetext import one_line
+from grader.errors import BadBundle, BadInput, BlobMissing, NotFound
+from grader.services import zips
 from grader.services.site import Site
 
 _ROOMS = ("rubrics", "reference")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _SAME_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same files make the same zip
 
 _MOST_ENTRIES = 5000
 _MOST_BYTES = 128 << 20  # unpacked
-_MOST_DIRECTORY = 1 << 20  # the zip's own table of contents, which is read at once
-_LONGEST_NAME = 240
-_DEEPEST = 12
 _MOST_RATIO = 200
-_SMALL = 1 << 20  # what is smaller unpacked is no bomb whatever its ratio
-
-# What reading a broken zip may end in besides BadZipFile.
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OSError)
 
 
 @dataclass(frozen=True)
@@ -176,7 +167,7 @@ def _outline(rubric: Rubric) -> dict[str, Any]:
 
 def _unpack(file: BinaryIO, into: Path, *, bomb_ratio: int | None = None) -> str:
     """Unpack a bundle's zip into a new folder, and say its slug; raises BadBundle."""
-    with _opened(file) as archive:
+    with zips.opened(file, BadBundle) as archive:
         entries = archive.infolist()
         slug = _checked(entries)
         if bomb_ratio is not None:
@@ -190,39 +181,9 @@ def _unpack(file: BinaryIO, into: Path, *, bomb_ratio: int | None = None) -> str
             try:
                 with archive.open(entry) as source, path.open("xb") as target:
                     copyfileobj(source, target)
-            except (*_BROKEN, RuntimeError) as error:
+            except (*zips.BROKEN, RuntimeError) as error:
                 raise _bad(entry, f"cannot be unpacked: {error}") from None
     return slug
-
-
-@contextmanager
-def _opened(file: BinaryIO) -> Iterator[zipfile.ZipFile]:
-    bounded: Any = _Bounded(file)
-    try:
-        archive = zipfile.ZipFile(bounded)
-    except UnicodeDecodeError as error:
-        name = _shown(error.object)
-        raise BadBundle(f"the zip's entry {name} has a name that is not UTF-8") from None
-    except _BROKEN as error:
-        raise BadBundle(f"this is no zip that can be read: {one_line(str(error))}") from None
-    with archive:
-        yield archive
-
-
-class _Bounded:
-    """A file of which no more than the largest table of contents is read at a time."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        if size > _MOST_DIRECTORY:
-            raise ValueError("its table of contents is too long")
-        data = self._file.read(_MOST_DIRECTORY + 1 if size < 0 else size)
-        if len(data) > _MOST_DIRECTORY:
-            raise ValueError("its table of contents is too long")
-        return data
 
 
 def _checked(entries: Sequence[zipfile.ZipInfo]) -> str:
@@ -231,7 +192,7 @@ def _checked(entries: Sequence[zipfile.ZipInfo]) -> str:
         raise BadBundle(f"the zip holds {len(entries)} entries, more than {_MOST_ENTRIES}")
     tree, total = _Tree(), 0
     for entry in entries:
-        why = _refused_name(entry) or _refused_kind(entry) or tree.refused(entry)
+        why = zips.refused_name(entry) or zips.refused_kind(entry) or tree.refused(entry)
         if why:
             raise _bad(entry, why)
         total += entry.file_size
@@ -274,48 +235,11 @@ class _Tree:
         return None
 
 
-def _refused_name(entry: zipfile.ZipInfo) -> str | None:
-    name = entry.orig_filename
-    parts = name.rstrip("/").split("/")
-    if not name.isascii() and not entry.flag_bits & 0x800:
-        return "has a name that is not UTF-8"
-    if "\\" in name or not name.isprintable() or name != entry.filename:
-        return "has a backslash or what is no character in its name"
-    if name.startswith("/") or re.match("[A-Za-z]:", name):
-        return "has an absolute path"
-    if ".." in parts:
-        return "leads out of the folder by .."
-    if "" in parts or "." in parts or len(name.encode()) > _LONGEST_NAME:
-        return f"has a path with empty parts, or one longer than {_LONGEST_NAME} bytes"
-    if len(parts) > _DEEPEST:
-        return f"lies more than {_DEEPEST} folders deep"
-    return None
-
-
-def _refused_kind(entry: zipfile.ZipInfo) -> str | None:
-    if entry.flag_bits & 0x1:
-        return "is encrypted"
-    if entry.compress_type not in _METHODS:
-        return "is compressed in another way than deflate"
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        return "is a symbolic link; put the file itself there"
-    if kind not in (0, stat.S_IFDIR if entry.is_dir() else stat.S_IFREG):
-        return "is neither a file nor a folder"
-    if entry.is_dir() and entry.file_size:
-        return "is a folder with content"
-    return None
-
-
 def _refuse_bombs(entries: Sequence[zipfile.ZipInfo], ratio: int) -> None:
     for entry in entries:
-        if entry.file_size > max(_SMALL, ratio * entry.compress_size):
+        if zips.is_bomb(entry, ratio):
             raise _bad(entry, f"unpacks to more than {ratio} times its size")
 
 
-def _bad(entry: zipfile.ZipInfo, why: str) -> BadBundle:
-    return BadBundle(f"the zip's entry {_shown(entry.orig_filename)} {one_line(why)}")
-
-
-def _shown(name: str | bytes) -> str:
-    return one_line(ascii(name) if isinstance(name, bytes) else repr(name), 120)
+def _bad(entry: zipfile.ZipInfo, why: str) -> BadInput:
+    return zips.bad_entry(entry, why, BadBundle)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from grader.web.problems import problem
+from grader.web.problems import too_large
 
 
 class BodyLimit:
@@ -23,7 +23,7 @@ class BodyLimit:
             return
         declared = dict(scope["headers"]).get(b"content-length", b"0")
         if not declared.isdigit() or int(declared) > self._limit:
-            await self._refused()(scope, receive, send)
+            await self._refused(scope)(scope, receive, send)
             return
         seen = 0
         answered = too_long = False
@@ -47,11 +47,11 @@ class BodyLimit:
         with suppress(_TooLong):
             await self._app(scope, counted, watched)
         if too_long and not answered:
-            await self._refused()(scope, receive, send)
+            await self._refused(scope)(scope, receive, send)
 
-    def _refused(self) -> ASGIApp:
+    def _refused(self, scope: Scope) -> ASGIApp:
         words = f"a request is {self._limit >> 10} KiB at most; clear the notebook's outputs"
-        return problem(413, "too-large", words, headers={"Connection": "close"})
+        return too_large(scope, words)
 
 
 class _TooLong(Exception):

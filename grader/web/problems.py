@@ -70,6 +70,11 @@ def failure_of_ours(scope: Scope) -> Response:
     return _answer(Request(scope), 500, "internal-error", _OURS)
 
 
+def too_large(scope: Scope, detail: str) -> Response:
+    """The answer to a request that is longer than what is read."""
+    return _answer(Request(scope), 413, "too-large", detail, headers={"Connection": "close"})
+
+
 def _answer(
     request: Request,
     status: int,

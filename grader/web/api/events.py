@@ -10,12 +10,16 @@ from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
 from grader.services import watching
+from grader.services.access import Actor
+from grader.services.site import Site
 from grader.services.watching import News
 from grader.web.api.attempts import AttemptId, news_view
 from grader.web.security import CurrentActor, CurrentSite
 from grader.web.watcher import Watcher
 
 router = APIRouter(tags=["attempts"])
+
+LastEventId = Annotated[str | None, Header(max_length=100)]
 
 _HEARTBEAT_S = 15.0
 _RETRY_MS = 2000
@@ -41,13 +45,20 @@ async def watch(
     site: CurrentSite,
     actor: CurrentActor,
     attempt_id: AttemptId,
-    last_event_id: Annotated[str | None, Header(max_length=100)] = None,
+    last_event_id: LastEventId = None,
 ) -> Response:
     """Where the attempt stands, and every change, until it is done, failed or cancelled.
 
     Events are named `news` and hold what `news` of an attempt holds. On connecting, and so also on
     connecting again, the present state comes first.
     """
+    return await stream(request, site, actor, attempt_id, last_event_id)
+
+
+async def stream(
+    request: Request, site: Site, actor: Actor, attempt_id: int, last_event_id: str | None
+) -> Response:
+    """The events of an attempt for somebody who may know of it, however they have signed in."""
     await anyio.to_thread.run_sync(watching.may_watch, site, actor, attempt_id)
     if last_event_id == _OVER:
         news = await anyio.to_thread.run_sync(watching.look, site, [attempt_id])

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grader.web.pages import account, courses
+from grader.web.pages import (
+    account,
+    assignments,
+    courses,
+    handing_in,
+    requests,
+    submissions,
+    watching,
+)
 
-_PARTS = (account, courses)
+_PARTS = (
+    account,
+    assignments,
+    courses,
+    handing_in,
+    requests,
+    submissions,
+    watching,
+)
 
 router = APIRouter()
 for part in _PARTS:

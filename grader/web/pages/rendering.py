@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
@@ -17,7 +16,7 @@ from markupsafe import Markup
 
 from grader.web.pages import pictures
 from grader.web.pages.visitors import Visitor
-from grader.web.pages.words import OUTCOME_WORDS, bytes_in_words, points, relative
+from grader.web.pages.words import OUTCOME_WORDS, bytes_in_words, exactly, points, relative
 
 STATIC = Path(__file__).parent.parent / "static"
 _TEMPLATES = Path(__file__).parent.parent / "templates"
@@ -68,7 +67,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(static=_static_url, outcome_words=OUTCOME_WORDS, pictures=pictures)
-    environment.filters.update(points=points, size=bytes_in_words, moment=_moment, plural=_plural)
+    environment.filters.update(
+        points=points, size=bytes_in_words, moment=_moment, exactly=exactly, plural=_plural
+    )
     return environment
 
 
@@ -83,8 +84,7 @@ def _moment(at: datetime | None, zone: str = "UTC", never: str = "never") -> Mar
     """A moment as people say it, with the exact one in the zone on hover and for machines."""
     if at is None:
         return never
-    local = at.astimezone(ZoneInfo(zone))
-    exact = f"{local:%a %d %b %Y, %H:%M} {zone}"
+    exact = f"{exactly(at, zone)} {zone}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         at.isoformat(), exact, relative(at, datetime.now(UTC))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from grader.domain.outcomes import Outcome
 
@@ -39,6 +40,11 @@ def bytes_in_words(count: int) -> str:
             break
         size, unit = size / 1024, larger
     return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+
+
+def exactly(at: datetime, zone: str) -> str:
+    """A moment to the minute, in a zone that is named elsewhere: Wed 25 Nov 2026, 23:59."""
+    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y, %H:%M}"
 
 
 def relative(at: datetime, now: datetime) -> str:

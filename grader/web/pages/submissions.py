@@ -1,0 +1,169 @@
+"""A submission: for students their result, for staff their view of it; and differences of two."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, cast
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from grader.db.models import AttemptState
+from grader.domain.outcomes import Outcome
+from grader.errors import NotFound
+from grader.nextstep import ENDED, how_it_ended, next_step
+from grader.resultdoc import ResultDocument
+from grader.services import submissions
+from grader.services.assignments import get_assignment
+from grader.services.comparing import compare
+from grader.services.grades import OwnGrade, own_grade
+from grader.services.ownwork import Given, given_points, handing_in, own_submission, own_submissions
+from grader.services.requests import LONGEST, about_submission
+from grader.services.results import result_document
+from grader.services.site import Site
+from grader.services.submissions import Found, get_submission
+from grader.services.watching import look
+from grader.web.api.bodies import RowId
+from grader.web.files import download
+from grader.web.pages.frame import Frame, assignment_frame
+from grader.web.pages.rendering import page
+from grader.web.pages.review import staff_submission
+from grader.web.pages.telling import why_it_counts
+from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.security import CurrentSite
+
+router = APIRouter()
+
+SubmissionId = Annotated[RowId, Path()]
+
+_OPEN = (AttemptState.QUEUED, AttemptState.RUNNING)
+
+
+@router.get("/submissions/{submission_id}")
+def show(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, submission_id: SubmissionId
+) -> Response:
+    """A submission as the visitor meets it."""
+    found = get_submission(site, visitor.actor, submission_id)
+    frame = assignment_frame(site, visitor.actor, found.submission.assignment_id)
+    if frame.is_staff:
+        return staff_submission(request, site, visitor, frame, submission_id)
+    return _result(request, site, visitor, frame, found)
+
+
+@router.get("/submissions/{submission_id}/file", response_class=StreamingResponse)
+def get_file(
+    site: CurrentSite, visitor: CurrentVisitor, submission_id: SubmissionId
+) -> StreamingResponse:
+    """The file as it was handed in, to be saved."""
+    submission, content = submissions.open_file(site, visitor.actor, submission_id)
+    return download(submission.name, content, "application/octet-stream")
+
+
+@router.post("/submissions/{submission_id}/choice")
+def choose(site: CurrentSite, visitor: CurrentVisitor, submission_id: SubmissionId) -> Response:
+    """Have this one count."""
+    submissions.choose(site, visitor.actor, submission_id)
+    return RedirectResponse(f"/submissions/{submission_id}", 303)
+
+
+@router.get("/submissions/{submission_id}/compare/{other_id}")
+def show_difference(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    submission_id: SubmissionId,
+    other_id: Annotated[RowId, Path()],
+) -> Response:
+    """What is different between two submissions."""
+    found = compare(site, visitor.actor, submission_id, other_id)
+    frame = assignment_frame(site, visitor.actor, found.before.assignment_id)
+    tab = "submissions" if frame.is_staff else "assignments"
+    return page(request, "student/compare.html", {"frame": frame, "tab": tab, "difference": found})
+
+
+def _result(request: Request, site: Site, visitor: Visitor, frame: Frame, found: Found) -> Response:
+    actor, submission = visitor.actor, found.submission
+    document = _document(site, visitor, found)
+    grade = own_grade(site, actor, submission.assignment_id)
+    own = own_submission(site, actor, found)
+    rows, _ = own_submissions(site, actor, submission.assignment_id)
+    counting = grade.automatic.counting
+    given = _given(site, visitor, grade, submission.id)
+    waits = found.attempt is not None and found.attempt.state in _OPEN
+    refusal = handing_in(site, actor, submission.assignment_id).refusal
+    context = {
+        "frame": frame,
+        "tab": "assignments",
+        "seen": get_assignment(site, actor, submission.assignment_id),
+        "may_hand_in": refusal is None or refusal.until is not None,
+        "own": own,
+        "found": found,
+        "submission": submission,
+        "document": document,
+        "next_step": next_step(_left(document, given)) if document else None,
+        "not_judged": _points_that_are(Outcome.NOT_JUDGED, document) if document else 0,
+        "ended": ENDED[document["run"]["status"]] if document else None,
+        "how_it_ended": how_it_ended(document) if document else None,
+        "news": look(site, [found.attempt.id])[found.attempt.id]
+        if found.attempt and waits
+        else None,
+        "grade": grade,
+        "counting_id": counting.id if counting else None,
+        "could_be_more": _could_be_more(document, own.points, grade, submission.id),
+        "why": why_it_counts(grade.automatic, own.of),
+        "given": given,
+        "submissions": rows,
+        "asked": about_submission(site, actor, submission.id),
+        "longest": LONGEST,
+    }
+    return page(request, "student/submission.html", context)
+
+
+def _could_be_more(
+    document: ResultDocument | None, points: float | None, grade: OwnGrade, submission_id: int
+) -> bool:
+    """Whether handing in again is what to do about this submission."""
+    released = grade.released
+    if released is not None and released.release.submission_id == submission_id:
+        return released.release.score < released.release.max_score
+    if document is None or points is None:
+        return False
+    not_judged = _points_that_are(Outcome.NOT_JUDGED, document)
+    return points + document["pending"] + not_judged < document["max_score"]
+
+
+def _document(site: Site, visitor: Visitor, found: Found) -> ResultDocument | None:
+    if found.result is None:
+        return None
+    try:
+        return cast(ResultDocument, result_document(site, visitor.actor, found.submission.id))
+    except NotFound:  # another version has come into force since
+        return None
+
+
+def _left(document: ResultDocument, given: Mapping[str | None, Given]) -> ResultDocument:
+    """The document without the exercises that a person has settled."""
+    exercises = [one for one in document["exercises"] if one["id"] not in given]
+    left: ResultDocument = {**document, "exercises": exercises}
+    return {**left, "pending": _points_that_are(Outcome.PENDING, left)}
+
+
+def _points_that_are(outcome: Outcome, document: ResultDocument) -> float:
+    return sum(
+        check["max_score"]
+        for exercise in document["exercises"]
+        for check in exercise["checks"]
+        if check["outcome"] == outcome
+    )
+
+
+def _given(
+    site: Site, visitor: Visitor, grade: OwnGrade, submission_id: int
+) -> Mapping[str | None, Given]:
+    """What people gave for this submission, by exercise, where it is released."""
+    released = grade.released
+    if released is None or released.release.submission_id != submission_id:
+        return {}
+    given: Sequence[Any] = given_points(site, visitor.actor, released.overrides)
+    return {one.override.exercise: one for one in given}
