@@ -92,6 +92,11 @@ def test_only_the_cell_that_trained_is_shown_and_what_probes_do_is_not(
     assert {run.steps for run in found.runs} == {20}
 
 
+def test_the_first_cell_begins_with_nothing(trained: Assignment) -> None:
+    found = losses(trained, "\n".join((*MODEL, LOOP.format(rate=1e-2, steps=15))))
+    assert found.runs[0].steps == 15
+
+
 def test_judged_again_the_losses_are_the_same_to_the_bit(trained: Assignment) -> None:
     cells = (*MODEL, LOOP.format(rate=1e-2, steps=40))
     assert losses(trained, *cells) == losses(trained, *cells)
