@@ -4,9 +4,37 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grader.web.pages import account, courses
+from grader.web.pages import (
+    account,
+    audit,
+    course_settings,
+    courses,
+    enrolling,
+    extensions,
+    gradebook,
+    people,
+    releasing,
+    settings,
+    shadows,
+    versions,
+    workers,
+)
 
-_PARTS = (account, courses)
+_PARTS = (
+    account,
+    audit,
+    course_settings,
+    courses,
+    enrolling,
+    extensions,
+    gradebook,
+    people,
+    releasing,
+    settings,
+    shadows,
+    versions,
+    workers,
+)
 
 router = APIRouter()
 for part in _PARTS:
