@@ -59,6 +59,11 @@ class _Entry:
         value = self.detail.get(key)
         return points(value if isinstance(value, int | float) else None)
 
+    @property
+    def given(self) -> str:
+        """The points of the detail with their noun."""
+        return f"{self.points()} {'point' if self.points() == '1' else 'points'}"
+
     def _id(self, subject: str, key: str) -> int:
         kind, subject_id = self._subject
         found = subject_id if kind == subject else self.detail.get(key)
@@ -66,25 +71,30 @@ class _Entry:
 
     @property
     def person(self) -> str:
+        """Whom it is about."""
         return self._names.people.get(self._id("Person", "person_id"), "somebody")
 
     @property
     def assignment(self) -> str:
+        """The title of the assignment."""
         known = self._names.assignments
         return known.get(self._id("Assignment", "assignment_id"), "an assignment")
 
     @property
     def version(self) -> str:
+        """The version by its number."""
         found = self._names.versions.get(self._id("AssignmentVersion", "version_id"))
         return f"version {found[0]} of {found[1]}" if found else "a version"
 
     @property
     def submission(self) -> str:
+        """The submission by its number and whose it is."""
         found = self._names.submissions.get(self._id("Submission", "submission_id"))
         return f"submission {found[0]} of {found[2]} to {found[1]}" if found else "a submission"
 
     @property
     def of_exercise(self) -> str:
+        """The submission, or the exercise of it that is meant."""
         exercise = self.detail.get("exercise")
         return f"exercise {exercise} of {self.submission}" if exercise else self.submission
 
@@ -125,8 +135,8 @@ _WORDS: Mapping[str, Words] = {
     "extension.removed": lambda e: f"took {e.person}'s extension for {e.assignment} back",
     "grade.released": _released,
     "grade.unreleased": lambda e: f"took {e.person}'s released grade in {e.assignment} back",
-    "override.given": lambda e: f"gave {e.points()} points for {e.of_exercise}",
-    "override.revoked": lambda e: f"took {e.points()} points for {e.of_exercise} back",
+    "override.given": lambda e: f"gave {e.given} for {e.of_exercise}",
+    "override.revoked": lambda e: f"took {e.given} for {e.of_exercise} back",
     "shadow.started": lambda e: f"put {e.version} into the shadow",
     "shadow.promoted": lambda e: f"promoted {e.version} from the shadow",
     "shadow.abandoned": lambda e: f"abandoned the shadow of {e.version}",

@@ -1,4 +1,4 @@
-"""Releasing an assignment's grades, and taking them back: first what would happen, then doing it."""
+"""Releasing grades of an assignment, and taking them back: what would happen, then doing it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _DONE = {
     "unreleased": "The grades are taken back: students see what was judged automatically again.",
 }
 _LEFT = {
-    GradeState.NOTHING: "have handed in nothing",
-    GradeState.WAITING: "wait for their judging",
-    GradeState.NOT_JUDGED: "could not be judged by a fault of ours",
-    GradeState.PENDING: "have points that wait for a person",
+    GradeState.NOTHING: "with nothing handed in",
+    GradeState.WAITING: "whose submission waits for judging",
+    GradeState.NOT_JUDGED: "whose submission was not judged by a fault of ours",
+    GradeState.PENDING: "with points that wait for a person",
 }
 
 

@@ -67,7 +67,9 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals.update(static=_static_url, outcome_words=OUTCOME_WORDS)
-    environment.filters.update(points=points, size=bytes_in_words, moment=_moment, plural=_plural)
+    environment.filters.update(
+        points=points, size=bytes_in_words, moment=_moment, exact=_exact, plural=_plural
+    )
     return environment
 
 
@@ -82,11 +84,15 @@ def _moment(at: datetime | None, zone: str = "UTC", never: str = "never") -> Mar
     """A moment as people say it, with the exact one in the zone on hover and for machines."""
     if at is None:
         return never
-    local = at.astimezone(ZoneInfo(zone))
-    exact = f"{local:%a %d %b %Y, %H:%M} {zone}"
+    exact = f"{_exact(at, zone)} {zone}"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(
         at.isoformat(), exact, relative(at, datetime.now(UTC))
     )
+
+
+def _exact(at: datetime, zone: str = "UTC") -> str:
+    """A moment by day and time in the zone."""
+    return f"{at.astimezone(ZoneInfo(zone)):%a %d %b %Y, %H:%M}"
 
 
 def _plural(count: int, one: str, many: str | None = None) -> str:
