@@ -1,4 +1,4 @@
-"""Files with a table in them, CSV or XLSX, from whoever sends them: bounded before they are read."""
+"""Files with a table in them, CSV or XLSX, as people send them: bounded before they are read."""
 
 from __future__ import annotations
 

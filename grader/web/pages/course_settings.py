@@ -81,8 +81,13 @@ def change_course(
     return _settings(request, site, visitor, course_id, sheet)
 
 
+def _choices(chosen: object) -> list[str]:
+    """The zones of places, and the one that is chosen whatever it is called."""
+    return [one for one in zones() if "/" in one or one in ("UTC", chosen)]
+
+
 def _new(request: Request, sheet: Sheet[NewCourseForm]) -> Response:
-    context = {"sheet": sheet, "zones": zones()}
+    context = {"sheet": sheet, "zones": _choices(sheet.values["timezone"])}
     return page(request, "settings/new_course.html", context, status=sheet.status)
 
 
@@ -97,7 +102,7 @@ def _settings(
         "frame": for_instructors(course_frame(site, visitor.actor, course_id)),
         "tab": "settings",
         "sheet": sheet,
-        "zones": zones(),
+        "zones": _choices(sheet.values["timezone"]),
         "done": what_is_done(request, _DONE),
     }
     return page(request, "settings/course.html", context, status=sheet.status)

@@ -35,6 +35,12 @@ def _readable(text: str) -> str:
     return text
 
 
+class FileForm(Form):
+    """A file of people."""
+
+    file: None = Field(None, title="CSV or XLSX file")
+
+
 class ConfirmForm(Form):
     """Rows that were looked at, and the digest of what was shown."""
 
@@ -48,7 +54,7 @@ def ask_for_file(
 ) -> Response:
     """A form for a file of people; for instructors."""
     frame = for_instructors(course_frame(site, visitor.actor, course_id))
-    return _ask(request, frame)
+    return _ask(request, frame, Sheet(FileForm))
 
 
 @router.post("/courses/{course_id}/people/import")
@@ -61,14 +67,14 @@ def preview(
 ) -> Response:
     """What the file would change; nothing is yet."""
     frame = for_instructors(course_frame(site, visitor.actor, course_id))
-    sheet = Sheet(Form)
+    sheet = Sheet(FileForm)
     with sheet.refusing():
         file = uploaded(typed, "file")
         if file is None:
             raise BadInput("file: choose a file")
         planned = roster.plan_roster(site, visitor.actor, course_id, read_table(file.file))
         return _preview(request, frame, planned)
-    return _ask(request, frame, sheet.problem.removeprefix("File: "))
+    return _ask(request, frame, sheet)
 
 
 @router.post("/courses/{course_id}/people/import/confirm")
@@ -87,12 +93,14 @@ def confirm(
         table = Table(_COLUMNS, _rows.validate_json(form.rows))
         roster.enrol_all(site, visitor.actor, course_id, table, form.digest)
         return go(f"/courses/{course_id}/people", "imported")
-    return _ask(request, frame, sheet.problem or "Choose the file again.")
+    again = Sheet(FileForm)
+    again.problem = sheet.problem or next(iter(sheet.errors.values()))
+    return _ask(request, frame, again)
 
 
-def _ask(request: Request, frame: Frame, problem: str = "") -> Response:
-    context = {"frame": frame, "tab": "people", "problem": problem}
-    return page(request, "people/import.html", context, status=422 if problem else 200)
+def _ask(request: Request, frame: Frame, sheet: Sheet[FileForm]) -> Response:
+    context = {"frame": frame, "tab": "people", "sheet": sheet}
+    return page(request, "people/import.html", context, status=sheet.status)
 
 
 def _preview(request: Request, frame: Frame, planned: Roster) -> Response:

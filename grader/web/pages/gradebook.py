@@ -38,6 +38,7 @@ def _cells(text: str) -> str:
 class ImportForm(Form):
     """A file of grades, or what was made of it where its changes are confirmed."""
 
+    file: None = Field(None, title="CSV or XLSX file")
     reason: Plain = Field(title="Reason", max_length=1000)
 
 
@@ -110,7 +111,6 @@ def preview(
     frame = for_staff(course_frame(site, visitor.actor, course_id))
     columns = gradebook.columns(site, visitor.actor, course_id)
     sheet = Sheet(ImportForm, typed)
-    problem = ""
     with sheet.refusing():
         form = sheet.read()
         file = uploaded(typed, "file")
@@ -118,9 +118,7 @@ def preview(
             raise BadInput("file: choose a file")
         plan = manualgrades.plan_grades(site, visitor.actor, course_id, read_table(file.file))
         return _preview(request, frame, plan, form.reason)
-    if sheet.problem.startswith("File: "):
-        problem, sheet.problem = sheet.problem.removeprefix("File: "), ""
-    return _ask(request, frame, sheet, columns=columns, problem=problem)
+    return _ask(request, frame, sheet, columns=columns)
 
 
 @router.post("/courses/{course_id}/gradebook/import/confirm")
@@ -151,23 +149,9 @@ def confirm(
     return _ask(request, frame, again, columns=columns)
 
 
-def _ask(
-    request: Request,
-    frame: Frame,
-    sheet: Sheet[ImportForm],
-    *,
-    columns: Any,
-    problem: str = "",
-) -> Response:
-    context = {
-        "frame": frame,
-        "tab": "gradebook",
-        "sheet": sheet,
-        "columns": columns,
-        "problem": problem,
-    }
-    status = 422 if problem else sheet.status
-    return page(request, "gradebook/import.html", context, status=status)
+def _ask(request: Request, frame: Frame, sheet: Sheet[ImportForm], *, columns: Any) -> Response:
+    context = {"frame": frame, "tab": "gradebook", "sheet": sheet, "columns": columns}
+    return page(request, "gradebook/import.html", context, status=sheet.status)
 
 
 def _preview(request: Request, frame: Frame, plan: GradePlan, reason: str) -> Response:

@@ -14,7 +14,7 @@ from grader.services import versions
 from grader.services.site import Site
 from grader.services.versions import Tried
 from grader.web.files import download
-from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, sentence, uploaded, what_is_done
+from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, uploaded, what_is_done
 from grader.web.pages.frame import Frame, assignment_frame, for_instructors, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
@@ -71,7 +71,7 @@ def upload_version(
     try:
         tried, is_new = versions.upload_version(site, visitor.actor, assignment_id, file.file)
     except BadBundle as error:
-        return _list(request, site, visitor, frame, problem=sentence(str(error)))
+        return _list(request, site, visitor, frame, problem=str(error))
     return go(f"/versions/{tried.version.id}", "uploaded" if is_new else "same")
 
 
@@ -115,6 +115,7 @@ def publish_version(
 ) -> Response:
     """Put it in force, in the place of the one before."""
     tried = versions.get_version(site, visitor.actor, version_id)
+    for_instructors(assignment_frame(site, visitor.actor, tried.version.assignment_id))
     sheet = Sheet(PublishForm, typed)
     with sheet.refusing():
         because = sheet.read().because
