@@ -11,6 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session
 
+from grader.db import people
 from grader.db.handedin import Scope, handed_in
 from grader.db.models import (
     Assignment,
@@ -21,6 +22,7 @@ from grader.db.models import (
     Person,
     Release,
     Role,
+    Submission,
 )
 from grader.db.pages import Page, page
 from grader.domain.grades import HandedIn
@@ -84,10 +86,14 @@ def members(
     course_id: int,
     *,
     only: Collection[int] | None = None,
+    search: str = "",
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[Member]:
-    """The students of a course, or `only` some people of it whatever their role."""
+    """The students of a course by name, or `only` some people of it whatever their role.
+
+    With `search` those of them whose name or address has it in it.
+    """
     query = (
         select(Enrolment, Person)
         .join(Person, Person.id == Enrolment.person_id)
@@ -97,7 +103,9 @@ def members(
         query = query.where(Enrolment.role == Role.STUDENT)
     else:
         query = query.where(Enrolment.person_id.in_(only))
-    found = page(session, query, [Enrolment.person_id], cursor=cursor, limit=limit)
+    if search:
+        query = query.where(people.matching(search))
+    found = page(session, query, [Person.name, Person.id], cursor=cursor, limit=limit)
     teams = {enrolment.team for enrolment, _ in found.items if enrolment.team is not None}
     by_team = _teams(session, course_id, teams)
     items = [
@@ -113,12 +121,10 @@ def members(
     return Page(items, found.next_cursor)
 
 
-def facts(
-    session: Session, course_id: int, lives: Sequence[Live], people: Sequence[Member]
-) -> Facts:
-    """All that is known of them. `lives` are assignments of the course."""
+def facts(session: Session, course_id: int, lives: Sequence[Live], of: Sequence[Member]) -> Facts:
+    """All that is known `of` them. `lives` are assignments of the course."""
     assignment_ids = [one.assignment.id for one in lives]
-    person_ids = sorted({person for one in people for person in one.shares_with})
+    person_ids = sorted({person for one in of for person in one.shares_with})
     versions = [one.assignment.live_version_id for one in lives]
     scope = Scope(
         course_id=course_id,
@@ -167,6 +173,33 @@ def releases(
     return session.scalars(query).all()
 
 
+def standing_wholes(session: Session, submission_ids: Collection[int]) -> Sequence[Override]:
+    """Those that stand for the whole of these submissions."""
+    return session.scalars(
+        select(Override).where(
+            Override.submission_id.in_(submission_ids),
+            Override.revoked_at.is_(None),
+            Override.exercise.is_(None),
+        )
+    ).all()
+
+
+def hold_submissions(session: Session, course_id: int, submission_ids: Collection[int]) -> set[int]:
+    """Have whoever gives points to these wait for the end of this transaction.
+
+    Those of the course alone, whose ids are returned; in their order, so that two who hold the
+    same ones don't wait for each other.
+    """
+    query = (
+        select(Submission.id)
+        .join(Assignment, Assignment.id == Submission.assignment_id)
+        .where(Submission.id.in_(submission_ids), Assignment.course_id == course_id)
+        .order_by(Submission.id)
+        .with_for_update(key_share=True, of=Submission)
+    )
+    return set(session.scalars(query))
+
+
 def forget_releases(session: Session, assignment_id: int, person_ids: Collection[int]) -> None:
     """These people's grades of an assignment are released no more."""
     session.execute(
@@ -177,15 +210,22 @@ def forget_releases(session: Session, assignment_id: int, person_ids: Collection
 
 
 def extensions(
-    session: Session, assignment_id: int, *, cursor: str | None = None, limit: int = 50
+    session: Session,
+    assignment_id: int,
+    *,
+    search: str = "",
+    cursor: str | None = None,
+    limit: int = 50,
 ) -> Page[tuple[Extension, Person]]:
-    """Who has more time for an assignment."""
+    """Who has more time for an assignment, by name; or those whose name or address has it."""
     query = (
         select(Extension, Person)
         .join(Person, Person.id == Extension.person_id)
         .where(Extension.assignment_id == assignment_id)
     )
-    return page(session, query, [Extension.person_id], cursor=cursor, limit=limit)
+    if search:
+        query = query.where(people.matching(search))
+    return page(session, query, [Person.name, Person.id], cursor=cursor, limit=limit)
 
 
 def extensions_of(

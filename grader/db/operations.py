@@ -26,6 +26,7 @@ from grader.db.session import Session, moment
 from grader.db.types import now
 from grader.domain.outcomes import RunStatus
 
+_COURSES = 50
 _SAMPLE = 1000  # attempts, the latest: by what they waited, those that come now are judged
 
 
@@ -75,6 +76,38 @@ def waiting(session: Session, course_id: int | None = None) -> dict[Queue, Waiti
     for queue, count, since in session.execute(query.group_by(Attempt.queue)):
         found[queue] = Waiting(count, max(0.0, (at - since).total_seconds()))
     return found
+
+
+def waiting_by_course(session: Session) -> list[tuple[Course, Queue, Waiting]]:
+    """What waits in each queue, of each course that has anything there, the most first."""
+    count = func.count()
+    rows = session.execute(
+        select(Course, Attempt.queue, count, func.min(Attempt.created_at))
+        .join(Course, Course.id == Attempt.course_id)
+        .where(Attempt.state == AttemptState.QUEUED)
+        .group_by(Course.id, Attempt.queue)
+        .order_by(count.desc(), Course.id)
+        .limit(_COURSES)
+    ).all()
+    at = moment(session)
+    return [
+        (course, queue, Waiting(many, max(0.0, (at - since).total_seconds())))
+        for course, queue, many, since in rows
+    ]
+
+
+def failures(session: Session, limit: int) -> list[tuple[Attempt, Assignment, Course]]:
+    """The latest attempts that failed on our side."""
+    rows = session.execute(
+        select(Attempt, Assignment, Course)
+        .join(Submission, Submission.id == Attempt.submission_id)
+        .join(Assignment, Assignment.id == Submission.assignment_id)
+        .join(Course, Course.id == Attempt.course_id)
+        .where(Attempt.state == AttemptState.FAILED)
+        .order_by(Attempt.id.desc())
+        .limit(limit)
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def leases(session: Session) -> tuple[int, int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Select, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from grader.db.models import Course, Enrolment, Person, Role, Token
@@ -77,10 +77,11 @@ def enrolled(
     course_id: int,
     *,
     role: Role | None = None,
+    search: str = "",
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[tuple[Enrolment, Person]]:
-    """The people of a course."""
+    """The people of a course by name; or those of a role, or with `search` in name or address."""
     query = (
         select(Enrolment, Person)
         .join(Person, Person.id == Enrolment.person_id)
@@ -88,7 +89,55 @@ def enrolled(
     )
     if role is not None:
         query = query.where(Enrolment.role == role)
-    return page(session, query, [Enrolment.person_id], cursor=cursor, limit=limit)
+    if search:
+        query = query.where(matching(search))
+    return page(session, query, [Person.name, Person.id], cursor=cursor, limit=limit)
+
+
+def counts(session: Session, course_id: int) -> dict[Role, int]:
+    """How many people of each role a course has."""
+    rows = session.execute(
+        select(Enrolment.role, func.count())
+        .where(Enrolment.course_id == course_id)
+        .group_by(Enrolment.role)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def matching(text: str) -> ColumnElement[bool]:
+    """The condition that somebody's name or address has the text in it, in whatever case."""
+    small = text.lower()
+    return or_(
+        func.lower(Person.name).contains(small, autoescape=True),
+        # SQLite knows no small letters but those from a to z.
+        Person.name.contains(text, autoescape=True),
+        func.lower(Person.email).contains(small, autoescape=True),
+    )
+
+
+def names(session: Session, person_ids: Collection[int]) -> dict[int, str]:
+    """The names of these people."""
+    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def by_emails(session: Session, emails: Collection[str]) -> dict[str, Person]:
+    """The people with these addresses, by their addresses in small letters."""
+    small = {email.lower() for email in emails}
+    rows = session.scalars(select(Person).where(func.lower(Person.email).in_(small)))
+    return {person.email.lower(): person for person in rows}
+
+
+def enrolments_of(
+    session: Session, course_id: int, person_ids: Collection[int]
+) -> dict[int, Enrolment]:
+    """What these people are in a course, as far as they are in it."""
+    rows = session.scalars(
+        select(Enrolment).where(
+            Enrolment.course_id == course_id, Enrolment.person_id.in_(person_ids)
+        )
+    )
+    return {enrolment.person_id: enrolment for enrolment in rows}
 
 
 def team_of(session: Session, course_id: int, person_id: int) -> Sequence[int]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
 from grader.db import audit, people
+from grader.db.audit import Names as Names
 from grader.db.models import AuditEntry, Course, Enrolment, Person, Role
 from grader.db.pages import Page
 from grader.errors import BadInput, Conflict, NotFound
@@ -73,13 +76,35 @@ def list_people(
     course_id: int,
     *,
     role: Role | None = None,
+    search: str = "",
     cursor: str | None = None,
     limit: int = 50,
 ) -> Page[tuple[Enrolment, Person]]:
-    """The people of a course, for its staff."""
+    """The people of a course by name, for its staff; `search` looks into names and addresses."""
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
-        return people.enrolled(session, course_id, role=role, cursor=cursor, limit=limit)
+        return people.enrolled(
+            session, course_id, role=role, search=search, cursor=cursor, limit=limit
+        )
+
+
+def count_people(site: Site, actor: Actor, course_id: int) -> Mapping[Role, int]:
+    """How many there are of each role, for the course's staff."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        return people.counts(session, course_id)
+
+
+def get_member(
+    site: Site, actor: Actor, course_id: int, person_id: int
+) -> tuple[Enrolment, Person]:
+    """Somebody in the course, for who manages it."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        enrolment = session.get(Enrolment, (course_id, person_id))
+        if enrolment is None:
+            raise NotFound("they are not in this course")
+        return enrolment, session.get_one(Person, person_id)
 
 
 def enrol(
@@ -142,16 +167,33 @@ def unenrol(site: Site, actor: Actor, course_id: int, person_id: int) -> None:
 
 
 def audit_log(
-    site: Site, actor: Actor, course_id: int, *, cursor: str | None = None, limit: int = 50
-) -> Page[AuditEntry]:
-    """Every change in the course, the latest first."""
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    *,
+    action: str | None = None,
+    by: str = "",
+    cursor: str | None = None,
+    limit: int = 50,
+) -> tuple[Page[AuditEntry], Names]:
+    """Every change in the course, the latest first, and the names of what the entries are about.
+
+    Or the changes of one kind, or those `by` people with that in their name or address.
+    """
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.MANAGE)
-        return audit.entries(session, course_id, cursor=cursor, limit=limit)
+        found = audit.entries(session, course_id, action=action, by=by, cursor=cursor, limit=limit)
+        return found, audit.names(session, found.items)
 
 
 def zone(name: str) -> ZoneInfo:
     """The time zone of that name; raises BadInput where there is none."""
-    if name not in available_timezones():
+    if name not in zones():
         raise BadInput(f"timezone: {name!r} is no IANA time zone, as Europe/Berlin is")
     return ZoneInfo(name)
+
+
+@cache
+def zones() -> tuple[str, ...]:
+    """All time zones that there are, by name."""
+    return tuple(sorted(available_timezones()))

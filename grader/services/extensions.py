@@ -15,12 +15,18 @@ from grader.services.site import Site
 
 
 def list_extensions(
-    site: Site, actor: Actor, assignment_id: int, *, cursor: str | None = None, limit: int = 50
+    site: Site,
+    actor: Actor,
+    assignment_id: int,
+    *,
+    search: str = "",
+    cursor: str | None = None,
+    limit: int = 50,
 ) -> Page[tuple[Extension, Person]]:
-    """Who has more time."""
+    """Who has more time; or those of them whose name or address has `search` in it."""
     with site.database.reading() as session:
         permit_assignment(session, actor, assignment_id, Right.GRADE)
-        return grades.extensions(session, assignment_id, cursor=cursor, limit=limit)
+        return grades.extensions(session, assignment_id, search=search, cursor=cursor, limit=limit)
 
 
 def extend(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,9 +14,7 @@ from grader.services.access import Actor, Right, permit
 from grader.services.grades import grade_from
 from grader.services.policies import policy_of
 from grader.services.site import Site
-
-# What a spreadsheet takes for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+from grader.services.tables import csv_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,28 +34,43 @@ class Gradebook:
 
 
 def gradebook(
-    site: Site, actor: Actor, course_id: int, *, cursor: str | None = None, limit: int = 50
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    *,
+    search: str = "",
+    cursor: str | None = None,
+    limit: int = 50,
 ) -> Gradebook:
-    """A page of a course's students with all of their grades, for staff."""
+    """A page of a course's students by name with all of their grades, for staff.
+
+    `search` looks into names and addresses.
+    """
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
         lives = grades.assignments(session, course_id)
-        return _gradebook(session, course_id, lives, cursor, limit)
+        found = grades.members(session, course_id, search=search, cursor=cursor, limit=limit)
+        return with_grades(session, course_id, lives, found)
 
 
 def gradebook_csv(site: Site, actor: Actor, course_id: int) -> Iterator[str]:
     """The whole gradebook as CSV, piece by piece. What is refused is refused at once."""
-    with site.database.reading() as session:
-        permit(session, actor, course_id, Right.GRADE)
-        lives = grades.assignments(session, course_id)
+    lives = columns(site, actor, course_id)
     return _csv(site, course_id, lives)
 
 
-def _gradebook(
-    session: Session, course_id: int, lives: Sequence[Live], cursor: str | None, limit: int
+def columns(site: Site, actor: Actor, course_id: int) -> Sequence[Live]:
+    """The assignments of a gradebook, for staff."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        return grades.assignments(session, course_id)
+
+
+def with_grades(
+    session: Session, course_id: int, lives: Sequence[Live], found: Page[Member]
 ) -> Gradebook:
-    page = grades.members(session, course_id, cursor=cursor, limit=limit)
-    facts = grades.facts(session, course_id, lives, page.items)
+    """These members with their grades in these assignments."""
+    facts = grades.facts(session, course_id, lives, found.items)
     policies = [policy_of(live.assignment) for live in lives]
     rows = [
         GradebookRow(
@@ -72,51 +83,53 @@ def _gradebook(
                 for live, policy in zip(lives, policies, strict=True)
             ],
         )
-        for member in page.items
+        for member in found.items
     ]
-    return Gradebook(assignments=lives, rows=Page(rows, page.next_cursor))
+    return Gradebook(assignments=lives, rows=Page(rows, found.next_cursor))
 
 
-def _csv(site: Site, course_id: int, lives: Sequence[Live]) -> Iterator[str]:
-    yield _written([_header(lives)])
+def all_rows(site: Site, course_id: int, lives: Sequence[Live]) -> Iterator[Sequence[GradebookRow]]:
+    """All students' rows, a page of them at a time, each page in a session of its own: who
+    downloads slowly holds no connection meanwhile."""
     cursor: str | None = None
     more = True
     while more:
-        # Each page in a session of its own: who downloads slowly holds no connection meanwhile.
         with site.database.reading() as session:
-            book = _gradebook(session, course_id, lives, cursor, MOST)
-        yield _written([_line(row) for row in book.rows.items])
+            found = grades.members(session, course_id, cursor=cursor, limit=MOST)
+            book = with_grades(session, course_id, lives, found)
+        yield book.rows.items
         cursor = book.rows.next_cursor
         more = cursor is not None
 
 
-def _header(lives: Sequence[Live]) -> list[str]:
-    columns = ["person_id", "name", "email", "team"]
+def header(lives: Sequence[Live]) -> list[str]:
+    """What the columns of an exported gradebook are called."""
+    names = ["person_id", "name", "email", "team"]
     for live in lives:
         slug = live.assignment.slug
-        columns += [f"{slug} points", f"{slug} of", f"{slug} state", f"{slug} released"]
-    return columns
+        names += [f"{slug} points", f"{slug} of", f"{slug} state", f"{slug} released"]
+    return names
 
 
-def _line(row: GradebookRow) -> list[str]:
+def line(row: GradebookRow) -> list[str | float | None]:
+    """A student's cells below these columns."""
     member = row.member
-    cells = [str(member.person_id), member.name, member.email, member.team or ""]
+    cells: list[str | float | None] = [member.person_id, member.name, member.email, member.team]
     for found, release in row.cells:
         released = None if release is None else release.score
-        cells += [_number(found.points), _number(found.max_score), found.state, _number(released)]
+        cells += [found.points, found.max_score, found.state.value, released]
     return cells
 
 
-def _number(points: float | None) -> str:
-    return "" if points is None else f"{points:.6f}".rstrip("0").rstrip(".")
+def _csv(site: Site, course_id: int, lives: Sequence[Live]) -> Iterator[str]:
+    yield csv_text([header(lives)])
+    for rows in all_rows(site, course_id, lives):
+        yield csv_text([[_text(cell) for cell in line(row)] for row in rows])
 
 
-def _written(lines: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([[_harmless(cell) for cell in line] for line in lines])
-    return text.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """The cell as text where a spreadsheet would run it as a formula; points are never negative."""
-    return f"'{cell}" if cell.lstrip(" ").startswith(_FORMULA) else cell
+def _text(cell: str | float | None) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.6f}".rstrip("0").rstrip(".")
+    return str(cell)

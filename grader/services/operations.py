@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.db import audit, operations
@@ -124,6 +124,22 @@ def whole_queue(site: Site, actor: Actor) -> tuple[Mapping[Queue, Waiting], Wait
     with site.database.reading() as session:
         waited = operations.waits(session)
         return operations.waiting(session), _waits(waited)
+
+
+def courses_waiting(site: Site, actor: Actor) -> Sequence[tuple[Course, Queue, Waiting]]:
+    """What waits in each queue, by course."""
+    permit_admin(actor)
+    with site.database.reading() as session:
+        return operations.waiting_by_course(session)
+
+
+def list_failures(
+    site: Site, actor: Actor, *, limit: int = 20
+) -> Sequence[tuple[Attempt, Assignment, Course]]:
+    """The latest attempts that failed on our side after their last try."""
+    permit_admin(actor)
+    with site.database.reading() as session:
+        return operations.failures(session, limit)
 
 
 def course_queue(

@@ -32,6 +32,8 @@ _hasher = PasswordHasher()
 # A hash takes 64 MiB while it is made, and anybody may ask for one: signing in needs no token.
 _hashing = threading.BoundedSemaphore(2)
 _PATIENCE = timedelta(seconds=5)
+# How often somebody may say a password of theirs wrongly.
+_TRIES, _WINDOW = 10, timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
@@ -164,10 +166,14 @@ def change_person(
 
 
 def change_password(site: Site, actor: Actor, *, old: str, new: str) -> None:
-    """One's own password; raises NotSignedIn where the old one is not right.
+    """One's own password; raises NotSignedIn where the old one is not right, NotNow after too many
+    tries.
 
     It signs one out of the pages, everywhere.
     """
+    who = f"person:{actor.person_id}"
+    if wait := site.throttle.wait("password", who, most=_TRIES, window=_WINDOW):
+        raise NotNow("too many tries; wait a few minutes", datetime.now(UTC) + wait)
     kept = password_hash(new)
     actor_of_password(site, get_person(site, actor).email, old)
     with site.database.writing() as session:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -27,6 +28,37 @@ class Releasing:
     released: Sequence[Release]
     unchanged: int
     left: Sequence[tuple[int, GradeState]]
+
+
+@dataclass(frozen=True)
+class Releasable:
+    """What releasing all would do now, in students: `new` ones, `another` grade than is released,
+    and of whom none can be released, by how far it has come. `released` is how many are."""
+
+    new: int
+    another: int
+    unchanged: int
+    left: Mapping[GradeState, int]
+    released: int
+
+
+def preview_release(site: Site, actor: Actor, assignment_id: int) -> Releasable:
+    """What `release` would do now."""
+    new = another = unchanged = released = 0
+    left: Counter[GradeState] = Counter()
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        for _, found, former in _grades(session, assignment, None):
+            released += former is not None
+            if found.state is not GradeState.COMPLETE:
+                left[found.state] += 1
+            elif former is None:
+                new += 1
+            elif _same(former, found):
+                unchanged += 1
+            else:
+                another += 1
+    return Releasable(new, another, unchanged, left, released)
 
 
 def release(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO
 
-from grader.db import audit, bulk, leases, trials, versions
+from grader.db import audit, bulk, leases, people, trials, versions
 from grader.db.assignments import Hold, held
 from grader.db.models import Assignment, AssignmentVersion, Purpose, Trial, VersionState
 from grader.db.pages import Page
@@ -23,10 +23,11 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Tried:
-    """A version with its latest trial."""
+    """A version with its latest trial, and the name of who uploaded it."""
 
     version: AssignmentVersion
     trial: Trial | None
+    author: str
 
 
 def upload_version(
@@ -59,7 +60,7 @@ def upload_version(
             session.flush()
             session.refresh(version)
             record(session, actor, "version.uploaded", version, assignment)
-            return Tried(version, None), True
+            return Tried(version, None, actor.name), True
         if version.bundle_sha256 != stored.sha256:
             version.bundle_sha256 = stored.sha256
             leases.cancel(session, Trial, Trial.version_id == version.id)
@@ -75,7 +76,9 @@ def list_versions(
         permit_assignment(session, actor, assignment_id, Right.GRADE)
         found = versions.of_assignment(session, assignment_id, cursor=cursor, limit=limit)
         latest = trials.latest(session, [one.id for one in found.items])
-    return Page([Tried(one, latest.get(one.id)) for one in found.items], found.next_cursor)
+        names = people.names(session, {one.author_id for one in found.items})
+    tried = [Tried(one, latest.get(one.id), names[one.author_id]) for one in found.items]
+    return Page(tried, found.next_cursor)
 
 
 def get_version(site: Site, actor: Actor, version_id: int) -> Tried:
@@ -209,7 +212,8 @@ def held_version(
 
 
 def _tried(session: Session, version: AssignmentVersion) -> Tried:
-    return Tried(version, trials.latest(session, [version.id]).get(version.id))
+    latest = trials.latest(session, [version.id]).get(version.id)
+    return Tried(version, latest, people.names(session, [version.author_id])[version.author_id])
 
 
 def record(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Path, Query, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from grader.errors import NotSignedIn
@@ -35,4 +35,5 @@ def _actor(
 CurrentSite = Annotated[Site, Depends(_site)]
 CurrentActor = Annotated[Actor, Depends(_actor)]
 Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of a page")]
+RowInPath = Annotated[int, Path(ge=1, lt=1 << 63)]
 Limit = Annotated[int, Query(ge=1, le=200)]

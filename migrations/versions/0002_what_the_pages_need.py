@@ -300,9 +300,16 @@ def upgrade() -> None:
         "assignment",
         sa.Column("anonymous", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
+    op.create_index(
+        op.f("ix_audit_entry_course_id_action_id"),
+        "audit_entry",
+        ["course_id", "action", "id"],
+        unique=False,
+    )
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_audit_entry_course_id_action_id"), table_name="audit_entry")
     op.drop_column("assignment", "anonymous")
     op.drop_index(op.f("ix_mark_item_item_id"), table_name="mark_item")
     op.drop_table("mark_item")

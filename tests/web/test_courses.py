@@ -33,7 +33,7 @@ def test_lists_come_in_pages(client: TestClient, people: People) -> None:
         cursor = page["next_cursor"]
         if cursor is None:
             break
-    assert seen == ["ines", "tom", "ada", "bob"]
+    assert seen == ["ada", "bob", "ines", "tom"]
 
 
 def test_a_cursor_that_is_none_is_named(client: TestClient, people: People) -> None:

@@ -241,6 +241,7 @@ class AuditEntry(Base):
 
     __table_args__ = (
         Index(None, "course_id", "id"),
+        Index(None, "course_id", "action", "id"),
         Index(None, "subject", "subject_id"),
     )
 

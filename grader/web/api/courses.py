@@ -151,7 +151,7 @@ def audit_log(
     limit: Limit = 50,
 ) -> PageView[AuditView]:
     """Every change in the course, the latest first; for instructors."""
-    page = courses.audit_log(site, actor, course_id, cursor=cursor, limit=limit)
+    page, _ = courses.audit_log(site, actor, course_id, cursor=cursor, limit=limit)
     return PageView(items=items_of(AuditView, page.items), next_cursor=page.next_cursor)
 
 

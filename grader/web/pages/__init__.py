@@ -7,21 +7,43 @@ from fastapi import APIRouter
 from grader.web.pages import (
     account,
     assignments,
+    audit,
+    course_settings,
     courses,
+    enrolling,
+    extensions,
+    gradebook,
     handing_in,
+    people,
+    releasing,
     requests,
+    settings,
+    shadows,
     submissions,
+    versions,
     watching,
+    workers,
 )
 
 _PARTS = (
     account,
     assignments,
+    audit,
+    course_settings,
     courses,
+    enrolling,
+    extensions,
+    gradebook,
     handing_in,
+    people,
+    releasing,
     requests,
+    settings,
+    shadows,
     submissions,
+    versions,
     watching,
+    workers,
 )
 
 router = APIRouter()

@@ -1,29 +1,65 @@
-"""Signing in and out."""
+"""Signing in and out, one's own password, and one's API tokens."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
 
-from grader.errors import NotNow, NotSignedIn
-from grader.services import signing_in
+from grader.errors import BadInput, NotNow, NotSignedIn
+from grader.services import people, signing_in
+from grader.services.access import Right
+from grader.services.people import IssuedToken
+from grader.services.site import Site
+from grader.web.pages import forms
+from grader.web.pages.forms import Password, Plain, Sheet, Typed, go, what_is_done
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import (
     COOKIE,
     CurrentVisitor,
+    Visitor,
     forget,
     keep,
     refuse_other_sites,
     visitor_of,
 )
-from grader.web.security import CurrentSite
+from grader.web.security import CurrentSite, RowInPath
 
 router = APIRouter()
 
 Text = Annotated[str, Form(max_length=1000)]
+
+_DONE = {
+    "password": "Your password is changed. You are signed out everywhere but here.",
+    "revoked": "The token is revoked: it holds no more.",
+}
+_SCOPES = {
+    Right.READ: "See courses, assignments and one's own work",
+    Right.SUBMIT: "Hand in work, and choose what counts",
+    Right.GRADE: "See everybody's work, grade, extend, release",
+    Right.MANAGE: "Change assignments, versions and people",
+    Right.ADMIN: "Run the installation",
+}
+
+
+class PasswordForm(forms.Form):
+    """One's own password, and what it is to be."""
+
+    old: Password = Field(title="Present password")
+    new: Password = Field(title="New password")
+    again: Password = Field(title="New password once more")
+
+
+class TokenForm(forms.Form):
+    """A token to be made."""
+
+    name: Plain = Field(title="What it is for", max_length=200)
+    scopes: list[Right] = Field(title="What it may do", min_length=1)
+    expires_in_days: int = Field(title="Days that it lasts", ge=1, le=366)
 
 
 @router.get("/")
@@ -74,6 +110,83 @@ def sign_out(site: CurrentSite, visitor: CurrentVisitor) -> Response:
     response = RedirectResponse("/sign-in", 303)
     forget(response)
     return response
+
+
+@router.get("/account")
+def show_account(request: Request, site: CurrentSite, visitor: CurrentVisitor) -> Response:
+    """One's own password and tokens."""
+    return _account(request, site, visitor)
+
+
+@router.post("/account/password")
+def change_password(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, typed: Typed
+) -> Response:
+    """Another password: it ends all sessions, and this browser goes on with a new one."""
+    sheet = Sheet(PasswordForm, typed)
+    with sheet.refusing(password="new"):
+        form = sheet.read()
+        if form.new != form.again:
+            raise BadInput("again: the two differ")
+        try:
+            people.change_password(site, visitor.actor, old=form.old, new=form.new)
+        except NotSignedIn:
+            raise BadInput("old: this is not your present password") from None
+        response = go("/account", "password")
+        secret = signing_in.begin(site, visitor.actor).secret
+        keep(response, secret, secure=site.settings.url.startswith("https:"))
+        return response
+    return _account(request, site, visitor, password=sheet)
+
+
+@router.post("/account/tokens")
+def make_token(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, typed: Typed
+) -> Response:
+    """A token; its secret is on the page that answers, and nowhere else afterwards."""
+    sheet = Sheet(TokenForm, typed, prefix="token")
+    with sheet.refusing():
+        form = sheet.read()
+        issued = people.issue_token(
+            site,
+            visitor.actor,
+            form.name,
+            frozenset(form.scopes),
+            timedelta(days=form.expires_in_days),
+        )
+        return _account(request, site, visitor, issued=issued)
+    return _account(request, site, visitor, token=sheet)
+
+
+@router.post("/account/tokens/{token_id}/revoke")
+def revoke_token(site: CurrentSite, visitor: CurrentVisitor, token_id: RowInPath) -> Response:
+    """It holds no more."""
+    people.revoke_token(site, visitor.actor, token_id)
+    return go("/account", "revoked")
+
+
+def _account(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    *,
+    password: Sheet[PasswordForm] | None = None,
+    token: Sheet[TokenForm] | None = None,
+    issued: IssuedToken | None = None,
+) -> Response:
+    password = password or Sheet(PasswordForm)
+    first = {"scopes": [Right.READ], "expires_in_days": 90}
+    token = token or Sheet(TokenForm, first, prefix="token")
+    context = {
+        "person": people.get_person(site, visitor.actor),
+        "tokens": people.list_tokens(site, visitor.actor),
+        "password": password,
+        "token": token,
+        "issued": issued,
+        "scopes": _SCOPES,
+        "done": what_is_done(request, _DONE),
+    }
+    return page(request, "account/account.html", context, status=max(password.status, token.status))
 
 
 def _ours(then: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from grader.db.models import Assignment, Course, Role
+from grader.errors import Forbidden
 from grader.services.access import Actor, Right
 from grader.services.assignments import get_assignment
 from grader.services.courses import get_course
@@ -49,3 +50,17 @@ def assignment_frame(site: Site, actor: Actor, assignment_id: int) -> Frame:
         is_instructor=around.is_instructor,
         assignment=assignment,
     )
+
+
+def for_staff(frame: Frame) -> Frame:
+    """The frame of a page that only who grades may see; raises Forbidden for anybody else."""
+    if not frame.is_staff:
+        raise Forbidden("this is for the course's staff")
+    return frame
+
+
+def for_instructors(frame: Frame) -> Frame:
+    """The frame of a page that only who manages the course may see; raises Forbidden otherwise."""
+    if not frame.is_instructor:
+        raise Forbidden("this is for the course's instructors")
+    return frame

@@ -1,0 +1,219 @@
+"""The people of a course: who they are in it, one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from grader.db.models import Role
+from grader.services import courses, people
+from grader.services.access import permit_admin
+from grader.services.site import Site
+from grader.web.pages.forms import (
+    Email,
+    Form,
+    Password,
+    Plain,
+    Sheet,
+    Typed,
+    go,
+    what_is_done,
+)
+from grader.web.pages.frame import course_frame, for_instructors, for_staff
+from grader.web.pages.rendering import page
+from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.security import CurrentSite, Cursor, RowInPath
+
+router = APIRouter()
+
+ROLE_WORDS = {
+    Role.STUDENT: "Student",
+    Role.TA: "Teaching assistant",
+    Role.INSTRUCTOR: "Instructor",
+}
+_DONE = {
+    "added": "They are in the course.",
+    "changed": "Saved.",
+    "removed": "They are in the course no more. What they handed in is kept.",
+    "imported": "The people of the file are in the course.",
+    "password": "The password is set, and they are signed out everywhere.",
+}
+
+
+class RoleForm(Form):
+    """What somebody is in the course."""
+
+    role: Role = Field(Role.STUDENT, title="Role")
+    team: Plain | None = Field(None, title="Team", max_length=80)
+
+
+class PersonForm(RoleForm):
+    """Somebody for the course."""
+
+    email: Email = Field(title="Address")
+    name: Plain = Field(title="Name", max_length=200)
+
+
+class PasswordForm(Form):
+    """A password for somebody."""
+
+    password: Password = Field(title="New password")
+
+
+@router.get("/courses/{course_id}/people")
+def list_people(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    role: Annotated[str, Query(max_length=20)] = "",
+    search: Annotated[str, Query(max_length=200)] = "",
+    cursor: Cursor = None,
+) -> Response:
+    """Who is in the course; for staff."""
+    sheet = Sheet(PersonForm, {"role": Role.STUDENT})
+    return _list(request, site, visitor, course_id, sheet, role, search, cursor)
+
+
+@router.post("/courses/{course_id}/people")
+def add(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    typed: Typed,
+) -> Response:
+    """One more, or another role for who is there."""
+    sheet = Sheet(PersonForm, typed)
+    for_instructors(course_frame(site, visitor.actor, course_id))
+    with sheet.refusing():
+        courses.enrol(site, visitor.actor, course_id, **sheet.read().model_dump())
+        return go(f"/courses/{course_id}/people", "added")
+    return _list(request, site, visitor, course_id, sheet, "", "", None)
+
+
+@router.get("/courses/{course_id}/people/{person_id}")
+def ask_for_changes(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    person_id: RowInPath,
+) -> Response:
+    """Somebody's role and team, to be changed; for instructors."""
+    enrolment, _ = courses.get_member(site, visitor.actor, course_id, person_id)
+    sheet = Sheet(RoleForm, {"role": enrolment.role, "team": enrolment.team})
+    return _member(request, site, visitor, course_id, person_id, sheet)
+
+
+@router.post("/courses/{course_id}/people/{person_id}")
+def change(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    person_id: RowInPath,
+    typed: Typed,
+) -> Response:
+    """Another role or team."""
+    _, person = courses.get_member(site, visitor.actor, course_id, person_id)
+    sheet = Sheet(RoleForm, typed)
+    with sheet.refusing():
+        form = sheet.read()
+        courses.enrol(
+            site,
+            visitor.actor,
+            course_id,
+            email=person.email,
+            name=person.name,
+            role=form.role,
+            team=form.team,
+        )
+        return go(f"/courses/{course_id}/people", "changed")
+    return _member(request, site, visitor, course_id, person_id, sheet)
+
+
+@router.post("/courses/{course_id}/people/{person_id}/remove")
+def remove(
+    site: CurrentSite, visitor: CurrentVisitor, course_id: RowInPath, person_id: RowInPath
+) -> Response:
+    """Take somebody's role away."""
+    courses.unenrol(site, visitor.actor, course_id, person_id)
+    return go(f"/courses/{course_id}/people", "removed")
+
+
+@router.post("/courses/{course_id}/people/{person_id}/password")
+def set_password(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    person_id: RowInPath,
+    typed: Typed,
+) -> Response:
+    """A password for somebody who has forgotten theirs; for admins."""
+    permit_admin(visitor.actor)
+    enrolment, _ = courses.get_member(site, visitor.actor, course_id, person_id)
+    sheet = Sheet(PasswordForm, typed)
+    with sheet.refusing():
+        people.change_person(site, visitor.actor, person_id, password=sheet.read().password)
+        return go(f"/courses/{course_id}/people", "password")
+    role = Sheet(RoleForm, {"role": enrolment.role, "team": enrolment.team})
+    return _member(request, site, visitor, course_id, person_id, role, password=sheet)
+
+
+def _list(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    course_id: int,
+    sheet: Sheet[PersonForm],
+    role: str,
+    search: str,
+    cursor: str | None,
+) -> Response:
+    wanted = Role(role) if role in set(Role) else None
+    found = courses.list_people(
+        site, visitor.actor, course_id, role=wanted, search=search.strip(), cursor=cursor
+    )
+    context = {
+        "frame": for_staff(course_frame(site, visitor.actor, course_id)),
+        "tab": "people",
+        "found": found,
+        "counts": courses.count_people(site, visitor.actor, course_id),
+        "role": wanted,
+        "search": search,
+        "sheet": sheet,
+        "roles": ROLE_WORDS,
+        "is_first": cursor is None,
+        "done": what_is_done(request, _DONE),
+    }
+    return page(request, "people/list.html", context, status=sheet.status)
+
+
+def _member(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    course_id: int,
+    person_id: int,
+    sheet: Sheet[RoleForm],
+    *,
+    password: Sheet[PasswordForm] | None = None,
+) -> Response:
+    enrolment, person = courses.get_member(site, visitor.actor, course_id, person_id)
+    password = password or Sheet(PasswordForm)
+    context = {
+        "frame": course_frame(site, visitor.actor, course_id),
+        "tab": "people",
+        "enrolment": enrolment,
+        "person": person,
+        "sheet": sheet,
+        "password": password,
+        "roles": ROLE_WORDS,
+    }
+    status = max(sheet.status, password.status)
+    return page(request, "people/member.html", context, status=status)
