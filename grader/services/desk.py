@@ -167,7 +167,8 @@ def overview(site: Site, actor: Actor, assignment_id: int) -> Overview:
         ]
         progress = marks.progress(session, assignment_id)
         holders = claims.holders(session, assignment_id)
-    names = {one.person_id: one.name for one in (*progress, *holders)}
+    names = {one.person_id: one.name for one in progress}
+    names.update({one.person_id: one.name for one in holders})
     graders = [
         Grader(
             person_id=key,
@@ -295,9 +296,7 @@ def in_group(
         raise NotFound("this submission does not count any more, or is not judged; go to the next")
     found = together(desk, actor, submission_id)
     if len(found) != count:
-        raise Conflict(
-            f"of answers like this one {len(found)} are open by now; look, and try again"
-        )
+        raise Conflict(f"by now {len(found)} answers are like this one; look, and try again")
     return found
 
 
@@ -357,6 +356,7 @@ def _desk(site: Site, session: Session, assignment: Assignment, exercise: str) -
     found = counted(site, session, assignment)
     order = sorted(found.names, key=lambda one: _shuffled(assignment.id, exercise, one))
     done = frozenset(marks.done(session, assignment.id, exercise) & found.names.keys())
+    held = claims.holders(session, assignment.id, exercise)
     version_id = found.version_id
     rows = [] if version_id is None else answers.findings(session, version_id, exercise, order)
     return Desk(
@@ -366,9 +366,7 @@ def _desk(site: Site, session: Session, assignment: Assignment, exercise: str) -
         done=done,
         groups=_groups(rows, done),
         counted=found,
-        holders={
-            one.submission_id: one for one in claims.holders(session, assignment.id, exercise)
-        },
+        holders={one.submission_id: one for one in held},
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from grader.db.models import Assignment, AssignmentVersion
@@ -12,12 +12,16 @@ from grader.errors import NotFound
 
 @dataclass(frozen=True, kw_only=True)
 class Exercise:
-    """An exercise of the outline; `needs_person` where some of its checks are for people."""
+    """An exercise of the outline; `needs_person` where some of its checks are for people.
+
+    `checks` are the titles of its checks.
+    """
 
     id: str
     title: str
     max_score: float
     needs_person: bool
+    checks: Mapping[str, str]
 
 
 def exercises_of(session: Session, assignment: Assignment) -> Sequence[Exercise]:
@@ -31,6 +35,7 @@ def exercises_of(session: Session, assignment: Assignment) -> Sequence[Exercise]
             title=one["title"],
             max_score=one["max_score"],
             needs_person=any(check["kind"] == "manual" for check in one["checks"]),
+            checks={check["id"]: check["title"] for check in one["checks"]},
         )
         for one in outline.get("exercises", ())
     ]

@@ -228,8 +228,9 @@ def _cause(name: object) -> str | None:
 def _answer(check: CheckResult) -> str | None:
     """What a person will grade, as far as answers are compared."""
     answer = check.detail.get("answer")
-    is_asked = check.outcome is Outcome.PENDING and isinstance(answer, str)
-    return storable(answer)[:LONGEST].replace("\0", "") if is_asked else None
+    if check.outcome is not Outcome.PENDING or not isinstance(answer, str):
+        return None
+    return storable(answer[:LONGEST]).replace("\0", "")
 
 
 def _why_not(judged: Judged) -> str:

@@ -1,8 +1,8 @@
 """Marks: what a person gives for an exercise, and how that becomes points.
 
 A mark takes effect as an override of its exercise: the points that checks gave in it, with those of
-the rubric items that were picked and what was added or taken off besides, from 0 to what there is to
-get. Grades, the gradebook and releases know overrides alone. Whenever the points of checks or of
+the rubric items that were picked and what was added or taken off besides, from 0 to what there is
+to get. Grades, the gradebook and releases know overrides alone. Whenever the points of checks or of
 items change, the overrides of the marks that stand follow, each as a new one in the place of the
 former, so that it stays known what was released when.
 """
@@ -171,7 +171,7 @@ def follow(
 
 
 def follow_judging(session: Session, submission_id: int, version_id: int) -> None:
-    """A submission has a new result against a version: its marks follow, if that one is in force."""
+    """A submission has a new result against a version: where that is in force, its marks follow."""
     marks.hold_submissions(session, [submission_id])
     these = marks.of_submissions(session, [submission_id])
     if these:

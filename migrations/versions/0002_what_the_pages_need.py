@@ -259,9 +259,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mark")),
     )
-    op.create_index(
-        op.f("ix_mark_author_id_action"), "mark", ["author_id", "action"], unique=False
-    )
+    op.create_index(op.f("ix_mark_author_id_action"), "mark", ["author_id", "action"], unique=False)
     op.create_index(op.f("ix_mark_override_id"), "mark", ["override_id"], unique=False)
     op.create_index(
         "ix_mark_standing",
