@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from grader.domain.outcomes import Outcome
 from grader.services import desk as desks
 from grader.services.marking import signed
 from grader.services.site import Site
@@ -161,6 +162,7 @@ def show_desk(
         "place": within.index(answer) if answer is not None else None,
         "together": desks.together(found, actor, answer) if answer is not None else [],
         "listed": _listed(found),
+        "wrong_of": _wrong,
         "most_wordings": _LISTED_WORDINGS,
         **tools_context(site, visitor, assignment_id, exercise, opened),
     }
@@ -201,12 +203,19 @@ def address(
     return f"{path}?{asked}" if asked else path
 
 
+def _wrong(group: desks.Group) -> list[desks.Finger]:
+    """What checks found wrong in a group's answers."""
+    fine = (Outcome.PASSED, Outcome.PENDING)
+    return [one for one in group.fingers if one.outcome not in fine]
+
+
 def _listed(found: desks.Desk) -> Mapping[str, Any]:
-    """The groups that are listed by themselves, and how many answers are like no other."""
+    """The groups that are listed by themselves, and how many answers are in smaller ones."""
     several = [one for one in found.groups if one.count > 1][:_LISTED_GROUPS]
     alone = [one for one in found.groups if one not in several]
     return {
         "groups": several,
         "alone": sum(one.count for one in alone),
+        "others": len(alone),
         "alone_left": sum(one.left for one in alone),
     }

@@ -33,11 +33,17 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   isBusy = true;
 });
 
+function press(key) {
+  const focused = document.activeElement ?? document.body;
+  const isText = key.key.length === 1 && !key.ctrlKey && !key.metaKey && focused.matches("textarea");
+  if (!focused.dispatchEvent(new KeyboardEvent("keydown", { ...key, bubbles: true, cancelable: true })) || !isText) return;
+  focused.setRangeText(key.key, focused.selectionStart, focused.selectionEnd, "end");
+}
+
 function goOn() {
   isBusy = false;
   while (waiting.length && !isBusy) {
-    const key = waiting.shift();
-    (document.activeElement ?? document.body).dispatchEvent(new KeyboardEvent("keydown", { ...key, bubbles: true, cancelable: true }));
+    press(waiting.shift());
   }
 }
 
