@@ -8,7 +8,7 @@ for the same reason or say the same.
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -45,7 +45,7 @@ class Finger:
 class Group:
     """Answers that are alike; `key` stays as long as the answer that stands for them does.
 
-    `wordings` are their different texts, the most frequent first.
+    `wordings` are their different texts, the first one that which stands for them.
     """
 
     key: str
@@ -250,8 +250,8 @@ def take_next(
 ) -> int | None:
     """Claim the next answer that is not graded and that nobody else has before them.
 
-    From behind `after` on, and then from the beginning; of a group first where one is given. None
-    where nothing is left.
+    From behind `after` on, then from the beginning, and `after` itself last; of a group first where
+    one is given. None where nothing is left.
     """
     desk = get_desk(site, actor, assignment_id, exercise)
     begin = desk.order.index(after) + 1 if after in desk.order else 0
@@ -260,7 +260,7 @@ def take_next(
     for submission_id in sorted(turned, key=lambda one: one not in of_group):
         holder = desk.holders.get(submission_id)
         elsewhere = holder is not None and holder.person_id != actor.person_id
-        if submission_id in desk.done or elsewhere or submission_id == after:
+        if submission_id in desk.done or elsewhere:
             continue
         if _taken(site, actor, submission_id, exercise):
             return submission_id
@@ -390,7 +390,7 @@ def _groups(rows: Iterable[Finding], done: frozenset[int]) -> list[Group]:
         Group(
             key=_key(signature),
             fingers=[Finger(check=c, outcome=o, cause=w) for c, o, w in signature[0]],
-            wordings=_wordings([texts[one] for one in ids]),
+            wordings=_wordings(signature[1], [texts[one] for one in ids]),
             has_text=any(row.outcome is Outcome.PENDING for row in of[ids[0]]),
             submission_ids=ids,
             left=sum(one not in done for one in ids),
@@ -409,12 +409,11 @@ def _text(rows: Sequence[Finding]) -> str | None:
     return "\n\n".join(texts) if texts else None
 
 
-def _wordings(texts: Iterable[str | None]) -> list[str]:
-    counts: dict[str, int] = defaultdict(int)
-    for text in texts:
-        if text:
-            counts[" ".join(text.split())] += 1
-    return sorted(counts, key=lambda one: (-counts[one], one))
+def _wordings(standing: str | None, texts: Iterable[str | None]) -> list[str]:
+    """The different texts, that which stands for them first and then the most frequent."""
+    counts = Counter(" ".join(text.split()) for text in texts if text)
+    first = " ".join(standing.split()) if standing else ""
+    return sorted(counts, key=lambda one: (one != first, -counts[one], one))
 
 
 def _key(signature: tuple[Any, ...]) -> str:

@@ -143,21 +143,17 @@ def test_two_graders_at_once_are_never_handed_the_same_answer(
     ids = answers(site, room, [CAN.format(n) for n in range(6)])
     items(site, room)
     tom, tara = at_desk(look, room, "tom"), at_desk(look, room, "tara")
-    met = []
+    for page in (tom, tara):
+        page.keyboard.press("n")
+        expect(page).to_have_url(re.compile("answer="))
     for _ in range(3):
-        for page in (tom, tara):
-            page.keyboard.press("n")
-            expect(page).to_have_url(re.compile("answer="))
         assert has_open(tom) != has_open(tara)
-        met += [has_open(tom), has_open(tara)]
         for page in (tom, tara):
             was = page.url
             page.keyboard.press("1")
             page.keyboard.press("Control+Enter")
             expect(page).not_to_have_url(was)
-    for page in (tom, tara):
-        page.reload()
-        counts(page, "6 of 6 graded")
+    counts(tara, "6 of 6 graded")
     people = room.people["tom"].person_id, room.people["tara"].person_id
     assert sorted(who for _, _, who in graded(site, ids).values()) == sorted(people * 3)
 
@@ -169,14 +165,13 @@ def test_like_answers_are_graded_together_follow_the_rubric_and_are_undone_toget
         site, room, ["It can rise.", "it can **rise**!", "It can ris.", "It never rises."]
     )
     page = at_desk(look, room, "tom")
-    page.get_by_role("link", name=re.compile("It can rise.*3 left of 3, 2 wordings")).click()
+    page.get_by_role("link", name=re.compile("It can rise.*3 left of 3, 3 wordings")).click()
     page.keyboard.press("n")
     expect(page.get_by_role("heading", name=re.compile(r"of 3 like answers"))).to_be_focused()
-    page.get_by_label("New item").fill("Says that it can rise")
-    page.get_by_label("Points", exact=True).fill("2")
+    page.get_by_label("New item", exact=True).fill("Says that it can rise")
+    page.get_by_label("Points of the new item").fill("2")
     page.keyboard.press("Enter")
-    expect(page.get_by_label("New item")).to_be_focused()
-    page.keyboard.press("Tab")
+    expect(page.get_by_label("New item", exact=True)).to_be_focused()
     page.locator("#answer-title").focus()
     page.keyboard.press("1")
     expect(page.locator("#sum")).to_have_text("2")
@@ -188,7 +183,7 @@ def test_like_answers_are_graded_together_follow_the_rubric_and_are_undone_toget
     assert [score for score, _, _ in graded(site, ids).values()] == [2.0] * 3
     page.keyboard.press("k")
     page.get_by_text("Change the rubric").click()
-    page.get_by_label("Points", exact=True).first.fill("1.5")
+    page.get_by_label("Points of item 1").fill("1.5")
     page.keyboard.press("Enter")
     expect(page.get_by_text("Changed; 3 answers follow")).to_be_visible()
     assert [score for score, _, _ in graded(site, ids).values()] == [1.5] * 3
@@ -219,7 +214,7 @@ def test_comments_are_kept_and_used_again(site: Site, room: Classroom, look: Loo
     expect(page.get_by_role("button", name="Which <rate>?", exact=True)).to_be_hidden()
     page.get_by_label("Search").fill("RATE which")
     page.get_by_role("button", name="Which <rate>?", exact=True).click()
-    expect(page.get_by_label("Comment")).to_be_focused()
+    expect(page.locator("#comment")).to_be_focused()
     page.keyboard.press("Control+Enter")
     counts(page, "2 of 2 graded")
     assert [comment for _, comment, _ in graded(site, ids).values()] == ["Which <rate>?"] * 2
@@ -228,7 +223,7 @@ def test_comments_are_kept_and_used_again(site: Site, room: Classroom, look: Loo
 def test_names_are_hidden_everywhere_while_grading(
     site: Site, room: Classroom, look: Lookers
 ) -> None:
-    answers(site, room, [CAN.format(1)])
+    answers(site, room, [CAN.format(1), CAN.format(2)])
     page = look.as_(room.people["ines"])
     page.goto(f"/assignments/{room.assignment_id}/grading")
     page.get_by_role("button", name="Hide names while grading").click()
@@ -238,7 +233,7 @@ def test_names_are_hidden_everywhere_while_grading(
         page.keyboard.press("n")
         counts(page, "names are hidden")
         expect(page.locator(".finding .text")).to_be_visible()
-        assert "student-0" not in page.content().lower()
+        assert "student-" not in page.content().lower()
         assert f'/submissions/{has_open(page)}"' not in page.content()
 
 

@@ -45,17 +45,17 @@ def add(
     return _part(request, site, visitor, submission_id, cell)
 
 
-@router.post("/{comment_id}/remove")
+@router.post("/{cell_comment_id}/remove")
 def remove(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
     submission_id: int,
-    comment_id: int,
+    cell_comment_id: int,
     cell: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """Take it back."""
-    comments.remove(site, visitor.actor, submission_id, comment_id)
+    comments.remove(site, visitor.actor, submission_id, cell_comment_id)
     if not is_part(request):
         return RedirectResponse(f"/submissions/{submission_id}", 303)
     return _part(request, site, visitor, submission_id, cell)
