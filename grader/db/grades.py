@@ -106,19 +106,18 @@ def members(
     if search:
         query = query.where(people.matching(search))
     found = page(session, query, [Person.name, Person.id], cursor=cursor, limit=limit)
-    teams = {enrolment.team for enrolment, _ in found.items if enrolment.team is not None}
-    by_team = _teams(session, course_id, teams)
-    items = [
-        Member(
-            person.id,
-            person.name,
-            person.email,
-            enrolment.team,
-            tuple(by_team.get(enrolment.team, ())) or (person.id,),
-        )
-        for enrolment, person in found.items
-    ]
-    return Page(items, found.next_cursor)
+    return Page(_members(session, course_id, found.items), found.next_cursor)
+
+
+def all_students(session: Session, course_id: int) -> list[Member]:
+    """The students of a course, all at once: for what has to look at everybody."""
+    query = (
+        select(Enrolment, Person)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(Enrolment.course_id == course_id, Enrolment.role == Role.STUDENT)
+        .order_by(Enrolment.person_id)
+    )
+    return _members(session, course_id, [(row[0], row[1]) for row in session.execute(query)])
 
 
 def facts(session: Session, course_id: int, lives: Sequence[Live], of: Sequence[Member]) -> Facts:
@@ -152,13 +151,11 @@ def overrides(session: Session, submission_id: int) -> Sequence[tuple[Override, 
     return [(row[0], row[1]) for row in session.execute(query)]
 
 
-def standing(session: Session, submission_id: int, exercise: str | None) -> Sequence[Override]:
-    """Those that stand for an exercise, or for the whole where it is None."""
+def standing(session: Session, submission_ids: Collection[int]) -> Sequence[Override]:
+    """Those that stand for these submissions, for exercises and for the whole."""
     return session.scalars(
         select(Override).where(
-            Override.submission_id == submission_id,
-            Override.revoked_at.is_(None),
-            Override.exercise.is_(None) if exercise is None else Override.exercise == exercise,
+            Override.submission_id.in_(submission_ids), Override.revoked_at.is_(None)
         )
     ).all()
 
@@ -256,6 +253,23 @@ def _live(session: Session, where: ColumnElement[bool]) -> list[Live]:
         .order_by(Assignment.id)
     )
     return [Live(row[0], row[1] or 0.0) for row in session.execute(query)]
+
+
+def _members(
+    session: Session, course_id: int, rows: Sequence[tuple[Enrolment, Person]]
+) -> list[Member]:
+    teams = {enrolment.team for enrolment, _ in rows if enrolment.team is not None}
+    by_team = _teams(session, course_id, teams)
+    return [
+        Member(
+            person.id,
+            person.name,
+            person.email,
+            enrolment.team,
+            tuple(by_team.get(enrolment.team, ())) or (person.id,),
+        )
+        for enrolment, person in rows
+    ]
 
 
 def _teams(session: Session, course_id: int, teams: set[str]) -> dict[str | None, list[int]]:

@@ -16,10 +16,14 @@ from grader.db import attempts, leases, nodes, trials
 from grader.db.leases import Claim, Work
 from grader.db.models import Attempt, CheckOutcome, Queue, Result, Trial
 from grader.db.session import Session
+from grader.domain.outcomes import Outcome
+from grader.domain.results import CheckResult
 from grader.domain.results import Result as Judged
 from grader.errors import InternalError
 from grader.resultdoc import document
-from grader.safetext import one_line
+from grader.safetext import one_line, storable
+from grader.services.likeness import LONGEST
+from grader.services.marking import follow_judging
 from grader.services.sending import TASKS
 from grader.services.site import Site
 
@@ -134,7 +138,10 @@ def finish(site: Site, held: Held, judged: Judged, notebook: bytes) -> bool:
             document=stored,
             notebook=shown,
         )
-        return attempts.finish(session, held.claim, result, _outcomes(judged, result))
+        done = attempts.finish(session, held.claim, result, _outcomes(judged, result))
+        if done:
+            follow_judging(session, result.submission_id, result.version_id)
+        return done
 
 
 def finish_trial(site: Site, held: Held, report: Mapping[str, Any]) -> bool:
@@ -208,6 +215,7 @@ def _outcomes(judged: Judged, result: Result) -> list[CheckOutcome]:
             score=check.score,
             max_score=check.max_score,
             cause=_cause(check.detail.get("cause")),
+            answer=_answer(check),
         )
         for position, (exercise, check) in enumerate(checks)
     ]
@@ -215,6 +223,14 @@ def _outcomes(judged: Judged, result: Result) -> list[CheckOutcome]:
 
 def _cause(name: object) -> str | None:
     return None if name is None else one_line(str(name), _LONGEST_CAUSE - 1)
+
+
+def _answer(check: CheckResult) -> str | None:
+    """What a person will grade, as far as answers are compared."""
+    answer = check.detail.get("answer")
+    if check.outcome is not Outcome.PENDING or not isinstance(answer, str):
+        return None
+    return storable(answer[:LONGEST]).replace("\0", "")
 
 
 def _why_not(judged: Judged) -> str:

@@ -6,10 +6,11 @@ the whole, one stands at a time; a new one revokes the one before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from grader.db import audit, grades
+from grader.db import audit, grades, marks
 from grader.db.models import Assignment, AssignmentVersion, Override
 from grader.db.session import Session, hold, moment
 from grader.errors import BadInput, Conflict, NotFound
@@ -44,8 +45,6 @@ def give(
         if not 0 <= score <= most:
             raise BadInput(f"score: from 0 to {most:g}")
         hold(session, submission)
-        for former in grades.standing(session, submission_id, exercise):
-            _revoke(session, actor, assignment, former, superseded=True)
         override = Override(
             submission_id=submission_id,
             exercise=exercise,
@@ -54,8 +53,7 @@ def give(
             author_id=actor.person_id,
             created_at=moment(session),
         )
-        session.add(override)
-        session.flush()
+        put(session, actor.person_id, assignment, [override])
         audit.record(
             session,
             actor.person_id,
@@ -82,24 +80,50 @@ def revoke(site: Site, actor: Actor, override_id: int) -> None:
         hold(session, submission)
         session.refresh(override)
         if override.revoked_at is None:
-            _revoke(session, actor, assignment, override)
+            withdraw(session, actor.person_id, assignment, [override], moment(session))
 
 
-def _revoke(
-    session: Session, actor: Actor, assignment: Assignment, override: Override, **detail: Any
+def put(
+    session: Session, actor_id: int | None, assignment: Assignment, given: Sequence[Override]
 ) -> None:
-    override.revoked_at = moment(session)
-    audit.record(
-        session,
-        actor.person_id,
-        "override.revoked",
-        override,
-        course_id=assignment.course_id,
-        submission_id=override.submission_id,
-        exercise=override.exercise,
-        score=override.score,
-        **detail,
-    )
+    """Have these stand, in the place of what stands for the same exercises.
+
+    Their submissions are held by this transaction; what else is noted of them is the caller's.
+    """
+    wanted = {(one.submission_id, one.exercise) for one in given}
+    standing = grades.standing(session, {one.submission_id for one in given})
+    formers = [one for one in standing if (one.submission_id, one.exercise) in wanted]
+    if formers:
+        at = given[0].created_at
+        withdraw(session, actor_id, assignment, formers, at, superseded=True)
+    session.add_all(given)
+    session.flush()
+
+
+def withdraw(
+    session: Session,
+    actor_id: int | None,
+    assignment: Assignment,
+    overrides: Iterable[Override],
+    at: datetime,
+    **detail: Any,
+) -> None:
+    """Have these stand no more, and with them the marks whose points they are."""
+    ended = list(overrides)
+    for override in ended:
+        override.revoked_at = at
+        audit.record(
+            session,
+            actor_id,
+            "override.revoked",
+            override,
+            course_id=assignment.course_id,
+            submission_id=override.submission_id,
+            exercise=override.exercise,
+            score=override.score,
+            **detail,
+        )
+    marks.end(session, [one.id for one in ended])
 
 
 def _most(session: Session, assignment: Assignment, exercise: str | None) -> float:

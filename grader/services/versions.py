@@ -16,6 +16,7 @@ from grader.db.session import Session
 from grader.errors import Conflict, NotFound
 from grader.services import bundles, sending
 from grader.services.access import Actor, Right, permit, permit_assignment
+from grader.services.marking import follow_version
 from grader.services.site import Site
 
 _CHUNK = 1 << 20
@@ -151,7 +152,8 @@ def put_in_force(
 ) -> None:
     """Make it the version that counts, and have judged against it what has not been yet.
 
-    The former one retires. Overrides belong to submissions and are not touched.
+    The former one retires. Overrides belong to submissions and are not touched, but for the points
+    that marks add to those of checks.
     """
     _approve(session, version, because)
     former_id = assignment.live_version_id
@@ -163,6 +165,7 @@ def put_in_force(
     assignment.live_version_id = version.id
     session.flush()
     again = bulk.enqueue(session, assignment, version, Purpose.REGRADE)
+    follow_version(session, actor, assignment)
     record(
         session,
         actor,

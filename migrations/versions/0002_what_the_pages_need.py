@@ -241,6 +241,8 @@ def upgrade() -> None:
         sa.Column("adjustment", sa.Double(), nullable=False),
         sa.Column("comment", sa.Text(), nullable=False),
         sa.Column("override_id", KEY, nullable=False),
+        sa.Column("replaces_id", KEY, nullable=True),
+        sa.Column("action", sa.BigInteger(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("revoked_at", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -250,10 +252,15 @@ def upgrade() -> None:
             ["override_id"], ["override.id"], name=op.f("fk_mark_override_id_override")
         ),
         sa.ForeignKeyConstraint(
+            ["replaces_id"], ["mark.id"], name=op.f("fk_mark_replaces_id_mark")
+        ),
+        sa.ForeignKeyConstraint(
             ["submission_id"], ["submission.id"], name=op.f("fk_mark_submission_id_submission")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_mark")),
     )
+    op.create_index(op.f("ix_mark_author_id_action"), "mark", ["author_id", "action"], unique=False)
+    op.create_index(op.f("ix_mark_override_id"), "mark", ["override_id"], unique=False)
     op.create_index(
         "ix_mark_standing",
         "mark",
@@ -306,9 +313,11 @@ def upgrade() -> None:
         ["course_id", "action", "id"],
         unique=False,
     )
+    op.add_column("check_outcome", sa.Column("answer", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:
+    op.drop_column("check_outcome", "answer")
     op.drop_index(op.f("ix_audit_entry_course_id_action_id"), table_name="audit_entry")
     op.drop_column("assignment", "anonymous")
     op.drop_index(op.f("ix_mark_item_item_id"), table_name="mark_item")
@@ -316,6 +325,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_request_message_request_id"), table_name="request_message")
     op.drop_table("request_message")
     op.drop_index(op.f("ix_mark_submission_id_exercise"), table_name="mark")
+    op.drop_index(op.f("ix_mark_override_id"), table_name="mark")
+    op.drop_index(op.f("ix_mark_author_id_action"), table_name="mark")
     op.drop_index(
         "ix_mark_standing",
         table_name="mark",

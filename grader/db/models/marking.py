@@ -34,8 +34,10 @@ class RubricItem(Base):
 class Mark(Base):
     """A person's grading of one exercise of a submission: items, points beside them, a comment.
 
-    It takes effect as an override of the exercise, `override_id`. Of an exercise one mark stands at
-    a time; the earlier ones are kept, so that it can be undone.
+    It takes effect as an override of the exercise, `override_id`, and stands as long as that does.
+    Of an exercise one mark stands at a time; the earlier ones are kept, so that it can be undone:
+    `replaces_id` is the one before. Marks that were given together have the same `action`, which
+    grows.
     """
 
     __tablename__ = "mark"
@@ -46,12 +48,15 @@ class Mark(Base):
     author_id: Mapped[int] = refers_to("person.id")
     adjustment: Mapped[float] = mapped_column(default=0.0)
     comment: Mapped[str] = mapped_column(Text, default="")
-    override_id: Mapped[int] = refers_to("override.id")
+    override_id: Mapped[int] = refers_to("override.id", index=True)
+    replaces_id: Mapped[int | None] = refers_to("mark.id")
+    action: Mapped[int]
     created_at: Mapped[Created]
     revoked_at: Mapped[datetime | None]
 
     __table_args__ = (
         Index(None, "submission_id", "exercise"),
+        Index(None, "author_id", "action"),
         Index(
             "ix_mark_standing",
             "submission_id",

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import ForeignKeyConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grader.db.models.base import Base, Created, Key, Name, Sha256, one_of, refers_to
@@ -160,7 +160,10 @@ class Result(Base):
 
 
 class CheckOutcome(Base):
-    """One check's part of a result; `cause` is the name by which answers are grouped."""
+    """One check's part of a result; `cause` is the name by which answers are grouped.
+
+    `answer` is what was answered where a person grades it, as far as answers are compared.
+    """
 
     __tablename__ = "check_outcome"
 
@@ -173,6 +176,7 @@ class CheckOutcome(Base):
     score: Mapped[float]
     max_score: Mapped[float]
     cause: Mapped[str | None] = mapped_column(String(80))
+    answer: Mapped[str | None] = mapped_column(Text)
 
     __table_args__ = (
         ForeignKeyConstraint(

@@ -1,0 +1,76 @@
+"""Answers: what checks said of one exercise in many submissions, as far as grading needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from grader.db.models import CheckOutcome, Result, Submission
+from grader.domain.outcomes import Outcome, RunStatus
+
+_AT_ONCE = 10_000  # ids in one query; a database takes some ten thousand parameters
+
+
+class Finding(NamedTuple):
+    """A check's outcome in one submission; `answer` where a person grades it."""
+
+    submission_id: int
+    check: str
+    outcome: Outcome
+    cause: str | None
+    answer: str | None
+
+
+def findings(
+    session: Session, version_id: int, exercise: str, submission_ids: Sequence[int]
+) -> list[Finding]:
+    """The outcomes of an exercise's checks in these submissions, check by check in their order."""
+    columns = (
+        CheckOutcome.submission_id,
+        CheckOutcome.check,
+        CheckOutcome.outcome,
+        CheckOutcome.cause,
+        CheckOutcome.answer,
+    )
+    found: list[Finding] = []
+    for ids in _pieces(submission_ids):
+        rows = session.execute(
+            select(*columns)
+            .where(
+                CheckOutcome.submission_id.in_(ids),
+                CheckOutcome.version_id == version_id,
+                CheckOutcome.exercise == exercise,
+            )
+            .order_by(CheckOutcome.submission_id, CheckOutcome.position)
+        )
+        found += [Finding(*row) for row in rows]
+    return found
+
+
+def judged(session: Session, version_id: int, submission_ids: Sequence[int]) -> set[int]:
+    """Which of these have a result against a version that did not end by a failure of ours."""
+    found: set[int] = set()
+    for ids in _pieces(submission_ids):
+        found |= set(
+            session.scalars(
+                select(Result.submission_id).where(
+                    Result.submission_id.in_(ids),
+                    Result.version_id == version_id,
+                    Result.run_status != RunStatus.INTERNAL_ERROR,
+                )
+            )
+        )
+    return found
+
+
+def number_of_submissions(session: Session, assignment_id: int) -> int:
+    """How many were handed in for an assignment."""
+    query = select(func.count()).where(Submission.assignment_id == assignment_id)
+    return session.scalar(query) or 0
+
+
+def _pieces(ids: Sequence[int]) -> Iterable[Collection[int]]:
+    return (ids[at : at + _AT_ONCE] for at in range(0, len(ids), _AT_ONCE))

@@ -1,0 +1,261 @@
+"""Grading by hand in the browser: by keys alone, in groups, and by several people at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pytest
+from playwright.sync_api import Page, expect
+from sqlalchemy import select
+
+from grader.db.models import Mark, Override, Submission
+from grader.domain.outcomes import Outcome
+from grader.domain.results import CheckResult, ExerciseResult
+from grader.services import desk
+from grader.services.access import Actor
+from grader.services.rubricitems import add_item
+from grader.services.site import Site
+from tests.answered import answer
+from tests.browser._classroom import DESKTOP, PHONE, Classroom, Lookers, overflows, violations
+
+EXERCISE = "ex3-loss-increase"
+CAN = "It can rise: a step that is too large leads past the minimum. I saw it with rate {}."
+NEVER = "It never rises, for {} times I have seen it go down."
+
+
+def in_words(text: str | None) -> ExerciseResult:
+    """An answer of two points that waits for a person."""
+    check = CheckResult(
+        id="answer",
+        kind="manual",
+        outcome=Outcome.PENDING,
+        score=0.0,
+        max_score=2.0,
+        message="A person grades this.",
+        detail={"answer": text},
+        title="an explanation in words",
+    )
+    return ExerciseResult(id=EXERCISE, title="Could the loss increase?", checks=(check,))
+
+
+def answers(site: Site, room: Classroom, texts: Sequence[str | None]) -> list[int]:
+    """What as many new students have answered, judged already; the submissions."""
+    names = [f"student-{n}" for n in range(len(texts))]
+    room.join(*names)
+    return [
+        answer(site, room.assignment_id, room.people[name].person_id, in_words(text))
+        for name, text in zip(names, texts, strict=True)
+    ]
+
+
+def items(site: Site, room: Classroom) -> None:
+    for label, points in (("Says that it can rise", 2.0), ("Says that it never rises", 0.5)):
+        add_item(
+            site, room.people["ines"], room.assignment_id, EXERCISE, label=label, points=points
+        )
+
+
+def graded(site: Site, ids: Sequence[int]) -> dict[int, tuple[float, str, int]]:
+    """By submission the points that stand, the comment and who gave them."""
+    with site.database.reading() as session:
+        rows = session.execute(
+            select(Mark.submission_id, Override.score, Mark.comment, Mark.author_id)
+            .join(Override, Override.id == Mark.override_id)
+            .join(Submission, Submission.id == Mark.submission_id)
+            .where(Submission.id.in_(ids), Mark.revoked_at.is_(None))
+        )
+        return {row[0]: (row[1], row[2], row[3]) for row in rows}
+
+
+def at_desk(look: Lookers, room: Classroom, who: str | Actor, **options: object) -> Page:
+    actor = room.people[who] if isinstance(who, str) else who
+    page = look.as_(actor, **options)  # type: ignore[arg-type]
+    page.goto(f"/assignments/{room.assignment_id}/grading/{EXERCISE}")
+    return page
+
+
+def has_open(page: Page) -> int:
+    """The submission of the answer that is open."""
+    found = re.search(r"answer=(\d+)", page.url)
+    assert found, page.url
+    return int(found[1])
+
+
+def counts(page: Page, words: str) -> None:
+    expect(page.locator(".count")).to_contain_text(words)
+
+
+def test_sixty_answers_are_graded_by_keys_alone_without_a_page_load(
+    site: Site, room: Classroom, look: Lookers
+) -> None:
+    texts = [(CAN, NEVER)[n % 2].format(n) for n in range(60)]
+    ids = answers(site, room, texts)
+    items(site, room)
+    page = at_desk(look, room, "tom")
+    loads: list[str] = []
+    page.on("domcontentloaded", lambda _: loads.append("a document"))
+    page.on("load", lambda _: loads.append("a page"))
+    page.on("request", lambda one: loads.append(one.url) if one.is_navigation_request() else None)
+    press, text = page.keyboard.press, page.locator(".finding .text")
+    press("n")
+    for done in range(60):
+        counts(page, f"{done} of 60 graded")
+        said = text.inner_text()
+        press("1" if "can rise" in said else "2")
+        if done % 20 == 0:
+            press("c")
+            page.keyboard.type("Say why, 1 or 2 words: j, k, n?")
+            press("Escape")
+        press("Enter")
+    counts(page, "60 of 60 graded, 0 left")
+    expect(page.get_by_role("heading", name="All 60 are graded")).to_be_focused()
+    assert loads == []
+    found = graded(site, ids)
+    tom = room.people["tom"].person_id
+    assert {key: (score, who) for key, (score, _, who) in found.items()} == {
+        key: (2.0 if "can rise" in text else 0.5, tom) for key, text in zip(ids, texts, strict=True)
+    }
+    said_to = [comment for _, comment, _ in found.values() if comment]
+    assert said_to == ["Say why, 1 or 2 words: j, k, n?"] * 3
+    press("u")
+    counts(page, "59 of 60 graded, 1 left")
+    assert loads == []
+    assert len(graded(site, ids)) == 59
+
+
+def test_keys_pressed_faster_than_answers_come_are_not_lost(
+    site: Site, room: Classroom, look: Lookers
+) -> None:
+    ids = answers(site, room, [CAN.format(n) for n in range(4)])
+    items(site, room)
+    page = at_desk(look, room, "tom")
+    for key in ("n", *("1", "Enter") * 3, "2", "c", *"n1k", "Escape", "Enter"):
+        page.keyboard.press(key)
+    counts(page, "4 of 4 graded")
+    found = sorted((score, comment) for score, comment, _ in graded(site, ids).values())
+    assert found == [(0.5, "n1k"), (2.0, ""), (2.0, ""), (2.0, "")]
+
+
+def test_two_graders_at_once_are_never_handed_the_same_answer(
+    site: Site, room: Classroom, look: Lookers
+) -> None:
+    ids = answers(site, room, [CAN.format(n) for n in range(6)])
+    items(site, room)
+    tom, tara = at_desk(look, room, "tom"), at_desk(look, room, "tara")
+    for page in (tom, tara):
+        page.keyboard.press("n")
+        expect(page).to_have_url(re.compile("answer="))
+    for _ in range(3):
+        assert has_open(tom) != has_open(tara)
+        for page in (tom, tara):
+            was = page.url
+            page.keyboard.press("1")
+            page.keyboard.press("Control+Enter")
+            expect(page).not_to_have_url(was)
+    counts(tara, "6 of 6 graded")
+    people = room.people["tom"].person_id, room.people["tara"].person_id
+    assert sorted(who for _, _, who in graded(site, ids).values()) == sorted(people * 3)
+
+
+def test_like_answers_are_graded_together_follow_the_rubric_and_are_undone_together(
+    site: Site, room: Classroom, look: Lookers
+) -> None:
+    ids = answers(
+        site, room, ["It can rise.", "it can **rise**!", "It can ris.", "It never rises."]
+    )
+    page = at_desk(look, room, "tom")
+    page.get_by_role("link", name=re.compile("It can rise.*3 left of 3, 3 wordings")).click()
+    page.keyboard.press("n")
+    expect(page.get_by_role("heading", name=re.compile(r"of 3 like answers"))).to_be_focused()
+    page.get_by_label("New item", exact=True).fill("Says that it can rise")
+    page.get_by_label("Points of the new item").fill("2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("New item", exact=True)).to_be_focused()
+    page.locator("#answer-title").focus()
+    page.keyboard.press("1")
+    expect(page.locator("#sum")).to_have_text("2")
+    page.keyboard.press("g")
+    confirm = page.get_by_role("dialog", name="Grade 3 answers alike?")
+    expect(confirm).to_contain_text("2 answers like it")
+    confirm.get_by_role("button", name="Save for 3 answers").click()
+    counts(page, "3 of 4 graded")
+    assert [score for score, _, _ in graded(site, ids).values()] == [2.0] * 3
+    page.keyboard.press("k")
+    page.get_by_text("Change the rubric").click()
+    page.get_by_label("Points of item 1").fill("1.5")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Changed; 3 answers follow")).to_be_visible()
+    assert [score for score, _, _ in graded(site, ids).values()] == [1.5] * 3
+    page.locator("#answer-title").focus()
+    page.keyboard.press("u")
+    counts(page, "0 of 4 graded, 4 left")
+    assert graded(site, ids) == {}
+    page.go_back()
+    expect(page.locator("#desk")).to_be_visible()
+
+
+def test_comments_are_kept_and_used_again(site: Site, room: Classroom, look: Lookers) -> None:
+    ids = answers(site, room, [CAN.format(1), CAN.format(2)])
+    page = at_desk(look, room, "tom")
+    page.keyboard.press("n")
+    page.keyboard.press("c")
+    page.keyboard.type("Which <rate>?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    page.get_by_role("button", name="Keep the comment that I am writing").click()
+    expect(page.get_by_text("Kept in the library.")).to_be_visible()
+    page.get_by_role("button", name="Close").click()
+    page.locator("#answer-title").focus()
+    page.keyboard.press("Enter")
+    counts(page, "1 of 2 graded")
+    page.keyboard.press("l")
+    page.get_by_label("Search").fill("no such words")
+    expect(page.get_by_role("button", name="Which <rate>?", exact=True)).to_be_hidden()
+    page.get_by_label("Search").fill("RATE which")
+    page.get_by_role("button", name="Which <rate>?", exact=True).click()
+    expect(page.locator("#comment")).to_be_focused()
+    page.keyboard.press("Control+Enter")
+    counts(page, "2 of 2 graded")
+    assert [comment for _, comment, _ in graded(site, ids).values()] == ["Which <rate>?"] * 2
+
+
+def test_names_are_hidden_everywhere_while_grading(
+    site: Site, room: Classroom, look: Lookers
+) -> None:
+    answers(site, room, [CAN.format(1), CAN.format(2)])
+    page = look.as_(room.people["ines"])
+    page.goto(f"/assignments/{room.assignment_id}/grading")
+    page.get_by_role("button", name="Hide names while grading").click()
+    expect(page.get_by_text("Names are hidden from everybody")).to_be_visible()
+    for who in ("ines", "tom"):
+        page = at_desk(look, room, who)
+        page.keyboard.press("n")
+        counts(page, "names are hidden")
+        expect(page.locator(".finding .text")).to_be_visible()
+        assert "student-" not in page.content().lower()
+        assert f'/submissions/{has_open(page)}"' not in page.content()
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_the_desk_is_for_everybody(
+    site: Site, room: Classroom, look: Lookers, size: tuple[int, int]
+) -> None:
+    answers(site, room, [CAN.format(1), CAN.format(1), None])
+    items(site, room)
+    there = desk.get_desk(site, room.people["tom"], room.assignment_id, EXERCISE)
+    for scheme in ("light", "dark"):
+        page = at_desk(look, room, "tom", size=size, color_scheme=scheme)
+        base = f"/assignments/{room.assignment_id}/grading"
+        for address in (base, f"{base}/{EXERCISE}", f"{base}/{EXERCISE}?answer={there.order[0]}"):
+            page.goto(address)
+            assert violations(page) == []
+            assert not overflows(page)
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Next ungraded")
+        assert violations(page) == []
+
+
+def test_students_have_no_desk(room: Classroom, look: Lookers) -> None:
+    page = at_desk(look, room, "ada")
+    expect(page.get_by_role("heading", name="This is not yours to do")).to_be_visible()
