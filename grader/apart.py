@@ -1,7 +1,7 @@
 """Work on hostile text in a short-lived process of its own, with limits that the kernel holds.
 
-What it needs is loaded there and gone with it, and whatever a text makes a parser do costs a bounded
-time and memory and holds up no thread of a service.
+What it needs is loaded there and gone with it, and whatever a text makes a parser do costs a
+bounded time and memory and holds up no thread of a service.
 """
 
 from __future__ import annotations

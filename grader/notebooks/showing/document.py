@@ -1,8 +1,8 @@
 """The document, and the process that makes it.
 
-It reads a line of JSON, the result document as who looks may see it, and then the executed notebook.
-It writes a line of JSON, the `Index`, and then the HTML from behind its first tag on, which belongs
-to whoever sends it.
+It reads a line of JSON, the result document as who looks may see it, and then the executed
+notebook. It writes a line of JSON, the `Index`, and then the HTML from behind its first tag on,
+which belongs to whoever sends it.
 """
 
 from __future__ import annotations
@@ -18,15 +18,17 @@ from typing_extensions import TypedDict
 from grader.apart import limit_here
 from grader.domain.outcomes import OUTCOME_WORDS, Outcome
 from grader.notebooks.showing.code import code_html
-from grader.notebooks.showing.outputs import MAX_RICH, Room, outputs_html
+from grader.notebooks.showing.outputs import Room, outputs_html
 from grader.notebooks.showing.rich import safe_markdown
 from grader.notebooks.showing.style import STYLE
 from grader.notebooks.showing.texts import plain
 
 MAX_CELLS = 1000  # as many are shown
 
-_CPU_S, _MEMORY_BYTES = 20, 1 << 30
-_TEXT, _RICH, _PICTURES = 2 << 20, 2 << 20, 12 << 20  # characters of all cells together
+MAX_MARKDOWN = 32 << 10  # characters of one cell: parsers take long for what is made for it
+
+_CPU_S, _MEMORY_BYTES = 10, 1 << 30
+_TEXT, _RICH, _PICTURES = 2 << 20, 1 << 20, 12 << 20  # characters of all cells together
 
 
 class Index(TypedDict):
@@ -116,7 +118,7 @@ def _code(number: int, cell: Mapping[str, Any], room: Room) -> Iterator[str]:
 def _words(cell: Mapping[str, Any], room: Room) -> Iterator[str]:
     source = _source(cell)
     attached = cell.get("attachments")
-    if len(source) <= MAX_RICH and room.take("rich", len(source)):
+    if len(source) <= MAX_MARKDOWN and room.take("rich", len(source)):
         yield safe_markdown(source, attached if isinstance(attached, dict) else None)
     else:
         yield f"<pre>{escape(plain(room.text(source)))}</pre>"

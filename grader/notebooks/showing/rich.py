@@ -102,7 +102,9 @@ def _formula(state: StateInline, silent: bool) -> bool:
         close = state.src.find(end, inner, min(state.posMax, inner + 4000))
         written = state.src[inner:close] if close > inner else ""
         # As pandoc has it: five dollars and ten dollars are no formula.
-        if not written.strip() or (begin == "$" and (written[0].isspace() or written[-1].isspace())):
+        if not written.strip() or (
+            begin == "$" and (written[0].isspace() or written[-1].isspace())
+        ):
             continue
         if not silent:
             token = state.push("formula", "code", 0)

@@ -8,9 +8,13 @@ from html import escape
 MAX_LINE = 2000  # characters: what is beyond helps nobody and costs the browser dear
 
 # Controls without a picture, and those that turn the direction of what follows.
-_ODD = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]")
+_ODD = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb]"
+)
 _SGR = re.compile(r"\x1b\[([0-9;]{0,40})m")
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]{0,40}[ -/]{0,10}[@-~]|\][^\x07\x1b]{0,4000}(?:\x07|\x1b\\)?|[@-Z\\^_])")
+_ESCAPE = re.compile(
+    r"\x1b(?:\[[0-?]{0,40}[ -/]{0,10}[@-~]|\][^\x07\x1b]{0,4000}(?:\x07|\x1b\\)?|[@-Z\\^_])"
+)
 _COLOURS = ("black", "red", "green", "yellow", "blue", "magenta", "cyan", "white")
 
 
@@ -35,7 +39,10 @@ def cut(text: str, most: int) -> tuple[str, bool]:
     if len(shown) <= most:
         return shown, shown != text
     head, tail = shown[: most * 3 // 4], shown[-most // 4 :]
-    return f"{head}\n… ({len(text) - len(head) - len(tail):,} characters are left out) …\n{tail}", True
+    return (
+        f"{head}\n… ({len(text) - len(head) - len(tail):,} characters are left out) …\n{tail}",
+        True,
+    )
 
 
 def terminal(text: str) -> str:
