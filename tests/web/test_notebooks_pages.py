@@ -1,4 +1,4 @@
-"""The page of an executed notebook: who sees it, what it allows, and that its verdicts are theirs."""
+"""The page of an executed notebook: who sees it, what it allows, and whose verdicts it shows."""
 
 from __future__ import annotations
 

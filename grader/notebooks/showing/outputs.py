@@ -56,10 +56,9 @@ def _joined(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]
     """Pieces of one stream that follow each other, as one."""
     last: dict[str, Any] | None = None
     for one in outputs:
-        if last is not None and one.get("output_type") == "stream" == last["output_type"]:
-            if one.get("name") == last.get("name"):
-                last["text"] = _text(last["text"]) + _text(one.get("text"))
-                continue
+        if last is not None and _goes_on(last, one):
+            last["text"] += _text(one.get("text"))
+            continue
         if last is not None:
             yield last
         last = dict(one, output_type=one.get("output_type"))
@@ -67,6 +66,11 @@ def _joined(outputs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]
             last["text"] = _text(last.get("text"))
     if last is not None:
         yield last
+
+
+def _goes_on(last: Mapping[str, Any], one: Mapping[str, Any]) -> bool:
+    is_stream = last["output_type"] == one.get("output_type") == "stream"
+    return is_stream and last.get("name") == one.get("name")
 
 
 def _output(one: Mapping[str, Any], cell: int, room: Room) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """HTML and markdown of students, made safe: a short list of what may stay, and nothing else.
 
-Neither classes nor ids nor styles stay, so that nothing can look like a verdict of ours or catch its
-links; no link leads anywhere, and a picture is one that stands in the document itself.
+Neither classes nor ids nor styles stay, so that nothing can look like a verdict of ours or catch
+its links; no link leads anywhere, and a picture is one that stands in the document itself.
 """
 
 from __future__ import annotations
@@ -101,10 +101,8 @@ def _formula(state: StateInline, silent: bool) -> bool:
         inner = state.pos + len(begin)
         close = state.src.find(end, inner, min(state.posMax, inner + 4000))
         written = state.src[inner:close] if close > inner else ""
-        # As pandoc has it: five dollars and ten dollars are no formula.
-        if not written.strip() or (
-            begin == "$" and (written[0].isspace() or written[-1].isspace())
-        ):
+        # As pandoc has it: $ 5 and $ 10 are no formula.
+        if not written.strip() or (begin == "$" and written != written.strip()):
             continue
         if not silent:
             token = state.push("formula", "code", 0)
