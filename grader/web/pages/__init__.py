@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from grader.web.pages import account, courses, notebooks
+from grader.web.pages import account, courses, notebooks, similarity
 
-_PARTS = (account, courses, notebooks)
+_PARTS = (account, courses, notebooks, similarity)
 
 router = APIRouter()
 for part in _PARTS:
