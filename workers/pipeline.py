@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
@@ -187,6 +187,7 @@ class _Looks:
 
     cells: frozenset[int]
     trained: bool
+    taken: set[int] = field(default_factory=set)  # after which cells it did look
 
     def include(self, look: Look, trained: bool) -> bool:
         return look.end or look.cell in self.cells or (self.trained and trained)
@@ -316,6 +317,7 @@ class _Attempt:
     def _look(self, look: Look, trained: bool) -> None:
         for judgement in self._judgements:
             if judgement.verdict is None and judgement.looks.include(look, trained):
+                judgement.looks.taken.add(look.cell)
                 self._advance(judgement, look)
 
     def _finish(self, stopped: Stopped | None) -> None:
@@ -402,11 +404,12 @@ class _Attempt:
         return self._student.rerun(question)
 
     def _exercise_result(self, exercise: Exercise) -> ExerciseResult:
-        checks = (self._by_key[f"{exercise.id}/{spec.id}"] for spec in exercise.checks)
+        checks = [self._by_key[f"{exercise.id}/{spec.id}"] for spec in exercise.checks]
         return ExerciseResult(
             id=exercise.id,
             title=exercise.title,
             checks=tuple(_check_result(judgement) for judgement in checks),
+            cells=tuple(sorted(set().union(*(one.looks.taken for one in checks)))),
         )
 
 

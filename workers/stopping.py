@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
+from typing import Protocol
 
 from grader.errors import InternalError, Stopped
-from workers.sandbox.session import Session
 
 
 class Why(Enum):
@@ -19,28 +19,39 @@ class Why(Enum):
     OVERTIME = auto()
 
 
+class Endable(Protocol):
+    """Something that runs, as a sandbox does."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether it has ended."""
+
+    def abort(self) -> None:
+        """End it at once."""
+
+
 class Stop:
-    """Called once, it ends the sandboxes that it follows, now and later. For any thread."""
+    """Called once, it ends what it follows, now and later. For any thread."""
 
     def __init__(self) -> None:
         self.why: Why | None = None
-        self._sessions: list[Session] = []
+        self._running: list[Endable] = []
         self._lock = threading.Lock()
 
     def call(self, why: Why) -> None:
         """End whatever runs; the first reason counts."""
         with self._lock:
             self.why = self.why or why
-            for session in self._sessions:
-                session.abort()
+            for one in self._running:
+                one.abort()
 
-    def follow(self, session: Session) -> None:
-        """A call ends this session, too."""
+    def follow(self, running: Endable) -> None:
+        """A call ends this, too."""
         with self._lock:
-            self._sessions = [one for one in self._sessions if not one.closed]
-            self._sessions.append(session)
+            self._running = [one for one in self._running if not one.closed]
+            self._running.append(running)
             if self.why is not None:
-                session.abort()
+                running.abort()
 
     @contextmanager
     def heeded(self) -> Iterator[None]:

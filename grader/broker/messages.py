@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 
 JUDGE = "chainrule.judge"  # claims one attempt, whose turn it is
 TRY_OUT = "chainrule.try_out"  # claims one trial of a version
+COMPARE = "chainrule.compare"  # claims one comparison of an assignment's submissions
 
 _PATIENCE_S = 1.0  # for a broker that does not answer; the reconciler sends again
 

@@ -14,13 +14,13 @@ from sqlalchemy import ColumnElement, case, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from grader.db.models import Attempt, AttemptState, Queue, Trial
+from grader.db.models import Attempt, AttemptState, Comparison, Queue, Trial
 from grader.db.types import now
 
 TRIES = 3
 LEASE = timedelta(seconds=60)
 
-Work = type[Attempt] | type[Trial]
+Work = type[Attempt] | type[Trial] | type[Comparison]
 
 
 @dataclass(frozen=True)

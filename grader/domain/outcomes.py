@@ -29,6 +29,17 @@ class Outcome(StrEnum):
     NOT_JUDGED = "not_judged"  # our failure
 
 
+# How people are told.
+OUTCOME_WORDS = {
+    Outcome.PASSED: "Passed",
+    Outcome.PARTIAL: "Partial",
+    Outcome.FAILED: "Failed",
+    Outcome.SKIPPED: "Skipped",
+    Outcome.PENDING: "Waits",
+    Outcome.NOT_JUDGED: "Ours to fix",
+}
+
+
 def combined(outcomes: Iterable[Outcome], score: float, max_score: float) -> Outcome:
     """The outcome of an exercise from those of its checks and its points.
 

@@ -45,11 +45,13 @@ class CheckResult:
 
 @dataclass(frozen=True, kw_only=True)
 class ExerciseResult:
-    """An exercise's checks; its score is their sum."""
+    """An exercise's checks; its score is their sum. `cells` are the code cells, counted from 0,
+    after which they looked."""
 
     id: str
     title: str
     checks: tuple[CheckResult, ...]
+    cells: tuple[int, ...] = ()
 
     @property
     def score(self) -> float:

@@ -159,3 +159,4 @@ class Cell:
     name: str  # how a person finds it: "cell 7", "line 12"
     line: int | None = None  # of a .py file, where the cell begins
     markers: tuple[str, ...] = ()  # of its "# chainrule: <name>" lines and "chainrule:<name>" tags
+    attachments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # as nbformat has it

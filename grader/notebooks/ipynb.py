@@ -18,6 +18,9 @@ _PYTHON_CODE = re.compile(r"^(?:import|from|def|class|#)\s", re.MULTILINE)
 _MAX_VALUES = 1_000_000  # of a notebook's JSON, at whatever depth
 _MAX_LISTS = 100_000  # lists and objects among them
 
+_PICTURES = ("image/png", "image/jpeg", "image/gif")  # what a cell may have attached
+_MAX_ATTACHMENTS, _LONGEST_NAME = 50, 200
+
 # Kernels whose notebooks do not always name their language.
 _KERNELS = {"ir": "R", "julia": "Julia", "javascript": "JavaScript", "bash": "Bash"}
 
@@ -119,7 +122,23 @@ def _cell(number: int, raw: object) -> Cell:
         source=source,
         name=name,
         markers=markers_of(source, tags if isinstance(tags, list) else ()),
+        attachments=_attachments(fields.get("attachments")),
     )
+
+
+def _attachments(given: object) -> Mapping[str, Mapping[str, str]]:
+    """Pictures that a cell holds for its text, by name and media type; others are left out."""
+    if not isinstance(given, dict):
+        return {}
+    found: dict[str, Mapping[str, str]] = {}
+    for name, data in list(given.items())[:_MAX_ATTACHMENTS]:
+        if isinstance(data, dict) and len(name) <= _LONGEST_NAME:
+            found[storable(name)] = {
+                kind: content
+                for kind, content in data.items()
+                if kind in _PICTURES and isinstance(content, str) and content.isascii()
+            }
+    return found
 
 
 def _text(name: str, source: object) -> str:

@@ -37,16 +37,18 @@ def executed_notebook(submission: Submission, result: Result) -> bytes:
     """The notebook as UTF-8 JSON.
 
     `metadata.chainrule` holds the score and what each exercise got, for the notebook as a whole
-    and again for each cell that carries an exercise's marker.
+    and again for each cell that carries an exercise's marker or after which its checks looked.
     """
     ran = {output.index: output for output in result.outputs}
     told = document(result)
     verdicts = _verdicts(told)
+    looks = _looks(result)
     room = _Room(MAX_OUTPUT_CHARS)
     cells: list[dict[str, object]] = []
     index = 0
     for number, cell in enumerate(submission.cells):
-        marked = {name: verdicts[name] for name in cell.markers if name in verdicts}
+        looked = looks.get(index, ()) if cell.kind == "code" else ()
+        marked = {name: verdicts[name] for name in (*cell.markers, *looked) if name in verdicts}
         metadata: dict[str, object] = {"chainrule": {"exercises": marked}} if marked else {}
         written: dict[str, object] = {
             "cell_type": cell.kind,
@@ -59,6 +61,8 @@ def executed_notebook(submission: Submission, result: Result) -> bytes:
             written["execution_count"] = None if output is None else index + 1
             written["outputs"] = [] if output is None else list(_outputs(output, index, room))
             index += 1
+        elif pictures := _attached(cell.attachments, room):
+            written["attachments"] = pictures
         cells.append(written)
     notebook = {
         "cells": cells,
@@ -124,6 +128,26 @@ def _verdicts(told: Mapping[str, Any] | ResultDocument) -> dict[str, dict[str, o
         }
         for exercise in told["exercises"]
     }
+
+
+def _looks(result: Result) -> dict[int, list[str]]:
+    """By code cell the exercises of which checks looked after it."""
+    found: dict[int, list[str]] = {}
+    for exercise in result.exercises:
+        for cell in exercise.cells:
+            found.setdefault(cell, []).append(exercise.id)
+    return found
+
+
+def _attached(
+    given: Mapping[str, Mapping[str, str]], room: _Room
+) -> dict[str, dict[str, str]]:
+    found = {}
+    for name, data in given.items():
+        kept = {kind: content for kind, content in data.items() if room.has(content)}
+        if kept:
+            found[name] = kept
+    return found
 
 
 class _Room:

@@ -1,96 +1,141 @@
-"""The difference between two submissions: their cells, and what their checks came to."""
+"""What a worker calls to compare the submissions of an assignment; as `judging`, no person acts.
+
+Of everybody the submission that counts is compared; those of a team share one, and so are not
+compared with themselves.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import json
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
-from grader.db.models import Submission
-from grader.errors import BadInput, NotFound
-from grader.notebooks.changes import Changes, changes
-from grader.notebooks.read import parse
-from grader.services.access import Actor
-from grader.services.results import result_document
+from grader.apart import Running, run_apart
+from grader.db import grades, similarity
+from grader.db.models import Assignment, AssignmentVersion, Comparison, Queue
+from grader.db.pages import MOST
+from grader.db.session import Session
+from grader.errors import BlobMissing
+from grader.services.bundles import unpacked
+from grader.services.grades import grade_from
+from grader.services.judging import Held
+from grader.services.policies import policy_of
 from grader.services.site import Site
-from grader.services.submissions import get_submission
+from grader.similarity.given import sent
 
+MOST_SUBMISSIONS = 5000  # the earliest of them; beyond that a comparison says what it left out
 
-@dataclass(frozen=True)
-class CheckChange:
-    """A check that came out differently, as the two documents have it; None where one lacks it."""
-
-    exercise: str
-    title: str
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
+_MODULE = "grader.similarity.compare"
+_LONGEST_S = 900.0
+_STARTER = "starter.ipynb"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
-    """Two submissions of one assignment, the earlier one first, and what is different."""
+class Subject:
+    """What is compared: the files by id, name and blob, and the bundle that holds the starter."""
 
-    before: Submission
-    after: Submission
-    cells: Changes
-    checks: Sequence[CheckChange]
-    scores: tuple[float | None, float | None]
+    bundle_sha256: str | None
+    files: list[tuple[int, str, str]]
+    left_out: int
 
 
-def compare(site: Site, actor: Actor, submission_id: int, other_id: int) -> Difference:
-    """What is different between two submissions that the actor may see.
+@dataclass
+class Outcome:
+    """What came out of a comparison."""
 
-    Raises BadInput where they are of different assignments, or one and the same.
-    """
-    rows = [get_submission(site, actor, one).submission for one in (submission_id, other_id)]
-    before, after = sorted(rows, key=lambda row: (row.received_at, row.id))
-    if before.id == after.id or before.assignment_id != after.assignment_id:
-        raise BadInput("two different submissions of one assignment can be compared")
-    documents = [_document(site, actor, row.id) for row in (before, after)]
-    read = [parse(row.name, site.blobs.read(row.sha256)).cells for row in (before, after)]
-    return Difference(
-        before=before,
-        after=after,
-        cells=changes(*read),
-        checks=_checks(*documents),
-        scores=(_score(documents[0]), _score(documents[1])),
+    facts: dict[str, Any]
+    pairs: list[tuple[int, int, float]] = field(default_factory=list)
+
+
+def claim_comparison(site: Site, queue: Queue) -> Held | None:
+    """The comparison that has waited longest; None where none waits in the queue."""
+    with site.database.writing() as session:
+        claim = similarity.claim(session, site.settings.node, [queue], site.settings.lease)
+    return None if claim is None else Held(Comparison, claim, queue)
+
+
+def start_comparison(site: Site, held: Held) -> Subject | None:
+    """What the worker compares; None where the claim was lost."""
+    with site.database.reading() as session:
+        assignment = similarity.assignment_of(session, held.claim)
+        if assignment is None:
+            return None
+        ids = sorted(_counting(session, assignment))
+        version_id = assignment.live_version_id
+        version = version_id and session.get(AssignmentVersion, version_id)
+        return Subject(
+            bundle_sha256=version.bundle_sha256 if version else None,
+            files=similarity.files(session, ids[:MOST_SUBMISSIONS]),
+            left_out=max(0, len(ids) - MOST_SUBMISSIONS),
+        )
+
+
+def compare(site: Site, subject: Subject, follow: Callable[[Running], None]) -> Outcome:
+    """Compare them, in a process that `follow` is handed. Raises BlobMissing."""
+    with tempfile.TemporaryFile() as file:
+        run_apart(
+            _MODULE,
+            _given(site, subject),
+            file,
+            longest_s=_LONGEST_S,
+            name="the comparison",
+            follow=follow,
+        )
+        file.seek(0)
+        found = json.load(file)
+    pairs = [(first, second, share) for first, second, share, _ in found.pop("pairs")]
+    return Outcome(facts={**found, "left_out": subject.left_out}, pairs=pairs)
+
+
+def finish_comparison(site: Site, held: Held, outcome: Outcome) -> bool:
+    """Keep what came out; False, and nothing is, where the claim was lost."""
+    with site.database.writing() as session:
+        return similarity.finish(session, held.claim, outcome.facts, outcome.pairs)
+
+
+def starter_of(site: Site, bundle_sha256: str | None) -> bytes:
+    """The starter in a bundle's blob; nothing where there is none."""
+    if bundle_sha256 is None:
+        return b""
+    with tempfile.TemporaryDirectory(prefix="chainrule-starter-") as name:
+        try:
+            path = unpacked(site, bundle_sha256, Path(name, "bundle")) / _STARTER
+        except BlobMissing:
+            return b""
+        return path.read_bytes() if path.is_file() else b""
+
+
+def starter_sent(site: Site, bundle_sha256: str | None, **header: Any) -> Iterator[bytes]:
+    """The starter on its way to the process, with what else is to be known there."""
+    return sent({"id": None, "name": _STARTER, **header}, starter_of(site, bundle_sha256))
+
+
+def _given(site: Site, subject: Subject) -> Iterator[bytes]:
+    submissions = (
+        sent({"id": submission_id, "name": name}, site.blobs.read(sha256))
+        for submission_id, name, sha256 in subject.files
     )
+    yield from starter_sent(site, subject.bundle_sha256)
+    yield from chain.from_iterable(submissions)
 
 
-def _document(site: Site, actor: Actor, submission_id: int) -> Mapping[str, Any] | None:
-    try:
-        return result_document(site, actor, submission_id)
-    except NotFound:  # not judged, or not yet
-        return None
-
-
-def _score(document: Mapping[str, Any] | None) -> float | None:
-    return None if document is None else document["score"]
-
-
-def _checks(
-    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-) -> Sequence[CheckChange]:
-    """The checks with another outcome or other points, in the order of the rubric."""
-    if before is None or after is None:
-        return []
-    old, new = _by_id(before), _by_id(after)
-    found = []
-    for key in [*old, *(key for key in new if key not in old)]:
-        (exercise, a), (_, b) = old.get(key) or new[key], new.get(key) or old[key]
-        one, other = (a if key in old else None), (b if key in new else None)
-        if _came_to(one) != _came_to(other):
-            found.append(CheckChange(exercise, a["title"] or a["id"], one, other))
-    return found
-
-
-def _by_id(document: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, Mapping[str, Any]]]:
-    return {
-        (exercise["id"], check["id"]): (exercise["title"], check)
-        for exercise in document["exercises"]
-        for check in exercise["checks"]
-    }
-
-
-def _came_to(check: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
-    return None if check is None else (check["outcome"], check["score"], check["max_score"])
+def _counting(session: Session, assignment: Assignment) -> set[int]:
+    """The submissions that count, of all students of the course."""
+    live = grades.assignment(session, assignment.id)
+    policy = policy_of(assignment)
+    found: set[int] = set()
+    cursor: str | None = None
+    while True:
+        some = grades.members(session, assignment.course_id, cursor=cursor, limit=MOST)
+        facts = grades.facts(session, assignment.course_id, [live], some.items)
+        for member in some.items:
+            grade = grade_from(facts, live, policy, member)
+            if grade.counting is not None:
+                found.add(grade.counting.id)
+        cursor = some.next_cursor
+        if cursor is None:
+            return found

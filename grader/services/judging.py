@@ -173,7 +173,7 @@ def pass_on(site: Site, work: Work, row_id: int, queue: Queue) -> None:
 def announce(site: Site, facts: dict[str, Any]) -> None:
     """This worker has started. What one of its name held before waits for a worker again."""
     with site.database.writing() as session:
-        for work in (Attempt, Trial):
+        for work in TASKS:
             leases.expire_of(session, work, site.settings.node)
         _note(session, site, facts)
 

@@ -78,6 +78,19 @@ def executed_notebook(
     return shown.submission, iter([retold(site.blobs.read(notebook), shown.document)])
 
 
+def shown_notebook(
+    site: Site, actor: Actor, submission_id: int, version_id: int | None = None
+) -> tuple[Submission, Mapping[str, Any], str]:
+    """A submission, its result as this person sees it, and the blob of its executed notebook.
+
+    The verdicts in the blob are the staff's: it is not for being sent as it is.
+    """
+    shown = _shown(site, actor, submission_id, version_id)
+    if shown.result.notebook is None:
+        raise NotFound("of this run no notebook was kept")
+    return shown.submission, shown.document, shown.result.notebook
+
+
 def causes(site: Site, actor: Actor, assignment_id: int, outcomes: Collection[Outcome]) -> Causes:
     """What is wrong how often in the submissions of an assignment, for staff."""
     with site.database.reading() as session:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from grader.broker.messages import JUDGE, TRY_OUT
+from grader.broker.messages import COMPARE, JUDGE, TRY_OUT
 from grader.db import bulk, leases
 from grader.db.leases import Work
-from grader.db.models import AssignmentVersion, Attempt, Queue, Trial
+from grader.db.models import AssignmentVersion, Attempt, Comparison, Queue, Trial
 from grader.services.site import Site
 
-TASKS: Mapping[Work, str] = {Attempt: JUDGE, Trial: TRY_OUT}
+TASKS: Mapping[Work, str] = {Attempt: JUDGE, Trial: TRY_OUT, Comparison: COMPARE}
 
 # Of many rows the first get their messages at once; the reconciler sends the others as it finds
 # them, faster than workers can judge.
@@ -33,6 +33,13 @@ def send_trial(site: Site, trial: Trial) -> None:
     if site.messages.send(TRY_OUT, [(trial.id, trial.queue)]):
         with site.database.writing() as session:
             leases.mark_sent(session, Trial, [trial.id])
+
+
+def send_comparison(site: Site, comparison: Comparison) -> None:
+    """A message for a comparison that waits."""
+    if site.messages.send(COMPARE, [(comparison.id, comparison.queue)]):
+        with site.database.writing() as session:
+            leases.mark_sent(session, Comparison, [comparison.id])
 
 
 def send_attempts(site: Site, version: AssignmentVersion) -> None:

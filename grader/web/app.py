@@ -11,14 +11,16 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from starlette.middleware.gzip import GZipMiddleware
 
+from grader.services.notebooks import Notebooks
 from grader.services.site import Site
 from grader.services.watching import look
 from grader.web import operations, pages, problems
+from grader.web.apart import APART
 from grader.web.api import router
 from grader.web.api.bodies import Problem
 from grader.web.limits import BodyLimit
@@ -44,6 +46,8 @@ def create_app(site: Site) -> FastAPI:
     )
     app.state.site = site
     app.state.metrics = Metrics(site)
+    app.state.notebooks = Notebooks()
+    app.state.apart = CapacityLimiter(APART)
     app.state.watcher = Watcher(partial(look, site))
     app.include_router(router)
     app.include_router(operations.router)

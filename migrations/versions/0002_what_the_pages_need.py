@@ -43,9 +43,43 @@ def upgrade() -> None:
         sa.Column("id", KEY, nullable=False),
         sa.Column("assignment_id", KEY, nullable=False),
         sa.Column("author_id", KEY, nullable=False),
-        sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
-        sa.Column("finished_at", sa.BigInteger(), nullable=True),
         sa.Column("facts", DOCUMENT, nullable=False),
+        sa.Column(
+            "queue",
+            sa.Enum(
+                "cpu", "gpu", name="queue", native_enum=False, create_constraint=True, length=24
+            ),
+            nullable=False,
+        ),
+        sa.Column(
+            "state",
+            sa.Enum(
+                "queued",
+                "running",
+                "done",
+                "failed",
+                "cancelled",
+                name="attemptstate",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=False,
+        ),
+        sa.Column("tries", sa.BigInteger(), nullable=False),
+        sa.Column("fence", sa.BigInteger(), nullable=False),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("worker", sa.String(length=200), nullable=True),
+        sa.Column("sent_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=True),
+        sa.Column("finished_at", sa.BigInteger(), nullable=True),
+        sa.Column("failure", sa.String(length=2000), nullable=True),
+        sa.CheckConstraint(
+            "(state = 'running') = (lease_until IS NOT NULL)",
+            name=op.f("ck_comparison_leased_while_running"),
+        ),
+        sa.CheckConstraint("tries >= 0 AND fence >= 0", name=op.f("ck_comparison_counts")),
         sa.ForeignKeyConstraint(
             ["assignment_id"],
             ["assignment.id"],
@@ -58,6 +92,22 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_comparison_assignment_id"), "comparison", ["assignment_id"], unique=False
+    )
+    op.create_index(
+        "ix_comparison_leased",
+        "comparison",
+        ["lease_until"],
+        unique=False,
+        postgresql_where=sa.text("state = 'running'"),
+        sqlite_where=sa.text("state = 'running'"),
+    )
+    op.create_index(
+        "ix_comparison_waiting",
+        "comparison",
+        ["queue", "id"],
+        unique=False,
+        postgresql_where=sa.text("state = 'queued'"),
+        sqlite_where=sa.text("state = 'queued'"),
     )
     op.create_table(
         "rubric_item",
@@ -354,6 +404,8 @@ def downgrade() -> None:
     op.drop_table("saved_comment")
     op.drop_index(op.f("ix_rubric_item_assignment_id_exercise_position"), table_name="rubric_item")
     op.drop_table("rubric_item")
+    op.drop_index("ix_comparison_waiting", table_name="comparison")
+    op.drop_index("ix_comparison_leased", table_name="comparison")
     op.drop_index(op.f("ix_comparison_assignment_id"), table_name="comparison")
     op.drop_table("comparison")
     op.drop_index(op.f("ix_browser_session_person_id"), table_name="browser_session")

@@ -12,16 +12,28 @@ import pytest
 from sqlalchemy import func, select
 
 from grader.broker.progress import Stage
-from grader.db import leases
+from grader.db import leases, similarity
 from grader.db.leases import TRIES
-from grader.db.models import Attempt, AttemptState, CheckOutcome, Node, Queue, Result, Trial
+from grader.db.models import (
+    Assignment,
+    AssignmentVersion,
+    Attempt,
+    AttemptState,
+    CheckOutcome,
+    Comparison,
+    Node,
+    Queue,
+    Result,
+    Trial,
+)
 from grader.domain.outcomes import Outcome
 from grader.domain.rubric import Runtime
-from grader.services import judging
+from grader.services import comparing, judging
 from tests.service._installation import ENDLESS, RIGHT, WRONG, Installation
 from tests.waiting import wait_until
 from workers.pipeline import grade
 from workers.service import service as slots
+from workers.service.comparisons import Comparisons
 from workers.service.service import Service
 from workers.service.trials import Trials
 from workers.service.zygotes import Zygotes
@@ -154,7 +166,7 @@ def test_a_version_is_tried_out_beside_the_slots(here: Installation, service: Se
     trial_id = here.start_trial()
     trials = Trials(service)
     trials.start()
-    trials.try_out(trial_id, Queue.CPU)
+    trials.told(trial_id, Queue.CPU)
     wait_until(lambda: here.is_in(trial_id, AttemptState.DONE, Trial))
     report = here.row(trial_id, Trial).report
     assert report["schema"] == "chainrule.rubric-test/1"
@@ -167,10 +179,43 @@ def test_a_trial_that_takes_too_long_has_not_passed(here: Installation, service:
     trial_id = here.start_trial()
     trials = Trials(service, longest_s=0.0)
     trials.start()
-    trials.try_out(trial_id, Queue.CPU)
+    trials.told(trial_id, Queue.CPU)
     wait_until(lambda: here.is_in(trial_id, AttemptState.DONE, Trial))
     report = here.row(trial_id, Trial).report
     assert report["passed"] is False
     assert "longer" in report["failures"][0]
     service.leave()
     trials.close()
+
+
+def test_submissions_are_compared_beside_the_slots(here: Installation, service: Service) -> None:
+    with here.site.database.writing() as session:
+        version = session.get_one(AssignmentVersion, here.version_id)
+        assignment = session.get_one(Assignment, version.assignment_id)
+        comparison_id = similarity.enqueue(session, assignment, version.author_id).id
+    comparisons = Comparisons(service)
+    comparisons.start()
+    comparisons.told(comparison_id, Queue.CPU)
+    wait_until(lambda: here.is_in(comparison_id, AttemptState.DONE, Comparison))
+    assert here.row(comparison_id, Comparison).facts["compared"] == 0
+    service.leave()
+    comparisons.close()
+
+
+def test_a_worker_that_leaves_does_not_wait_for_a_comparison(
+    here: Installation, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "_MODULE", "tests.service._endless")
+    with here.site.database.writing() as session:
+        version = session.get_one(AssignmentVersion, here.version_id)
+        assignment = session.get_one(Assignment, version.assignment_id)
+        comparison_id = similarity.enqueue(session, assignment, version.author_id).id
+    comparisons = Comparisons(service)
+    comparisons.start()
+    comparisons.told(comparison_id, Queue.CPU)
+    wait_until(lambda: service.heart._held)
+    service.leave()
+    service.heart.stop_all(Why.LEAVING)
+    comparisons.close()
+    comparison = here.row(comparison_id, Comparison)
+    assert (comparison.state, comparison.tries) == (AttemptState.QUEUED, 0)

@@ -13,7 +13,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from celery.worker import state
 
-from grader.broker.messages import JUDGE, TRY_OUT, celery_app
+from grader.broker.messages import celery_app
 from grader.config import Settings
 from grader.db.models import Queue
 
@@ -32,8 +32,8 @@ def worker_app(settings: Settings, handlers: Mapping[str, Handler]) -> Celery:
         broker_connection_max_retries=None,  # as long as it takes
         worker_cancel_long_running_tasks_on_connection_loss=False,
     )
-    for name in (JUDGE, TRY_OUT):
-        app.task(name=name, bind=True)(_task(handlers[name]))
+    for name, handler in handlers.items():
+        app.task(name=name, bind=True)(_task(handler))
     return app
 
 

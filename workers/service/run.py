@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Any
 
-from grader.broker.messages import JUDGE, TRY_OUT
+from grader.broker.messages import COMPARE, JUDGE, TRY_OUT
 from grader.config import Settings
 from grader.domain.rubric import Runtime
 from grader.errors import SandboxUnavailable
@@ -19,6 +19,7 @@ from workers.commands.findings import Finding, layer_findings
 from workers.inside.cgroups import remove_abandoned
 from workers.service.app import serve, worker_app
 from workers.service.bundles import Bundles
+from workers.service.comparisons import Comparisons
 from workers.service.devices import Devices
 from workers.service.heartbeat import Heartbeat
 from workers.service.scratch import scratch
@@ -56,17 +57,20 @@ def run_worker(settings: Settings) -> None:
 
         heart = Heartbeat(site, facts)
         service = Service(site, zygotes, Bundles(site), devices, heart)
-        trials = Trials(service)
+        trials, comparisons = Trials(service), Comparisons(service)
         judging.announce(site, facts())
         stack.callback(judging.goodbye, site)
-        for thread in (heart, trials):
+        for thread in (heart, trials, comparisons):
             thread.start()
             stack.callback(thread.close)
-        stack.callback(heart.stop_all, Why.LEAVING)  # of trials: no message waits for them
+        stack.callback(heart.stop_all, Why.LEAVING)  # of what is beside slots, too
         stack.callback(service.leave)
         log.info("the worker %s takes %s", settings.node, " and ".join(settings.queues))
         serve(
-            worker_app(settings, {JUDGE: service.judge, TRY_OUT: trials.try_out}),
+            worker_app(
+                settings,
+                {JUDGE: service.judge, TRY_OUT: trials.told, COMPARE: comparisons.told},
+            ),
             settings,
             leave=service.leave,
             abort=lambda: heart.stop_all(Why.LEAVING),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import threading
 from collections.abc import Callable
@@ -12,7 +11,6 @@ from typing import Any
 
 from grader.db.models import Queue, Trial
 from grader.errors import BadInput, Stopped
-from grader.logs import bound
 from grader.rubricfile import load_bundle
 from grader.safetext import one_line
 from grader.services import judging
@@ -21,77 +19,32 @@ from grader.services.judging import Held
 from workers.commands.testreport import findings_document
 from workers.rubrictest.run import try_out
 from workers.rubrictest.trial import trial_of
+from workers.service.beside import Beside
 from workers.service.service import Service
 from workers.stopping import Stop, Why
 
 LONGEST_S = 1800.0
 
 _SEEDS = 20
-_AFTER_FAILURE_S = 5.0
-
-log = logging.getLogger(__name__)
 
 
-class Trials:
+class Trials(Beside):
     """A thread that tries versions out when it is told that one waits."""
 
+    work = Trial
+    word = "trial"
+
     def __init__(self, service: Service, longest_s: float = LONGEST_S) -> None:
-        self._service = service
+        super().__init__(service)
         self._longest_s = longest_s
-        self._woken: set[Queue] = set()
-        self._changed = threading.Condition()
-        self._thread = threading.Thread(target=self._run, name="trials", daemon=True)
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+    def claim(self, queue: Queue) -> Held | None:
+        """The trial that has waited longest."""
+        return judging.claim_trial(self.service.site, queue)
 
-    def close(self) -> None:
-        """End, once the service is leaving and what runs is stopped."""
-        with self._changed:
-            self._changed.notify_all()
-        self._thread.join()
-
-    def try_out(self, row_id: int, queue: Queue) -> None:
-        """A trial waits in the queue. A worker that is leaving or draining hands the message on."""
-        try:
-            if self._service.takes_nothing():
-                judging.pass_on(self._service.site, Trial, row_id, queue)
-                return
-        except Exception:
-            log.exception("the message for trial %d came to nothing", row_id)
-            return
-        with self._changed:
-            self._woken.add(queue)
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        leaving = self._service.leaving
-        while not leaving.is_set():
-            with self._changed:
-                self._changed.wait_for(lambda: self._woken or leaving.is_set())
-                queues, self._woken = self._woken, set()
-            for queue in sorted(queues):
-                try:
-                    while not leaving.is_set() and self._try_next(queue):
-                        pass
-                except Exception:
-                    log.exception("no trial can be claimed now")
-                    leaving.wait(_AFTER_FAILURE_S)
-
-    def _try_next(self, queue: Queue) -> bool:
-        site = self._service.site
-        if judging.draining(site):
-            return False
-        held = judging.claim_trial(site, queue)
-        if held is None:
-            return False
-        with bound(trial=held.id):
-            self._service.bring_to_an_end(held, self._tried)
-        return True
-
-    def _tried(self, held: Held, stop: Stop) -> Callable[[], bool] | None:
-        site = self._service.site
+    def done(self, held: Held, stop: Stop) -> Callable[[], bool] | None:
+        """Try the version out; what writes the report."""
+        site = self.service.site
         sha256 = judging.start_trial(site, held)
         if sha256 is None:
             return None
@@ -108,10 +61,10 @@ class Trials:
     def _report(self, sha256: str, stop: Stop) -> dict[str, Any]:
         with ExitStack() as stack:
             name = stack.enter_context(tempfile.TemporaryDirectory(prefix="chainrule-trial-"))
-            folder = unpacked(self._service.site, sha256, Path(name, "bundle"))
+            folder = unpacked(self.service.site, sha256, Path(name, "bundle"))
             trial = trial_of(load_bundle(folder, Path(name)), _SEEDS)
             runtime = trial.bundle.rubric.runtime
-            zygote = stack.enter_context(self._service.zygotes.lend(runtime))
+            zygote = stack.enter_context(self.service.zygotes.lend(runtime))
             overtime = threading.Timer(self._longest_s, stop.call, [Why.OVERTIME])
             overtime.daemon = True
             overtime.start()

@@ -1,4 +1,4 @@
-"""Work that a worker claims: what the rows of attempts and trials have in common.
+"""Work that a worker claims: what the rows of attempts, trials and comparisons have in common.
 
 A row is the truth about who works on it: a message on the queue is only a hint. A worker holds it
 by `lease_until`, on the database's clock, and by `fence`, which every claim raises, so that a
@@ -19,7 +19,7 @@ from grader.db.models.base import Created, one_of
 
 
 class AttemptState(StrEnum):
-    """Where an attempt or a trial stands. The last three are ends."""
+    """Where an attempt, a trial or a comparison stands. The last three are ends."""
 
     QUEUED = "queued"
     RUNNING = "running"

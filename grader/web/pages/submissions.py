@@ -15,7 +15,7 @@ from grader.nextstep import ENDED, how_it_ended, next_step
 from grader.resultdoc import ResultDocument
 from grader.services import submissions
 from grader.services.assignments import get_assignment
-from grader.services.comparing import compare
+from grader.services.differences import compare
 from grader.services.grades import OwnGrade, own_grade
 from grader.services.ownwork import Given, given_points, handing_in, own_submission, own_submissions
 from grader.services.requests import LONGEST, about_submission

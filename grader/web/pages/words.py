@@ -5,16 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from grader.domain.outcomes import Outcome
-
-OUTCOME_WORDS = {
-    Outcome.PASSED: "Passed",
-    Outcome.PARTIAL: "Partial",
-    Outcome.FAILED: "Failed",
-    Outcome.SKIPPED: "Skipped",
-    Outcome.PENDING: "Waits",
-    Outcome.NOT_JUDGED: "Ours to fix",
-}
+from grader.domain.outcomes import OUTCOME_WORDS as OUTCOME_WORDS  # a word like any other here
 
 _STEPS = (
     (timedelta(minutes=1), timedelta(seconds=1), "second"),
