@@ -10,7 +10,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from grader.db import answers, grades
@@ -21,19 +22,21 @@ from grader.services.policies import policy_of
 from grader.services.site import Site
 
 _FEW = 3000  # submissions: of no more it is found out each time
-_KEPT_S = 30.0
+_KEPT_S = 180.0
 
 
 @dataclass(frozen=True)
 class Counted:
     """What counts in an assignment against a version: by submission the names of whose it is.
 
-    `waiting` are those that count and have no result yet.
+    `waiting` are those that count and have no result yet. `made` is what somebody has made of it
+    and would make again, as long as it is remembered.
     """
 
     version_id: int | None
     names: Mapping[int, tuple[str, ...]]
     waiting: frozenset[int] = frozenset()
+    made: dict[str, Any] = field(default_factory=dict, compare=False)
 
 
 _lock = threading.Lock()

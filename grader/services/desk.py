@@ -8,57 +8,26 @@ for the same reason or say the same.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from grader.db import answers, audit, claims, comments, grades, marks, submissions
-from grader.db.answers import Finding
+from grader.db import audit, claims, comments, grades, marks, submissions
 from grader.db.claims import Holder
 from grader.db.models import Assignment, Mark, Override, SavedComment, Submission
 from grader.db.session import Session, hold
-from grader.domain.outcomes import Outcome
 from grader.errors import Conflict, NotFound
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.counted import Counted, counted
 from grader.services.exercises import Exercise, exercise_of, exercises_of
-from grader.services.likeness import alike
+from grader.services.groups import Group, groups_of
 from grader.services.results import result_document
 from grader.services.rubricitems import Item, listed
 from grader.services.site import Site
 
 CLAIM_LASTS = timedelta(minutes=5)  # renewed while the answer is open
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finger:
-    """What a check said of an answer, as far as answers are grouped by it."""
-
-    check: str
-    outcome: Outcome
-    cause: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Group:
-    """Answers that are alike; `key` stays as long as the answer that stands for them does.
-
-    `wordings` are their different texts, the first one that which stands for them.
-    """
-
-    key: str
-    fingers: Sequence[Finger]
-    wordings: Sequence[str]
-    has_text: bool
-    submission_ids: Sequence[int]
-    left: int
-
-    @property
-    def count(self) -> int:
-        """How many answers there are."""
-        return len(self.submission_ids)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,15 +325,18 @@ def _desk(site: Site, session: Session, assignment: Assignment, exercise: str) -
     found = counted(site, session, assignment)
     order = sorted(found.names, key=lambda one: _shuffled(assignment.id, exercise, one))
     done = frozenset(marks.done(session, assignment.id, exercise) & found.names.keys())
+    if exercise not in found.made:
+        found.made[exercise] = groups_of(session, found, exercise)
     held = claims.holders(session, assignment.id, exercise)
-    version_id = found.version_id
-    rows = [] if version_id is None else answers.findings(session, version_id, exercise, order)
     return Desk(
         assignment=assignment,
         exercise=outlined,
         order=order,
         done=done,
-        groups=_groups(rows, done),
+        groups=[
+            replace(group, left=sum(one not in done for one in group.submission_ids))
+            for group in found.made[exercise]
+        ],
         counted=found,
         holders={one.submission_id: one for one in held},
     )
@@ -372,49 +344,3 @@ def _desk(site: Site, session: Session, assignment: Assignment, exercise: str) -
 
 def _shuffled(assignment_id: int, exercise: str, submission_id: int) -> bytes:
     return hashlib.sha256(f"{assignment_id}/{exercise}/{submission_id}".encode()).digest()
-
-
-def _groups(rows: Iterable[Finding], done: frozenset[int]) -> list[Group]:
-    """Answers of the same failure and, where people grade text, of like text; the largest first."""
-    of: dict[int, list[Finding]] = defaultdict(list)
-    for row in rows:
-        of[row.submission_id].append(row)
-    fingers = {key: _fingers(found) for key, found in of.items()}
-    texts = {key: _text(found) for key, found in of.items()}
-    order = sorted(of)
-    standing_for = dict(zip(order, alike(tuple(texts[key] or "" for key in order)), strict=True))
-    found: dict[tuple[Any, ...], list[int]] = defaultdict(list)
-    for key in order:
-        found[fingers[key], texts[order[standing_for[key]]]].append(key)
-    groups = [
-        Group(
-            key=_key(signature),
-            fingers=[Finger(check=c, outcome=o, cause=w) for c, o, w in signature[0]],
-            wordings=_wordings(signature[1], [texts[one] for one in ids]),
-            has_text=any(row.outcome is Outcome.PENDING for row in of[ids[0]]),
-            submission_ids=ids,
-            left=sum(one not in done for one in ids),
-        )
-        for signature, ids in found.items()
-    ]
-    return sorted(groups, key=lambda one: (-one.count, one.key))
-
-
-def _fingers(rows: Sequence[Finding]) -> tuple[tuple[str, Outcome, str | None], ...]:
-    return tuple((row.check, row.outcome, row.cause) for row in rows)
-
-
-def _text(rows: Sequence[Finding]) -> str | None:
-    texts = [row.answer for row in rows if row.answer is not None]
-    return "\n\n".join(texts) if texts else None
-
-
-def _wordings(standing: str | None, texts: Iterable[str | None]) -> list[str]:
-    """The different texts, that which stands for them first and then the most frequent."""
-    counts = Counter(" ".join(text.split()) for text in texts if text)
-    first = " ".join(standing.split()) if standing else ""
-    return sorted(counts, key=lambda one: (one != first, -counts[one], one))
-
-
-def _key(signature: tuple[Any, ...]) -> str:
-    return hashlib.sha256(repr(signature).encode()).hexdigest()[:16]

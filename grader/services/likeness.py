@@ -26,7 +26,7 @@ _LOOKED_AT = 5
 _MISSPELT = 0.8  # of a word's letters that stay
 _EDGES = ".,;:!?()[]{}\"'“”‘’«»*_`#>~"
 _SMALL_WORDS = (
-    "a an the is are was were be been of to in on at for that which this these it its they so as "
+    "an the is are was were be been of to in on at for that which this these it its they so as "
     "and then thus hence also very just really quite because since will would too"
 )
 _DECISIVE_WORDS = (

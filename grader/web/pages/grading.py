@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 
 from grader.domain.outcomes import Outcome
 from grader.services import desk as desks
+from grader.services.groups import Finger, Group
 from grader.services.marking import signed
 from grader.services.site import Site
 from grader.web.pages.frame import assignment_frame
@@ -203,7 +204,7 @@ def address(
     return f"{path}?{asked}" if asked else path
 
 
-def _wrong(group: desks.Group) -> list[desks.Finger]:
+def _wrong(group: Group) -> list[Finger]:
     """What checks found wrong in a group's answers."""
     fine = (Outcome.PASSED, Outcome.PENDING)
     return [one for one in group.fingers if one.outcome not in fine]
