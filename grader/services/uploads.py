@@ -75,7 +75,7 @@ def hand_in(
         if pick:
             candidates = [one for one in candidates if one.name == pick][:1]
             if not candidates:
-                raise NotASubmission(f"there is no {one_line(pick, 120)} among these files")
+                raise NotASubmission(f"There is no {one_line(pick, 120)} among these files")
         if len(candidates) > 1:
             return _choice(candidates)
         chosen = candidates[0]
@@ -126,7 +126,7 @@ def _is_theirs(name: str) -> bool:
 def _choice(candidates: Sequence[_Candidate]) -> Choice:
     if len(candidates) > _MOST_TO_CHOOSE_FROM:
         raise NotASubmission(
-            f"these are {len(candidates)} notebooks and Python files; give the one alone that is "
+            f"These are {len(candidates)} notebooks and Python files; give the one alone that is "
             "to be graded"
         )
     return Choice([one.name for one in candidates])
@@ -135,11 +135,11 @@ def _choice(candidates: Sequence[_Candidate]) -> Choice:
 def _none_among(given: Sequence[Given]) -> str:
     names = [one.name for one in given if one.name]
     if not names:
-        return "choose a notebook (.ipynb) or a Python file (.py) first"
+        return "Choose a notebook (.ipynb) or a Python file (.py) first"
     if len(names) == 1 and not names[0].lower().endswith(".zip"):
         return f"{one_line(names[0], 120)}: only .ipynb and .py files can be graded"
     where = one_line(names[0], 120) if len(names) == 1 else f"these {len(names)} files"
-    return f"there is no notebook (.ipynb) and no Python file (.py) in {where}"
+    return f"There is no notebook (.ipynb) and no Python file (.py) in {where}"
 
 
 def _pieces_of_file(file: BinaryIO) -> Iterator[bytes]:

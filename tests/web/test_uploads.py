@@ -17,7 +17,7 @@ from tests.assigned import assignment, published
 from tests.sites import People
 from tests.web._work import notebook
 
-KEY = "a-page's-own-key".replace("'", "-")
+KEY = "a-key-of-one-page"
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_the_same_file_of_a_page_is_handed_in_once_and_another_one_anew(
 @pytest.mark.parametrize(
     ("files", "why"),
     [
-        ([], "choose a notebook"),
+        ([], "Choose a notebook"),
         ([Given("report.pdf", io.BytesIO(b"%PDF"))], r"report\.pdf: only \.ipynb and \.py"),
         ([Given("a", io.BytesIO(b"")), Given("b", io.BytesIO(b""))], "these 2 files"),
         ([Given("work.zip", io.BytesIO(b"PK no zip"))], "no zip that can be read"),

@@ -167,7 +167,7 @@ def _again(
 ) -> Response:
     """The form once more, with why; to a script the words alone, for the form that is open."""
     frame = assignment_frame(site, visitor.actor, assignment_id)
-    status = 422 if refused is None else refused.status
+    status = 200 if refused is None else refused.status
     if is_part(request):
         context = {"frame": frame, "refused": refused, "choice": choice, "keeps_files": True}
         return page(request, "student/refused_part.html", context, status=status)

@@ -73,7 +73,7 @@ function watchAll() {
 
 document.addEventListener("htmx:afterSettle", (event) => {
   const answer = document.querySelector("#own [data-answer]");
-  if (event.detail.elt?.id === "own" && answer && !answer.querySelector(".judging")) {
+  if (event.detail.elt?.id === "own" && answer && !answer.querySelector(".judging-part")) {
     announce(answer.textContent.replace(/\s+/g, " ").trim());
   }
   watchAll();

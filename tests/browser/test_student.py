@@ -1,0 +1,208 @@
+"""What a student does: hands in, watches, reads the result, and asks a TA about it."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import re
+import zipfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from grader.services.assignments import Changes, change_assignment
+from tests.browser._classroom import (
+    DESKTOP,
+    PHONE,
+    SAMPLE,
+    Classroom,
+    Lookers,
+    overflows,
+    violations,
+)
+
+JUDGED = re.compile(r"15 of 20 points")
+SOON = 60_000  # for what a worker does
+
+
+def slow_sample() -> bytes:
+    """The sample with a first cell that takes its time."""
+    notebook = json.loads(SAMPLE.read_text())
+    cell = {**notebook["cells"][0], "cell_type": "code", "metadata": {}, "outputs": []}
+    cell |= {"source": "import time; time.sleep(2)", "execution_count": None, "id": "slow"}
+    return json.dumps({**notebook, "cells": [cell, *notebook["cells"]]}).encode()
+
+
+def drop(page: Page, name: str, content: bytes) -> None:
+    """Drop a file where files are handed in."""
+    transfer = page.evaluate_handle(
+        """([name, content]) => {
+          const transfer = new DataTransfer();
+          const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+          transfer.items.add(new File([bytes], name));
+          return transfer;
+        }""",
+        [name, base64.b64encode(content).decode()],
+    )
+    page.locator("[data-drop]").dispatch_event("drop", {"dataTransfer": transfer})
+
+
+def posts(page: Page) -> list[str]:
+    """The addresses to which the page will have sent something."""
+    sent: list[str] = []
+    page.on("request", lambda one: sent.append(one.url) if one.method == "POST" else None)
+    return sent
+
+
+def test_a_student_hands_in_reads_the_result_and_asks_and_the_ta_answers(
+    look: Lookers, room: Classroom
+) -> None:
+    page = look.as_(room.people["ada"])
+    page.goto(f"/courses/{room.course_id}")
+    page.get_by_role("link", name="Backpropagation by hand").first.click()
+    drop(page, "a0.ipynb", slow_sample())
+    expect(page.get_by_text("a0.ipynb (")).to_contain_text("It is graded.")
+    page.get_by_role("button", name="Hand in").click()
+
+    expect(page.get_by_role("heading", name="Submission 1 of 1")).to_be_visible()
+    page.evaluate(
+        """() => {
+          window.shifts = 0;
+          const add = (list) => list.getEntries().forEach((one) => (window.shifts += one.value));
+          new PerformanceObserver(add).observe({ type: "layout-shift" });
+        }"""
+    )
+    expect(page.locator("[data-words]")).to_have_text("Cell 1 of 27 runs.", timeout=SOON)
+    assert violations(page) == []
+    expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
+    # It was not loaded anew, and nothing has moved but words beside a time that grew.
+    assert page.evaluate("window.shifts") < 0.001
+    expect(page.locator("#announcement")).to_contain_text("15 of 20 points")
+    expect(page.get_by_text("Next: The backward pass by hand")).to_be_visible()
+
+    failed = page.locator("details.exercise[open]")
+    expect(failed).to_have_count(1)
+    expect(failed.get_by_text("Hint:")).to_be_visible()
+    failed.get_by_text("Ask for a regrade").click()
+    failed.get_by_label("What should be looked at again").fill("The mask is there, I think.")
+    failed.get_by_role("button", name="Send the request").click()
+    expect(page.get_by_role("heading", name="Regrade request")).to_be_visible()
+
+    tom = look.as_(room.people["tom"])
+    tom.goto(f"/assignments/{room.assignment_id}/requests")
+    tom.get_by_role("link", name="Next request").click()
+    expect(tom.get_by_text("The mask is there, I think.")).to_be_visible()
+    tom.get_by_label("Your answer").fill("It is commented out.")
+    tom.get_by_role("button", name="Answer").click()
+    expect(tom.get_by_text("The staff wrote last.")).to_be_visible()
+    assert violations(tom) == []
+
+    page.reload()
+    expect(page.get_by_text("It is commented out.")).to_be_visible()
+    page.get_by_label("Add something").fill("Then you are right.")
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Then you are right.")).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Withdraw the request").click()
+    expect(page.get_by_text("Withdrawn")).to_be_visible()
+
+
+def test_what_cannot_be_graded_is_refused_before_it_is_sent(
+    look: Lookers, room: Classroom, tmp_path: Path
+) -> None:
+    page = look.as_(room.people["ada"])
+    page.goto(f"/assignments/{room.assignment_id}")
+    sent = posts(page)
+    for name, content, why in (
+        ("report.pdf", b"%PDF", "report.pdf: only .ipynb and .py files can be graded."),
+        ("a0.ipynb", b"{", "a0.ipynb is no notebook that can be read"),
+        ("empty.ipynb", b"", "empty.ipynb is empty"),
+        ("big.py", b"#" * (17 << 20), "big.py is 17.0 MiB, and 16.0 MiB is the most"),
+    ):
+        (tmp_path / name).write_bytes(content)
+        page.get_by_label("A notebook").set_input_files(tmp_path / name)
+        expect(page.get_by_role("alert")).to_contain_text(why)
+        page.get_by_role("button", name="Hand in").click()
+        expect(page.get_by_role("alert")).to_contain_text("first")
+    assert sent == []
+
+
+def test_of_several_files_the_student_says_which_is_graded(
+    look: Lookers, room: Classroom, tmp_path: Path
+) -> None:
+    page = look.as_(room.people["ada"])
+    page.goto(f"/assignments/{room.assignment_id}")
+    for name in ("one.py", "two.py", "notes.txt"):
+        (tmp_path / name).write_text("x = 1\n")
+    page.get_by_label("A notebook").set_input_files(sorted(tmp_path.iterdir()))
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose which one")
+    page.get_by_label("two.py").check()
+    expect(page.get_by_role("status").get_by_text("two.py")).to_contain_text(
+        "The 2 other files are left out."
+    )
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("heading", name="Submission 1 of 1")).to_be_visible()
+    expect(page.get_by_text("two.py").first).to_be_visible()
+
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.writestr("hw/one.py", "x = 1\n")
+        archive.writestr("hw/two.py", "x = 2\n")
+    page.goto(f"/assignments/{room.assignment_id}")
+    drop(page, "hw.zip", zipped.getvalue())
+    expect(page.get_by_text("hw.zip (")).to_be_visible()
+    page.get_by_role("button", name="Hand in").click()
+    page.get_by_label("hw/one.py").check()
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("heading", name="Submission 2 of 2")).to_be_visible()
+    expect(page.get_by_text("one.py").first).to_be_visible()
+
+
+def test_it_all_works_without_a_script(look: Lookers, room: Classroom) -> None:
+    page = look.as_(room.people["ada"], PHONE, java_script_enabled=False)
+    page.goto(f"/assignments/{room.assignment_id}")
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose a notebook")
+    page.get_by_label("A notebook").set_input_files(SAMPLE)
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_text("Not judged yet")).to_be_visible()
+    expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)  # the page loads itself anew
+
+
+def test_the_result_appears_also_where_events_do_not_come_through(
+    look: Lookers, room: Classroom
+) -> None:
+    page = look.as_(room.people["ada"])
+    page.route("**/events", lambda route: route.fulfill(status=403))
+    page.goto(f"/submissions/{room.hand_in('ada', slow_sample())}")
+    expect(page.get_by_text("Not judged yet")).to_be_visible()
+    expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
+
+
+def test_students_pages_are_for_everybody(look: Lookers, room: Classroom) -> None:
+    due = datetime.now(UTC) + timedelta(hours=3)
+    policy = {"submissions": 5, "late": {"penalty": 0.1, "grace_s": 600, "closes_after_s": 86400}}
+    change_assignment(
+        room.site, room.people["ines"], room.assignment_id, Changes(due_at=due, policy=policy)
+    )
+    first = room.hand_in("ada", b"x = 1\n", "a0.py")
+    work = room.hand_in("ada")
+    room.await_judged(first, work)
+    pages = (
+        f"/courses/{room.course_id}",
+        f"/assignments/{room.assignment_id}",
+        f"/assignments/{room.assignment_id}/files",
+        f"/submissions/{work}",
+        f"/submissions/{first}/compare/{work}",
+    )
+    for size, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
+        page = look.as_(room.people["ada"], size, color_scheme=scheme)
+        for address in pages:
+            page.goto(address)
+            assert violations(page) == []
+            assert not overflows(page), address
+    page.goto(pages[-1])
+    expect(page.get_by_role("heading", name="What changed")).to_be_visible()

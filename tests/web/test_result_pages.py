@@ -1,0 +1,208 @@
+"""A student's result: what it says, what counts and why, and how it came to be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+from starlette.testclient import TestClient
+
+from grader.db.models import Attempt, AttemptState, Mark
+from grader.services import overrides, release
+from grader.services.attempts import cancel, regrade
+from grader.services.site import Site
+from tests.assigned import assignment, published
+from tests.sites import People
+from tests.unit._builders import exercise, result
+from tests.web._studying import HALF, RIGHT, WRONG, announced, judged, text_of
+from tests.web._visiting import Visit, visit
+from tests.web._work import HOUR, NOW, handed_in, judge, team_up
+
+
+@pytest.fixture
+def assignment_id(client: TestClient, people: People) -> int:
+    return announced(client, people)
+
+
+@pytest.fixture
+def ada(site: Site, client: TestClient, people: People) -> Visit:
+    return visit(site, client, people.ada.actor)
+
+
+def test_the_result_says_what_counts_and_why_and_what_is_next(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    best = judged(site, client, people.ada, assignment_id, HALF)
+    worse = judged(site, client, people.ada, assignment_id, WRONG)
+    said = text_of(ada.get(f"/submissions/{best}"))
+    assert "Submission 1 of 2" in said
+    assert "10 of 20 points" in said
+    assert "Next: Slopes: Nearly." in said
+    assert "This submission counts: it has the most points." in said
+    said = text_of(ada.get(f"/submissions/{worse}"))
+    assert "Next: Slopes: The sign." in said
+    assert "Submission 1 counts: it has the most points." in said
+    assert "Hint: The sign." in said
+
+
+def test_lateness_is_spelled_out(
+    site: Site, client: TestClient, people: People, ada: Visit
+) -> None:
+    late = assignment(
+        client, people, due_at=(NOW - HOUR).isoformat(), policy={"late": {"penalty": 0.1}}
+    )
+    published(client, people, late)
+    said = text_of(ada.get(f"/submissions/{judged(site, client, people.ada, late, HALF)}"))
+    assert "9 of 20 points" in said
+    assert "1 day late: 10 % of the points are taken off" in said
+    assert "Judged: 10; with that taken off: 9." in said
+
+
+def test_a_hidden_check_shows_no_more_than_its_title(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    secret = replace(WRONG, visibility="hidden", message="expected 42", hint="say 42")
+    page = ada.get(f"/submissions/{judged(site, client, people.ada, assignment_id, secret)}")
+    assert "This check is hidden." in text_of(page)
+    assert "42" not in re.sub(r"[0-9a-f]{12}|\S{60,}", "", text_of(page))
+
+
+def test_hostile_words_are_shown_as_they_are(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    evil = "<script>alert(1)</script>"
+    hostile = replace(WRONG, message=evil, hint=evil, title=evil)
+    receipt = handed_in(client, people.ada, assignment_id, f"x = '{evil}'")
+    judge(site, receipt["attempt_id"], result(exercise(hostile, title=evil), message=evil))
+    other = handed_in(client, people.ada, assignment_id, f"y = '{evil}'")
+    for path in (
+        f"/submissions/{receipt['id']}",
+        f"/submissions/{receipt['id']}/compare/{other['id']}",
+    ):
+        page = ada.get(path)
+        assert page.status_code == 200
+        assert evil not in page.text
+        assert "&lt;script&gt;" in page.text
+
+
+def test_points_that_a_person_gave_are_shown_once_they_are_released(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    work = judged(site, client, people.ada, assignment_id, HALF)
+    given = overrides.give(
+        site, people.ta.actor, work, exercise="ex1", score=15.0, reason="Well argued."
+    )
+    with site.database.writing() as session:
+        session.add(
+            Mark(
+                submission_id=work,
+                exercise="ex1",
+                author_id=people.ta.actor.person_id,
+                comment="Read chapter 3.",
+                override_id=given.id,
+                created_at=NOW,
+            )
+        )
+    assert "Well argued." not in text_of(ada.get(f"/submissions/{work}"))
+    release.release(site, people.ta.actor, assignment_id)
+    said = text_of(ada.get(f"/submissions/{work}"))
+    assert "15 of 20 points Your grade, released" in said
+    assert "Judged automatically: 10." in said
+    assert "A person gave 15 of 20 points. Well argued. Read chapter 3." in said
+    assert "tom" not in said.split()
+    assert "Next: Read below what a person wrote about your points." in said
+    assert "Released 15 of 20" in text_of(ada.get(f"/courses/{people.course_id}"))
+
+
+def test_who_may_choose_says_which_one_counts(
+    site: Site, client: TestClient, people: People, ada: Visit
+) -> None:
+    free = assignment(client, people, policy={"counts": "chosen"})
+    published(client, people, free)
+    first = judged(site, client, people.ada, free, HALF)
+    judged(site, client, people.ada, free, WRONG)
+    page = ada.get(f"/submissions/{first}")
+    assert "it is the latest, until you choose another" in text_of(page)
+    assert ada.post(f"/submissions/{first}/choice").headers["location"] == f"/submissions/{first}"
+    assert "This submission counts: you chose it." in text_of(ada.get(f"/submissions/{first}"))
+
+
+def test_the_difference_of_two_submissions_is_their_cells_and_checks(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    first = handed_in(client, people.ada, assignment_id, "x = 1")
+    judge(site, first["attempt_id"], result(exercise(WRONG, title="Slopes")))
+    second = handed_in(client, people.ada, assignment_id, "x = 2")
+    path = f"/submissions/{second['id']}/compare/{first['id']}"
+    assert "One of the two is not judged" in text_of(ada.get(path))
+    judge(site, second["attempt_id"], result(exercise(RIGHT, title="Slopes")))
+    said = text_of(ada.get(path))
+    assert "0 → 20" in said
+    assert "1 cell changed, 0 are the same." in said
+    assert "− removed: x = 1 + added: x = 2" in said
+    same = f"/submissions/{first['id']}/compare/{first['id']}"
+    assert ada.get(same).status_code == 422
+    bobs = handed_in(client, people.bob, assignment_id)["id"]
+    assert ada.get(f"/submissions/{first['id']}/compare/{bobs}").status_code == 404
+
+
+def test_a_team_sees_its_work_as_one(
+    site: Site, client: TestClient, people: People, assignment_id: int
+) -> None:
+    team_up(site, people, people.ada, people.bob)
+    first = judged(site, client, people.ada, assignment_id, HALF)
+    judged(site, client, people.bob, assignment_id, WRONG)
+    bob = visit(site, client, people.bob.actor)
+    said = text_of(bob.get(f"/submissions/{first}"))
+    assert "Submission 1 of 2" in said
+    assert "This submission counts: it has the most points." in said
+
+
+def test_what_waits_tells_how_far_it_is_and_what_ended_loads_anew(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    receipt = handed_in(client, people.ada, assignment_id)
+    page = ada.get(f"/submissions/{receipt['id']}").text
+    assert f'data-events="/attempts/{receipt["attempt_id"]}/events"' in page
+    path = f"/attempts/{receipt['attempt_id']}/progress"
+    assert "It is next." in text_of(ada.get(path))
+    assert "hx-refresh" not in ada.get(path).headers
+    judge(site, receipt["attempt_id"], result(exercise(HALF)))
+    assert ada.get(path).headers["hx-refresh"] == "true"
+    events = ada.get(f"/attempts/{receipt['attempt_id']}/events")
+    assert events.headers["content-type"].startswith("text/event-stream")
+    assert '"stage":"done"' in events.text
+
+
+def test_what_was_cancelled_says_so(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    receipt = handed_in(client, people.ada, assignment_id)
+    cancel(site, people.ta.actor, receipt["attempt_id"])
+    assert "Cancelled Its judging was cancelled" in text_of(
+        ada.get(f"/submissions/{receipt['id']}")
+    )
+
+
+def test_what_is_not_judged_against_the_version_in_force_is_no_zero(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    work = judged(site, client, people.ada, assignment_id, HALF)
+    published(client, people, assignment_id, title="Newer")
+    with site.database.writing() as session:
+        for attempt in session.query(Attempt).filter_by(state=AttemptState.QUEUED):
+            session.delete(attempt)
+    said = text_of(ada.get(f"/submissions/{work}"))
+    assert "Not judged anew" in said
+    assert "It is not a zero" in said
+
+
+def test_a_judging_again_leaves_the_result_standing_meanwhile(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    work = judged(site, client, people.ada, assignment_id, HALF)
+    regrade(site, people.ta.actor, work, reason="a fix")
+    said = text_of(ada.get(f"/submissions/{work}"))
+    assert "10 of 20 points" in said
+    assert "It is judged again; until then the result before stands." in said
