@@ -84,7 +84,13 @@ def _unknown(word: str, known: list[str]) -> str:
 def _steps_in(data: object, loc: tuple[str | int, ...]) -> Steps:
     """Those steps of pydantic's that the data has: it also names types and missing fields."""
     steps: list[str | int] = []
+    before: str | int = ""
     for step in loc:
+        # Of a check its kind is named first, which a field of it may be called as well.
+        is_kind = isinstance(before, int) and isinstance(data, dict) and data.get("kind") == step
+        before = step
+        if is_kind:
+            continue
         if (isinstance(data, dict) and step in data) or (
             isinstance(data, list) and isinstance(step, int) and step < len(data)
         ):

@@ -42,7 +42,7 @@ WRONG = "def double(x):\n    return x"
 # Runs until it is ended; long enough for anything that is done to its worker meanwhile.
 ENDLESS = "import time\nfor _ in range(600):\n    time.sleep(0.1)"
 
-_RUBRIC = {
+RUBRIC = {
     "title": "Doubling",
     "limits": {"wall_s": 90, "cell_s": 90},
     "exercises": [
@@ -169,7 +169,7 @@ def installation(site: Site, folder: Path) -> Installation:
     """The installation at the site, with one published version of a quick assignment."""
     for part in ("rubrics", "reference"):
         (folder / part / "doubling").mkdir(parents=True)
-    (folder / "rubrics" / "doubling" / "rubric.yaml").write_text(yaml.safe_dump(_RUBRIC))
+    (folder / "rubrics" / "doubling" / "rubric.yaml").write_text(yaml.safe_dump(RUBRIC))
     (folder / "reference" / "doubling" / "solution.py").write_text(RIGHT)
     (folder / "reference" / "doubling" / "answer.py").write_text(RIGHT)
     bundle = site.blobs.put([packed(folder, "doubling")])

@@ -74,3 +74,16 @@ def test_a_rubric_has_a_bounded_number_of_checks(tmp_path: Path) -> None:
     rubric.write_text(rubric.read_text().partition("c1000")[0] + "c1000, points: 1}\n")
     with pytest.raises(BadBundle, match=r"exercises: should hold 1000 checks at most"):
         load_bundle("uw-cse447-a0", root)
+
+
+def test_a_field_is_named_where_the_kind_of_check_is_called_as_another(tmp_path: Path) -> None:
+    check = "{kind: function, id: c1, points: many, function: f}"
+    rubric = tmp_path / "rubrics" / "x" / "rubric.yaml"
+    rubric.parent.mkdir(parents=True)
+    rubric.write_text(
+        f"title: X\nexercises:\n  - id: ex1\n    title: E\n    checks:\n      - {check}\n"
+    )
+    (tmp_path / "reference" / "x").mkdir(parents=True)
+    (tmp_path / "reference" / "x" / "solution.py").write_text("")
+    with pytest.raises(BadBundle, match=r"yaml:6:42: exercises\[0\].checks\[0\].points: "):
+        load_bundle("x", tmp_path)
