@@ -27,10 +27,11 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True)
 class Page(Generic[Row]):
-    """Rows, and the cursor of the next page; None where there is none."""
+    """Rows, and the cursors of the next page and the one before; None where there is none."""
 
     items: list[Row]
     next_cursor: str | None
+    previous_cursor: str | None = None  # asked for with `backwards`
 
 
 def page(
@@ -41,22 +42,44 @@ def page(
     cursor: str | None = None,
     limit: int = 50,
     descending: bool = False,
+    backwards: bool = False,
 ) -> Page[Any]:
     """Rows of `query` in the order of `keys`, which the query has as columns and together name a
-    row; from behind `cursor` on. Raises BadInput for a cursor that is none of this list's.
+    row; from behind `cursor` on, or `backwards` those before it. Raises BadInput for a cursor that
+    is none of this list's.
 
     The query's rows come as they are: tuples where it selects several things.
     """
+    downwards = descending is not backwards
     limit = max(1, min(limit, MOST))
     labelled = query.add_columns(*(key.label(f"_key{n}") for n, key in enumerate(keys)))
     if cursor is not None:
-        labelled = labelled.where(_behind(keys, _read(cursor, keys), descending))
-    order = [key.desc() if descending else key.asc() for key in keys]
+        labelled = labelled.where(_behind(keys, _read(cursor, keys), downwards))
+    order = [key.desc() if downwards else key.asc() for key in keys]
     rows = session.execute(labelled.order_by(*order).limit(limit + 1)).all()
     more = len(rows) > limit
     rows = rows[:limit]
+    if not rows:
+        return Page([], None)
+    if backwards:
+        rows = rows[::-1]
     bare = [row[0] if len(row) == len(keys) + 1 else tuple(row[: -len(keys)]) for row in rows]
-    return Page(bare, _written(rows[-1][-len(keys) :], keys) if more else None)
+    first, last = (cursor_of(rows[at][-len(keys) :], keys) for at in (0, -1))
+    came_along = cursor is not None  # there is something where the cursor came from
+    return Page(
+        bare,
+        last if (came_along if backwards else more) else None,
+        first if (more if backwards else came_along) else None,
+    )
+
+
+def cursor_of(values: Sequence[Any], keys: Sequence[SQLColumnExpression[Any]]) -> str:
+    """The cursor that stands at the row with these keys."""
+    plain = [
+        (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
+        for value in values
+    ]
+    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
 def _behind(
@@ -75,14 +98,6 @@ def _behind(
 def position(cursor: str | None, keys: Sequence[SQLColumnExpression[Any]]) -> list[Any] | None:
     """The keys of the last row that was seen; None at the beginning. Raises BadInput."""
     return None if cursor is None else _read(cursor, keys)
-
-
-def _written(values: Sequence[Any], keys: Sequence[SQLColumnExpression[Any]]) -> str:
-    plain = [
-        (value - _EPOCH) // _MICROSECOND if isinstance(value, datetime) else value
-        for value in values
-    ]
-    return base64.urlsafe_b64encode(json.dumps(plain).encode()).decode().rstrip("=")
 
 
 def _read(cursor: str, keys: Sequence[SQLColumnExpression[Any]]) -> list[Any]:

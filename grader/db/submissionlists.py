@@ -8,8 +8,7 @@ steps. Either way it is the same small number of queries.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -17,29 +16,15 @@ from sqlalchemy import (
     CompoundSelect,
     Select,
     SQLColumnExpression,
-    and_,
-    exists,
     func,
-    literal_column,
     or_,
     select,
-    true,
-    union_all,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from grader.db.models import (
-    Assignment,
-    Attempt,
-    AttemptState,
-    CheckOutcome,
-    Override,
-    Person,
-    Result,
-    Submission,
-)
-from grader.db.pages import Page, page, position
-from grader.domain.outcomes import Outcome, RunStatus
+from grader.db.models import Assignment, Person, Result, Submission
+from grader.db.pages import Page, cursor_of, page, position
+from grader.db.submissionfilters import Filters, filters_of
 
 Order = Literal["received_at", "score", "name"]
 
@@ -51,32 +36,6 @@ _KEYS: Mapping[Order, Sequence[SQLColumnExpression[Any]]] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class Filters:
-    """What is listed; all of it where nothing is given.
-
-    `state` is that of the latest attempt against the version in force, and `run_status` and the
-    scores are those of the result against it. `needs_person`: points wait for a person and no
-    override stands in their place, or judging has failed.
-    """
-
-    people: Collection[int] | None = None
-    state: AttemptState | None = None
-    run_status: RunStatus | None = None
-    least_score: float | None = None
-    most_score: float | None = None
-    latest: bool = False
-    needs_person: bool = False
-
-
-@dataclass(frozen=True)
-class _Filter:
-    """One filter twice: ids by its index, among them all that pass, and a condition."""
-
-    ids: Select[int] | CompoundSelect[int]
-    passes: ColumnElement[bool]
-
-
 def listed(
     session: Session,
     assignment: Assignment,
@@ -85,14 +44,86 @@ def listed(
     *,
     descending: bool = False,
     cursor: str | None = None,
+    backwards: bool = False,
     limit: int = 50,
 ) -> Page[Submission]:
     """The submissions of an assignment; ordered by score those that have one."""
+    of_this, few = _conditions(session, assignment, filters)
+    keys = _KEYS[order]
+    if order == "name" and few is None:
+        # As many people as a page may need; the planner would rather sort all that they handed in.
+        seen, downwards = position(cursor, keys), descending is not backwards
+        people = _people(of_this, seen, downwards).limit(limit + 2)
+        of_this.append(Submission.person_id.in_(session.scalars(people).all()))
+    query = _in_order(select(Submission).where(*of_this), assignment, order)
+    return page(
+        session,
+        query,
+        keys,
+        cursor=cursor,
+        limit=limit,
+        descending=descending,
+        backwards=backwards,
+    )
+
+
+def beside(
+    session: Session,
+    assignment: Assignment,
+    filters: Filters,
+    order: Order,
+    submission_id: int,
+    *,
+    descending: bool = False,
+) -> tuple[int | None, int | None]:
+    """The ids before and after a submission in a list, whether it is part of that or not."""
+    keys = _KEYS[order]
+    here = _in_order(select(*keys), assignment, order).where(Submission.id == submission_id)
+    row = session.execute(here).one_or_none()
+    if row is None:
+        return None, None
+    cursor = cursor_of(tuple(row), keys)
+    found: list[int | None] = []
+    for backwards in (True, False):
+        one = listed(
+            session,
+            assignment,
+            filters,
+            order,
+            descending=descending,
+            cursor=cursor,
+            backwards=backwards,
+            limit=1,
+        )
+        found.append(one.items[0].id if one.items else None)
+    return found[0], found[1]
+
+
+def number_of(session: Session, assignment: Assignment, filters: Filters, at_most: int) -> int:
+    """How many a list has; one more than `at_most` where they are more than that."""
+    of_this, _ = _conditions(session, assignment, filters)
+    some = select(Submission.id).where(*of_this).limit(at_most + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def ids_of(
+    session: Session, assignment: Assignment, filters: Filters, at_most: int
+) -> Sequence[int]:
+    """The ids of a list, the earliest submission first; one more than `at_most` at most."""
+    of_this, _ = _conditions(session, assignment, filters)
+    query = select(Submission.id).where(*of_this).order_by(Submission.id).limit(at_most + 1)
+    return session.scalars(query).all()
+
+
+def _conditions(
+    session: Session, assignment: Assignment, filters: Filters
+) -> tuple[list[ColumnElement[bool]], Sequence[int] | None]:
+    """What holds for the submissions of a list; with the ids that it names where they are few."""
     of_this: list[ColumnElement[bool]] = []
     few: Sequence[int] | None = None
     if filters.people is not None:
         of_this.append(Submission.person_id.in_(filters.people))
-    for one in _filters(assignment, filters):
+    for one in filters_of(assignment, filters):
         of_this.append(one.passes)
         if few is None and filters.people is None:
             few = _few(session, one.ids)
@@ -101,19 +132,20 @@ def listed(
     else:
         # Without the assignment, which they are of anyway: its index would be walked along.
         of_this.append(Submission.id.in_(few))
-    keys = _KEYS[order]
-    if order == "name" and few is None:
-        # As many people as a page may need; the planner would rather sort all that they handed in.
-        people = _people(of_this, position(cursor, keys), descending).limit(limit + 2)
-        of_this.append(Submission.person_id.in_(session.scalars(people).all()))
-    query = select(Submission).where(*of_this)
+    return of_this, few
+
+
+def _in_order(
+    query: Select[*tuple[Any, ...]], assignment: Assignment, order: Order
+) -> Select[*tuple[Any, ...]]:
+    """The query with what the keys of the order are columns of."""
     if order == "name":
-        query = query.join(Person, Person.id == Submission.person_id)
-    elif order == "score":
-        query = query.join(Result, Result.submission_id == Submission.id).where(
+        return query.join(Person, Person.id == Submission.person_id)
+    if order == "score":
+        return query.join(Result, Result.submission_id == Submission.id).where(
             Result.version_id == assignment.live_version_id
         )
-    return page(session, query, keys, cursor=cursor, limit=limit, descending=descending)
+    return query
 
 
 def _people(
@@ -136,101 +168,6 @@ def _people(
         query = query.where(or_(~same, further))
     by_name = (Person.name, Person.id)
     return query.order_by(*(key.desc() if descending else key for key in by_name))
-
-
-def _filters(assignment: Assignment, filters: Filters) -> Iterator[_Filter]:
-    """Those that are asked for, the ones that usually leave the fewest first."""
-    version_id = assignment.live_version_id
-    if filters.needs_person:
-        yield _needs_person(version_id)
-    if filters.state is not None:
-        yield _in_state(version_id, filters.state)
-    least, most = filters.least_score, filters.most_score
-    if least is not None or most is not None:
-        yield _with_result(
-            version_id,
-            Result.score,
-            lambda score: and_(
-                true() if least is None else score >= least,
-                true() if most is None else score <= most,
-            ),
-        )
-    if filters.run_status is not None:
-        wanted = filters.run_status
-        yield _with_result(version_id, Result.run_status, lambda status: status == wanted)
-    if filters.latest:
-        yield _latest(assignment)
-
-
-def _latest(assignment: Assignment) -> _Filter:
-    other = aliased(Submission)
-    same = (other.assignment_id == assignment.id, other.person_id == Submission.person_id)
-    is_last = ~exists().where(*same, other.number > Submission.number).correlate(Submission)
-    last = (
-        select(other.person_id, func.max(other.number).label("number"))
-        .where(other.assignment_id == assignment.id)
-        .group_by(other.person_id)
-        .subquery()
-    )
-    ids = (
-        select(Submission.id)
-        .join(
-            last,
-            and_(Submission.person_id == last.c.person_id, Submission.number == last.c.number),
-        )
-        .where(Submission.assignment_id == assignment.id)
-    )
-    return _Filter(ids, is_last)
-
-
-def _with_result(
-    version_id: int | None,
-    column: SQLColumnExpression[Any],
-    holds: Callable[[SQLColumnExpression[Any]], ColumnElement[bool]],
-) -> _Filter:
-    ids = select(Result.submission_id).where(Result.version_id == version_id, holds(column))
-    # Not as EXISTS, for which SQLite takes the index by which the ids are found.
-    found = (
-        select(column)
-        .where(Result.submission_id == Submission.id, Result.version_id == version_id)
-        .correlate(Submission)
-        .scalar_subquery()
-    )
-    return _Filter(ids, holds(found))
-
-
-def _in_state(version_id: int | None, state: AttemptState) -> _Filter:
-    ids = select(Attempt.submission_id).where(
-        Attempt.version_id == version_id, Attempt.state == state
-    )
-    last = (
-        select(Attempt.state)
-        .where(Attempt.submission_id == Submission.id, Attempt.version_id == version_id)
-        .order_by(Attempt.id.desc())
-        .limit(1)
-        .correlate(Submission)
-        .scalar_subquery()
-    )
-    return _Filter(ids, last == state)
-
-
-def _needs_person(version_id: int | None) -> _Filter:
-    failed = _in_state(version_id, AttemptState.FAILED)
-    pending = _with_result(version_id, Result.pending, lambda points: points > literal_column("0"))
-    given = exists().where(
-        Override.submission_id == CheckOutcome.submission_id,
-        Override.revoked_at.is_(None),
-        or_(Override.exercise.is_(None), Override.exercise == CheckOutcome.exercise),
-    )
-    waits = exists().where(
-        CheckOutcome.submission_id == Submission.id,
-        CheckOutcome.version_id == version_id,
-        CheckOutcome.outcome == Outcome.PENDING,
-        ~given,
-    )
-    passes = or_(and_(pending.passes, waits.correlate(Submission)), failed.passes)
-    # Each part is asked for by its own index.
-    return _Filter(union_all(pending.ids, failed.ids), passes)
 
 
 def _few(session: Session, ids: Select[int] | CompoundSelect[int]) -> Sequence[int] | None:

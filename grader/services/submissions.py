@@ -25,7 +25,7 @@ from grader.db.models import (
 )
 from grader.db.pages import Page
 from grader.db.session import Session, moment
-from grader.db.submissionlists import Filters as Filters  # for the web, too
+from grader.db.submissionfilters import Filters as Filters  # for the web, too
 from grader.db.submissionlists import Order as Order
 from grader.domain.policy import (
     Policy,

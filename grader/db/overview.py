@@ -1,0 +1,247 @@
+"""What became of the submissions of assignments, counted; by the same few queries however many.
+
+Figures are of everybody's latest submission, the one that lists find with `latest`, except where
+they say otherwise: of what was superseded nobody has to do anything.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import BigInteger, Select, Subquery, and_, func, select, type_coerce
+from sqlalchemy.orm import Session
+
+from grader.db.models import (
+    Assignment,
+    Attempt,
+    AttemptState,
+    CheckOutcome,
+    Comparison,
+    Enrolment,
+    RegradeRequest,
+    Release,
+    RequestState,
+    Result,
+    Role,
+    SimilarPair,
+    Submission,
+)
+from grader.db.submissionfilters import Standing, outcome_of_exercise, standing_of
+from grader.domain.outcomes import Outcome, RunStatus
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+_HOUR_US = _HOUR // timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figures:
+    """Of one assignment: how many were handed in, how many people's latest stand where and have
+    which score, how many failed on our side (all of them, not the latest alone), how many requests
+    are open, and how many grades are released."""
+
+    submissions: int = 0
+    standings: Mapping[Standing, int]
+    scores: Mapping[float, int]
+    failed: int = 0
+    requests: int = 0
+    released: int = 0
+
+    @property
+    def people(self) -> int:
+        """How many have handed something in."""
+        return sum(self.standings.values())
+
+
+class ExerciseCount(NamedTuple):
+    """In how many submissions an exercise came out like this."""
+
+    exercise: str
+    outcome: Outcome
+    count: int
+
+
+def figures(session: Session, assignment_ids: Collection[int]) -> dict[int, Figures]:
+    """The figures of some assignments."""
+    of_these = Submission.assignment_id.in_(assignment_ids)
+    totals = _counts(session, select(Submission.assignment_id, func.count()).where(of_these))
+    standings: dict[int, Counter[Standing]] = {one: Counter() for one in assignment_ids}
+    scores: dict[int, Counter[float]] = {one: Counter() for one in assignment_ids}
+    for assignment_id, standing, score, count in session.execute(_standings(assignment_ids)):
+        standings[assignment_id][Standing(standing)] += count
+        if score is not None:
+            scores[assignment_id][score] += count
+    requests = _counts(
+        session,
+        select(RegradeRequest.assignment_id, func.count()).where(
+            RegradeRequest.assignment_id.in_(assignment_ids),
+            RegradeRequest.state == RequestState.OPEN,
+        ),
+    )
+    released = _counts(
+        session,
+        select(Release.assignment_id, func.count()).where(
+            Release.assignment_id.in_(assignment_ids)
+        ),
+    )
+    failed = _failed(session, assignment_ids)
+    return {
+        one: Figures(
+            submissions=totals.get(one, 0),
+            standings=standings[one],
+            scores=scores[one],
+            failed=failed.get(one, 0),
+            requests=requests.get(one, 0),
+            released=released.get(one, 0),
+        )
+        for one in assignment_ids
+    }
+
+
+def students(session: Session, course_id: int) -> int:
+    """How many students a course has."""
+    query = select(func.count()).where(
+        Enrolment.course_id == course_id, Enrolment.role == Role.STUDENT
+    )
+    return session.scalar(query) or 0
+
+
+def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
+    """How the exercises came out against the version in force."""
+    last = _latest([assignment.id])
+    here = and_(
+        CheckOutcome.submission_id == last.c.id,
+        CheckOutcome.version_id == assignment.live_version_id,
+    )
+    # By an outer join, here and below: of inner ones SQLite begins with all results.
+    each = (
+        select(CheckOutcome.exercise.label("exercise"), outcome_of_exercise().label("outcome"))
+        .select_from(last)
+        .outerjoin(CheckOutcome, here)
+        .group_by(last.c.id, CheckOutcome.exercise)
+        .subquery()
+    )
+    query = select(each.c.exercise, each.c.outcome, func.count()).group_by(
+        each.c.exercise, each.c.outcome
+    )
+    return [
+        ExerciseCount(exercise, Outcome(outcome), count)
+        for exercise, outcome, count in session.execute(query)
+        if exercise is not None
+    ]
+
+
+def by_hour(session: Session, assignment_id: int) -> list[tuple[datetime, int]]:
+    """How many submissions, of all, arrived in which hour, the earliest first."""
+    at = type_coerce(Submission.received_at, BigInteger)
+    hour = (at - at % _HOUR_US).label("hour")
+    query = (
+        select(hour, func.count())
+        .where(Submission.assignment_id == assignment_id)
+        .group_by(hour)
+        .order_by(hour)
+    )
+    return [
+        (_EPOCH + timedelta(microseconds=start), count) for start, count in session.execute(query)
+    ]
+
+
+def run_ends(
+    session: Session, version_id: int, statuses: Collection[RunStatus]
+) -> dict[RunStatus, int]:
+    """How many runs, of all submissions, ended like these."""
+    query = (
+        select(Result.run_status, func.count())
+        .where(Result.version_id == version_id, Result.run_status.in_(statuses))
+        .group_by(Result.run_status)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def similar_pairs(session: Session, assignment_id: int) -> int | None:
+    """How many pairs the last comparison has found alike; None where there was none yet."""
+    comparison_id = session.scalar(
+        select(func.max(Comparison.id)).where(
+            Comparison.assignment_id == assignment_id, Comparison.finished_at.is_not(None)
+        )
+    )
+    if comparison_id is None:
+        return None
+    query = select(func.count()).where(SimilarPair.comparison_id == comparison_id)
+    return session.scalar(query) or 0
+
+
+def _latest(assignment_ids: Collection[int]) -> Subquery:
+    """Everybody's latest submission to these assignments: its id and the assignment's."""
+    last = (
+        select(
+            Submission.assignment_id.label("assignment_id"),
+            Submission.person_id.label("person_id"),
+            func.max(Submission.number).label("number"),
+        )
+        .where(Submission.assignment_id.in_(assignment_ids))
+        .group_by(Submission.assignment_id, Submission.person_id)
+        .subquery()
+    )
+    same = and_(
+        Submission.assignment_id == last.c.assignment_id,
+        Submission.person_id == last.c.person_id,
+        Submission.number == last.c.number,
+    )
+    return select(Submission.id, Submission.assignment_id).join(last, same).subquery()
+
+
+def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
+    last = _latest(assignment_ids)
+    here = and_(
+        Result.submission_id == Submission.id, Result.version_id == Assignment.live_version_id
+    )
+    each = (
+        select(
+            Submission.assignment_id.label("assignment_id"),
+            standing_of(Assignment.live_version_id).label("standing"),
+            Result.score.label("score"),
+        )
+        .select_from(last)
+        .join(Submission, Submission.id == last.c.id)
+        .join(Assignment, Assignment.id == Submission.assignment_id)
+        .outerjoin(Result, here)
+        .subquery()
+    )
+    kinds = (each.c.assignment_id, each.c.standing, each.c.score)
+    return select(*kinds, func.count()).group_by(*kinds)
+
+
+def _failed(session: Session, assignment_ids: Collection[int]) -> dict[int, int]:
+    """How many submissions, of all, have a latest attempt that failed."""
+    later = (
+        select(func.max(Attempt.id))
+        .where(
+            Attempt.submission_id == Submission.id,
+            Attempt.version_id == Assignment.live_version_id,
+        )
+        .correlate_except(Attempt)
+        .scalar_subquery()
+    )
+    return _counts(
+        session,
+        select(Assignment.id, func.count())
+        .join(Attempt, Attempt.version_id == Assignment.live_version_id)
+        .join(Submission, Submission.id == Attempt.submission_id)
+        .where(
+            Assignment.id.in_(assignment_ids),
+            Attempt.state == AttemptState.FAILED,
+            Attempt.id == later,
+        ),
+    )
+
+
+def _counts(session: Session, query: Select[int, int]) -> dict[int, int]:
+    """The rows of a query of keys and counts."""
+    key = query.selected_columns[0]
+    return {row[0]: row[1] for row in session.execute(query.group_by(key))}
+

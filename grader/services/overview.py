@@ -1,0 +1,286 @@
+"""Overviews for staff: of a course by assignment, and of one assignment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from grader.checks.hints import hint_for
+from grader.db import overview, results
+from grader.db.models import Assignment, AssignmentVersion, Course
+from grader.db.overview import Figures
+from grader.db.pages import Page
+from grader.db.session import Session
+from grader.db.submissionfilters import Standing as Standing  # for the web, too
+from grader.domain.outcomes import Outcome, RunStatus
+from grader.services.access import Actor, Right, permit, permit_assignment
+from grader.services.assignments import Seen, list_assignments
+from grader.services.site import Site
+
+LIMITS = (RunStatus.TIME_LIMIT, RunStatus.MEMORY_LIMIT, RunStatus.OUTPUT_LIMIT)
+
+_MOST_BINS = 20
+_STEPS = (0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0, 100.0)
+_MOST_DAYS = 62
+_WEEK = 7
+_MOST_CAUSES = 10
+
+
+class Step(StrEnum):
+    """What staff do next with an assignment."""
+
+    PUBLISH = "publish"
+    SEE_FAILURES = "see_failures"
+    ANSWER = "answer"  # regrade requests
+    GRADE = "grade"
+    RELEASE = "release"
+    WAIT = "wait"  # for judging
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """An assignment in the overview of its course; `count` says how many the next step is about."""
+
+    seen: Seen
+    figures: Figures
+    step: Step
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CourseOverview:
+    """A course: a page of its assignments, and how many students it has."""
+
+    lines: Page[Line]
+    students: int
+
+
+@dataclass(frozen=True)
+class Bin:
+    """How many have a score from `low` to below `high`; the last one is up to the maximum."""
+
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Days:
+    """How many submissions arrived from `first` on, for a day or a week."""
+
+    first: date
+    count: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExerciseLine:
+    """How an exercise came out."""
+
+    id: str
+    title: str
+    counts: Mapping[Outcome, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """In how many submissions a check is wrong for one cause; `hint` are the words for it."""
+
+    exercise: str
+    exercise_title: str
+    check: str
+    check_title: str
+    cause: str | None
+    hint: str | None
+    submissions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AssignmentOverview:
+    """An assignment: where its submissions stand, how they came out, and what stands out.
+
+    Scores are those that were computed, against the version in force. `per` is how many days each
+    of `arrivals` covers.
+    """
+
+    figures: Figures
+    step: Step
+    count: int
+    students: int
+    max_score: float
+    bins: Sequence[Bin]
+    median: float | None
+    exercises: Sequence[ExerciseLine]
+    arrivals: Sequence[Days]
+    per: int
+    failures: Sequence[Failure]
+    run_ends: Mapping[RunStatus, int]
+    similar_pairs: int | None
+
+
+def course_overview(
+    site: Site, actor: Actor, course_id: int, *, cursor: str | None = None
+) -> CourseOverview:
+    """The assignments of a course with their figures, for staff."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        students = overview.students(session, course_id)
+    page = list_assignments(site, actor, course_id, cursor=cursor)
+    with site.database.reading() as session:
+        known = overview.figures(session, [one.assignment.id for one in page.items])
+    lines = []
+    for seen in page.items:
+        figures = known[seen.assignment.id]
+        step, count = next_step(seen.assignment, figures)
+        lines.append(Line(seen=seen, figures=figures, step=step, count=count))
+    return CourseOverview(lines=Page(lines, page.next_cursor), students=students)
+
+
+def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> AssignmentOverview:
+    """One assignment, for staff."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        version = (
+            session.get(AssignmentVersion, assignment.live_version_id)
+            if assignment.live_version_id
+            else None
+        )
+        zone = ZoneInfo(session.get_one(Course, assignment.course_id).timezone)
+        figures = overview.figures(session, [assignment_id])[assignment_id]
+        step, count = next_step(assignment, figures)
+        arrivals, per = _arrivals(overview.by_hour(session, assignment_id), zone)
+        scored = sorted(figures.scores.items())
+        max_score = version.max_score if version else 0.0
+        return AssignmentOverview(
+            figures=figures,
+            step=step,
+            count=count,
+            students=overview.students(session, assignment.course_id),
+            max_score=max_score,
+            bins=_bins(scored, max_score),
+            median=_median(scored),
+            exercises=_exercises(session, assignment, version),
+            arrivals=arrivals,
+            per=per,
+            failures=_failures(session, version),
+            run_ends=overview.run_ends(session, version.id, LIMITS) if version else {},
+            similar_pairs=overview.similar_pairs(session, assignment_id),
+        )
+
+
+def next_step(assignment: Assignment, figures: Figures) -> tuple[Step, int]:
+    """The one thing that staff do next, and how many it is about."""
+    if assignment.live_version_id is None:
+        return Step.PUBLISH, 0
+    if figures.failed:
+        return Step.SEE_FAILURES, figures.failed
+    if figures.requests:
+        return Step.ANSWER, figures.requests
+    if count := figures.standings.get(Standing.NEEDS_PERSON, 0):
+        return Step.GRADE, count
+    is_over = assignment.due_at is None or assignment.due_at < datetime.now(UTC)
+    unreleased = figures.standings.get(Standing.GRADED, 0) - figures.released
+    if is_over and unreleased > 0:
+        return Step.RELEASE, unreleased
+    if count := figures.standings.get(Standing.WAITING, 0):
+        return Step.WAIT, count
+    return Step.NOTHING, 0
+
+
+def _exercises(
+    session: Session, assignment: Assignment, version: AssignmentVersion | None
+) -> list[ExerciseLine]:
+    if version is None:
+        return []
+    counts: dict[str, dict[Outcome, int]] = {}
+    for one in overview.exercises(session, assignment):
+        counts.setdefault(one.exercise, {})[one.outcome] = one.count
+    return [
+        ExerciseLine(id=one["id"], title=one["title"], counts=counts.get(one["id"], {}))
+        for one in version.outline.get("exercises", [])
+    ]
+
+
+def _failures(session: Session, version: AssignmentVersion | None) -> list[Failure]:
+    """What is wrong most often, wholly or in part, by exercise, check and cause."""
+    if version is None:
+        return []
+    titles = _titles(version.outline)
+    numbers: dict[tuple[str, str, str | None], int] = {}
+    for one in results.causes(session, version.id, [Outcome.FAILED, Outcome.PARTIAL]):
+        key = (one.exercise, one.check, one.cause)
+        numbers[key] = numbers.get(key, 0) + one.submissions
+    most = sorted(numbers.items(), key=lambda item: -item[1])[:_MOST_CAUSES]
+    return [
+        Failure(
+            exercise=exercise,
+            exercise_title=titles.get((exercise, ""), exercise),
+            check=check,
+            check_title=titles.get((exercise, check), "") or check,
+            cause=cause,
+            hint=hint_for({}, cause) if cause else None,
+            submissions=count,
+        )
+        for (exercise, check, cause), count in most
+    ]
+
+
+def _titles(outline: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """The titles of exercises, under an empty check, and of their checks."""
+    found = {}
+    for exercise in outline.get("exercises", []):
+        found[exercise["id"], ""] = exercise["title"]
+        for check in exercise["checks"]:
+            found[exercise["id"], check["id"]] = check["title"]
+    return found
+
+
+def _bins(scored: Sequence[tuple[float, int]], max_score: float) -> list[Bin]:
+    """At most twenty, of a width that people count in."""
+    if not scored or not max_score:
+        return []
+    width = next((step for step in _STEPS if max_score / step <= _MOST_BINS), max_score)
+    number = max(1, -int(-max_score // width))
+    edges = [round(at * width, 6) for at in range(number)] + [max_score]
+    counts = [0] * number
+    for score, count in scored:
+        counts[min(number - 1, max(0, int(score // width)))] += count
+    return [Bin(low, high, counts[at]) for at, (low, high) in enumerate(pairwise(edges))]
+
+
+def _median(scored: Sequence[tuple[float, int]]) -> float | None:
+    total = sum(count for _, count in scored)
+    if not total:
+        return None
+    return (_nth(scored, (total - 1) // 2) + _nth(scored, total // 2)) / 2
+
+
+def _nth(scored: Sequence[tuple[float, int]], at: int) -> float:
+    for score, count in scored:
+        if at < count:
+            return score
+        at -= count
+    raise AssertionError("there are fewer scores")
+
+
+def _arrivals(hours: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> tuple[list[Days], int]:
+    """How many arrived each day in the course's zone, none left out; or in so many weeks that it stays short."""
+    if not hours:
+        return [], 1
+    by_day: dict[date, int] = {}
+    for start, count in hours:
+        day = start.astimezone(zone).date()
+        by_day[day] = by_day.get(day, 0) + count
+    first, last = min(by_day), max(by_day)
+    span = (last - first).days + 1
+    per = 1 if span <= _MOST_DAYS else _WEEK * -(-span // (_WEEK * _MOST_DAYS))
+    number = (last - first).days // per + 1
+    counts = [0] * number
+    for day, count in by_day.items():
+        counts[(day - first).days // per] += count
+    return [Days(first + timedelta(days=at * per), count) for at, count in enumerate(counts)], per
