@@ -80,9 +80,10 @@ class Filters:
     `state` is that of the latest attempt against the version in force, and `run_status` and the
     scores are those of the result against it. `needs_person`: points wait for a person and no
     override stands in their place, or judging has failed. `search` is part of a person's name or
-    address, or a submission's number; where the assignment is anonymous the number alone.
+    address, or a submission's id; where the assignment is anonymous the id alone.
     """
 
+    ids: Collection[int] | None = None
     people: Collection[int] | None = None
     state: AttemptState | None = None
     standing: Standing | None = None

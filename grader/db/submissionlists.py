@@ -99,11 +99,15 @@ def beside(
     return found[0], found[1]
 
 
-def number_of(session: Session, assignment: Assignment, filters: Filters, at_most: int) -> int:
+def number_of(
+    session: Session, assignment: Assignment, filters: Filters, at_most: int | None = None
+) -> int:
     """How many a list has; one more than `at_most` where they are more than that."""
     of_this, _ = _conditions(session, assignment, filters)
-    some = select(Submission.id).where(*of_this).limit(at_most + 1).subquery()
-    return session.scalar(select(func.count()).select_from(some)) or 0
+    some = select(Submission.id).where(*of_this)
+    if at_most is not None:
+        some = some.limit(at_most + 1)
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def ids_of(
@@ -121,6 +125,9 @@ def _conditions(
     """What holds for the submissions of a list; with the ids that it names where they are few."""
     of_this: list[ColumnElement[bool]] = []
     few: Sequence[int] | None = None
+    if filters.ids is not None:
+        few = sorted(set(filters.ids))
+        of_this.append(Submission.assignment_id == assignment.id)
     if filters.people is not None:
         of_this.append(Submission.person_id.in_(filters.people))
     for one in filters_of(assignment, filters):

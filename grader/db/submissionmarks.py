@@ -10,50 +10,47 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
+    Assignment,
     CheckOutcome,
     Comparison,
     Override,
     RegradeRequest,
     RequestState,
     SimilarPair,
+    Submission,
 )
-from grader.db.submissionfilters import outcome_of_exercise
+from grader.db.submissionfilters import Standing, outcome_of_exercise, standing_of
 from grader.domain.outcomes import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
 class Marks:
-    """Of some submissions: the outcomes of their exercises by id, and which have an override that
-    stands, an open regrade request, or are much like another one."""
+    """Of some submissions: where they stand, the outcomes of their exercises by id, and which have
+    an override that stands, an open regrade request, or are much like another one."""
 
+    standings: dict[int, Standing]
     exercises: dict[int, dict[str, Outcome]]
     overridden: set[int]
     requested: set[int]
     similar: set[int]
 
 
-def marks(
-    session: Session, assignment_id: int, version_id: int | None, ids: Collection[int]
-) -> Marks:
-    """Of these submissions of an assignment; the outcomes are those against the version."""
+def marks(session: Session, assignment: Assignment, ids: Collection[int]) -> Marks:
+    """Of these submissions of an assignment, against the version in force."""
+    version_id = assignment.live_version_id
+    standings = select(Submission.id, standing_of(version_id)).where(Submission.id.in_(ids))
+    overridden = select(Override.submission_id).where(
+        Override.submission_id.in_(ids), Override.revoked_at.is_(None)
+    )
+    requested = select(RegradeRequest.submission_id).where(
+        RegradeRequest.submission_id.in_(ids), RegradeRequest.state == RequestState.OPEN
+    )
     return Marks(
+        standings={row[0]: Standing(row[1]) for row in session.execute(standings)},
         exercises=_exercises(session, version_id, ids),
-        overridden=set(
-            session.scalars(
-                select(Override.submission_id).where(
-                    Override.submission_id.in_(ids), Override.revoked_at.is_(None)
-                )
-            )
-        ),
-        requested=set(
-            session.scalars(
-                select(RegradeRequest.submission_id).where(
-                    RegradeRequest.submission_id.in_(ids),
-                    RegradeRequest.state == RequestState.OPEN,
-                )
-            )
-        ),
-        similar=_similar(session, assignment_id, ids),
+        overridden=set(session.scalars(overridden)),
+        requested=set(session.scalars(requested)),
+        similar=_similar(session, assignment.id, ids),
     )
 
 

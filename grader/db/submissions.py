@@ -17,6 +17,7 @@ from grader.db.models import (
     Person,
     Purpose,
     Result,
+    Role,
     Submission,
 )
 
@@ -157,6 +158,27 @@ def last_attempts_of(
 def names_of(session: Session, person_ids: Collection[int]) -> dict[int, str]:
     """What these people are called."""
     rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def emails_of(session: Session, person_ids: Collection[int]) -> dict[int, str]:
+    """These people's addresses."""
+    rows = session.execute(select(Person.id, Person.email).where(Person.id.in_(person_ids)))
+    return {row[0]: row[1] for row in rows}
+
+
+def people_of(
+    session: Session, assignment: Assignment, submission_ids: Collection[int] | None
+) -> dict[int, Role]:
+    """Who of the course has handed these in, or anything for the assignment, and their role."""
+    handed_in = select(Submission.person_id).where(Submission.assignment_id == assignment.id)
+    if submission_ids is not None:
+        handed_in = handed_in.where(Submission.id.in_(submission_ids))
+    rows = session.execute(
+        select(Enrolment.person_id, Enrolment.role).where(
+            Enrolment.course_id == assignment.course_id, Enrolment.person_id.in_(handed_in)
+        )
+    )
     return {row[0]: row[1] for row in rows}
 
 

@@ -52,6 +52,7 @@ __all__ = [
     "choose",
     "clean_name",
     "due_at",
+    "found_of",
     "get_submission",
     "list_submissions",
     "open_file",
@@ -195,14 +196,14 @@ def list_submissions(
             cursor=cursor,
             limit=limit,
         )
-        return Page(_found(session, assignment, page.items), page.next_cursor)
+        return Page(found_of(session, assignment, page.items), page.next_cursor)
 
 
 def get_submission(site: Site, actor: Actor, submission_id: int) -> Found:
     """One submission."""
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        return _found(session, seen.assignment, [seen.submission])[0]
+        return found_of(session, seen.assignment, [seen.submission])[0]
 
 
 def open_file(site: Site, actor: Actor, submission_id: int) -> tuple[Submission, Iterator[bytes]]:
@@ -231,7 +232,7 @@ def choose(site: Site, actor: Actor, submission_id: int) -> Found:
             seen.submission,
             course_id=seen.assignment.course_id,
         )
-        return _found(session, seen.assignment, [seen.submission])[0]
+        return found_of(session, seen.assignment, [seen.submission])[0]
 
 
 def see(session: Session, actor: Actor, submission_id: int) -> Seen:
@@ -327,7 +328,7 @@ def _receipt(
     return Receipt(submission=submission, attempt_id=attempt_id, lateness=words, is_new=is_new)
 
 
-def _found(session: Session, assignment: Assignment, rows: Sequence[Submission]) -> list[Found]:
+def found_of(session: Session, assignment: Assignment, rows: Sequence[Submission]) -> list[Found]:
     """Submissions of one assignment with all that is shown of them, by a few queries."""
     ids = [row.id for row in rows]
     last = submissions.last_attempts_of(session, ids, assignment.live_version_id)

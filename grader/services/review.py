@@ -1,0 +1,246 @@
+"""One submission as staff see it: all that judging and people have made of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grader.db import grades, review, submissionmarks, submissions
+from grader.db.models import (
+    Assignment,
+    AssignmentVersion,
+    AuditEntry,
+    CellComment,
+    Override,
+    RegradeRequest,
+    Result,
+    Role,
+    Submission,
+)
+from grader.db.session import Session
+from grader.domain.grades import Grade, HandedIn, Judged, Part, Worth, worth
+from grader.domain.outcomes import Outcome, RunStatus
+from grader.errors import NotFound
+from grader.notebooks.write import errors_of
+from grader.services.access import Actor, Right, permit_submission
+from grader.services.anonymity import shown_file, shown_name
+from grader.services.attempts import Watched, list_attempts
+from grader.services.grades import grade_from
+from grader.services.policies import policy_of
+from grader.services.results import result_document
+from grader.services.site import Site
+from grader.services.submissions import Found, due_at, found_of, see
+
+_A_STUDENT = "A student"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Similar:
+    """Another submission that is much like this one."""
+
+    submission_id: int
+    who: str
+    similarity: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """All that staff see of a submission.
+
+    `document` is the result against the version in force as it was stored, None where there is
+    none, and then `why_none` says why. `worth` is with the overrides that stand, `grade` that of
+    the person, None where they have left the course. `earlier` is everything that they have handed
+    in, this one too; `versions` are the numbers of versions by their ids.
+    """
+
+    submission: Submission
+    assignment: Assignment
+    version: AssignmentVersion | None
+    who: str
+    file: str
+    lateness: str
+    worth: Worth
+    grade: Grade | None
+    document: Mapping[str, Any] | None
+    why_none: str
+    cell_errors: Sequence[tuple[int, str]]
+    overrides: Sequence[tuple[Override, str]]
+    attempts: Sequence[Watched]
+    versions: Mapping[int, int]
+    results: Sequence[tuple[Result, int]]
+    earlier: Sequence[Found]
+    trail: Sequence[tuple[AuditEntry, str]]
+    requests: Sequence[RegradeRequest]
+    comments: Sequence[tuple[CellComment, str]]
+    similar: Sequence[Similar]
+
+    @property
+    def counts(self) -> bool:
+        """Whether the person's grade is made of this one."""
+        counting = self.grade.counting if self.grade else None
+        return counting is not None and counting.id == self.submission.id
+
+    @property
+    def standing(self) -> Mapping[str | None, Override]:
+        """The overrides that stand, by exercise; of None for the whole."""
+        return {one.exercise: one for one, _ in self.overrides if one.revoked_at is None}
+
+    @property
+    def open_attempt(self) -> Watched | None:
+        """The attempt that waits or runs, if one does."""
+        return next((one for one in self.attempts if not one.news.is_last), None)
+
+
+def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
+    """One submission, for staff."""
+    with site.database.reading() as session:
+        permit_submission(session, actor, submission_id, Right.GRADE)
+    try:
+        document, why_none = result_document(site, actor, submission_id), ""
+    except NotFound as error:
+        document, why_none = None, str(error)
+    attempts = list_attempts(site, actor, submission_id)
+    with site.database.reading() as session:
+        seen = see(session, actor, submission_id)
+        submission, assignment = seen.submission, seen.assignment
+        version = (
+            session.get_one(AssignmentVersion, assignment.live_version_id)
+            if assignment.live_version_id
+            else None
+        )
+        earlier = found_of(session, assignment, review.all_of_person(session, submission))
+        (own,) = (one for one in earlier if one.submission.id == submission_id)
+        overrides = grades.overrides(session, submission_id)
+        due = due_at(session, seen)
+        shown = Review(
+            submission=submission,
+            assignment=assignment,
+            version=version,
+            who=shown_name(assignment, submission, own.person),
+            file=shown_file(assignment, submission),
+            lateness=own.lateness,
+            worth=worth(
+                _handed_in(submission, document, overrides, attempts),
+                policy_of(assignment),
+                due,
+                version.max_score if version else 0.0,
+            ),
+            grade=_grade(session, assignment, submission.person_id),
+            document=document,
+            why_none=why_none,
+            cell_errors=_cell_errors(site, own.result),
+            overrides=overrides,
+            attempts=attempts,
+            versions=review.versions_of(session, assignment.id),
+            results=review.results_of(session, submission_id),
+            earlier=earlier,
+            trail=_trail(session, assignment, submission),
+            requests=review.requests_of(session, submission_id),
+            comments=review.comments_of(session, submission_id),
+            similar=_similar(session, assignment, submission_id),
+        )
+    return shown
+
+
+def replay_document(site: Site, actor: Actor, submission_id: int) -> tuple[str, str]:
+    """The file's name as staff see it, and the result document from which it is judged again."""
+    with site.database.reading() as session:
+        submission, assignment = permit_submission(session, actor, submission_id, Right.GRADE)
+        name = shown_file(assignment, submission)
+    document = dict(result_document(site, actor, submission_id))
+    document["submission"] = {**document["submission"], "name": name}
+    return name, json.dumps(document, ensure_ascii=False, indent=1)
+
+
+def _handed_in(
+    submission: Submission,
+    document: Mapping[str, Any] | None,
+    overrides: Sequence[tuple[Override, str]],
+    attempts: Sequence[Watched],
+) -> HandedIn:
+    return HandedIn(
+        id=submission.id,
+        person_id=submission.person_id,
+        number=submission.number,
+        received_at=submission.received_at,
+        chosen=submission.chosen,
+        judged=None if document is None else _judged(document),
+        waits=any(not one.news.is_last for one in attempts),
+        overrides={one.exercise: one.score for one, _ in overrides if one.revoked_at is None},
+    )
+
+
+def _judged(document: Mapping[str, Any]) -> Judged:
+    parts = {one["id"]: _part(one) for one in document["exercises"]}
+    return Judged(
+        score=document["score"],
+        max_score=document["max_score"],
+        pending=document["pending"],
+        not_judged=sum(part.not_judged for part in parts.values()),
+        failed=document["run"]["status"] == RunStatus.INTERNAL_ERROR,
+        parts=parts,
+    )
+
+
+def _part(exercise: Mapping[str, Any]) -> Part:
+    def points(outcome: Outcome) -> float:
+        checks = exercise["checks"]
+        return float(sum(one["max_score"] for one in checks if one["outcome"] == outcome))
+
+    return Part(
+        score=exercise["score"],
+        max_score=exercise["max_score"],
+        pending=points(Outcome.PENDING),
+        not_judged=points(Outcome.NOT_JUDGED),
+    )
+
+
+def _grade(session: Session, assignment: Assignment, person_id: int) -> Grade | None:
+    members = grades.members(session, assignment.course_id, only=[person_id]).items
+    if not members:
+        return None
+    live = grades.assignment(session, assignment.id)
+    facts = grades.facts(session, assignment.course_id, [live], members)
+    return grade_from(facts, live, policy_of(assignment), members[0])
+
+
+def _cell_errors(site: Site, result: Result | None) -> list[tuple[int, str]]:
+    if result is None or result.notebook is None:
+        return []
+    errors = errors_of(site.blobs.read(result.notebook))
+    return [(one.index, one.error or "") for one in errors]
+
+
+def _trail(
+    session: Session, assignment: Assignment, submission: Submission
+) -> list[tuple[AuditEntry, str]]:
+    entries = review.trail(session, submission)
+    students: set[int] = set()
+    if assignment.anonymous:
+        actors = {one.actor_id for one, _ in entries if one.actor_id is not None}
+        students = {submission.person_id} | grades.enrolled_among(
+            session, assignment.course_id, actors, role=Role.STUDENT
+        )
+    return [
+        (one, _A_STUDENT if one.actor_id in students else name or "The service")
+        for one, name in entries
+    ]
+
+
+def _similar(session: Session, assignment: Assignment, submission_id: int) -> list[Similar]:
+    pairs = submissionmarks.similar_to(session, assignment.id, submission_id)
+    likeness: dict[int, float] = {}
+    for first, second, similarity in pairs:
+        likeness.setdefault(second if first == submission_id else first, similarity)
+    rows = [session.get_one(Submission, one) for one in likeness]
+    names = submissions.names_of(session, {one.person_id for one in rows})
+    return [
+        Similar(
+            submission_id=one.id,
+            who=shown_name(assignment, one, names[one.person_id]),
+            similarity=likeness[one.id],
+        )
+        for one in rows
+    ]

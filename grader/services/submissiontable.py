@@ -1,0 +1,325 @@
+"""The table of an assignment's submissions, for staff: its rows, and what is done to many at once.
+
+What is done to many is done to whatever some filters list, of which a list of ids is one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from grader.db import submissionlists, submissionmarks, submissions
+from grader.db.models import Assignment, AssignmentVersion, Role
+from grader.db.pages import MOST, Page
+from grader.db.session import Session
+from grader.db.submissionfilters import Filters, Standing
+from grader.db.submissionfilters import Finding as Finding  # for the web, too
+from grader.domain.outcomes import Outcome
+from grader.errors import BadInput, NotFound
+from grader.services import extensions, regrading, release
+from grader.services.access import Actor, Right, permit_assignment
+from grader.services.anonymity import shown_file, shown_name
+from grader.services.regrading import Regrade
+from grader.services.release import Releasing
+from grader.services.site import Site
+from grader.services.submissions import Found, Order, found_of
+from grader.services.tables import number, written
+
+MOST_AT_ONCE = 10_000
+COUNTED = 2_000  # of a filter that leaves more it is only said that they are more
+
+_EVERYTHING = Filters()
+_NEEDS_PERSON = Filters(standing=Standing.NEEDS_PERSON, latest=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """A submission in the table; `outcomes` are those of the exercises in the rubric's order."""
+
+    found: Found
+    who: str
+    file: str
+    standing: Standing
+    outcomes: Sequence[Outcome | None]
+    is_overridden: bool
+    is_requested: bool
+    is_similar: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A page of the table, and the answers at its head.
+
+    `count` is one more than `COUNTED` where they are more than that; `needing` counts likewise
+    whose latest submission needs a person, and `next_id` is the one that has waited longest.
+    `exercises` are ids and titles.
+    """
+
+    rows: Page[Row]
+    count: int
+    needing: int
+    next_id: int | None
+    exercises: Sequence[tuple[str, str]]
+    max_score: float
+
+
+@dataclass(frozen=True)
+class Selected:
+    """What some filters list: how many submissions, and the people whose they are."""
+
+    submissions: int
+    people: int
+    students: int
+
+
+def table(
+    site: Site,
+    actor: Actor,
+    assignment_id: int,
+    filters: Filters,
+    order: Order,
+    *,
+    descending: bool,
+    cursor: str | None = None,
+    backwards: bool = False,
+    limit: int = 50,
+) -> Table:
+    """A page of an assignment's submissions."""
+    with site.database.reading() as session:
+        assignment = _permitted(session, actor, assignment_id, order)
+        version = _live(session, assignment)
+        page = submissionlists.listed(
+            session,
+            assignment,
+            filters,
+            order,
+            descending=descending,
+            cursor=cursor,
+            backwards=backwards,
+            limit=limit,
+        )
+        exercises = _exercises(version)
+        first = submissionlists.listed(session, assignment, _NEEDS_PERSON, "received_at", limit=1)
+        at_most = None if filters == _EVERYTHING else COUNTED
+        return Table(
+            rows=Page(
+                _rows(session, assignment, exercises, found_of(session, assignment, page.items)),
+                page.next_cursor,
+                page.previous_cursor,
+            ),
+            count=submissionlists.number_of(session, assignment, filters, at_most),
+            needing=submissionlists.number_of(session, assignment, _NEEDS_PERSON, COUNTED),
+            next_id=first.items[0].id if first.items else None,
+            exercises=exercises,
+            max_score=version.max_score if version else 0.0,
+        )
+
+
+def rows(site: Site, actor: Actor, assignment_id: int, ids: Sequence[int]) -> list[Row]:
+    """The rows of these submissions as they are now; what is none of the assignment's is left."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        page = submissionlists.listed(
+            session, assignment, Filters(ids=ids), "received_at", limit=MOST
+        )
+        exercises = _exercises(_live(session, assignment))
+        return _rows(session, assignment, exercises, found_of(session, assignment, page.items))
+
+
+def neighbours(
+    site: Site,
+    actor: Actor,
+    assignment_id: int,
+    filters: Filters,
+    order: Order,
+    submission_id: int,
+    *,
+    descending: bool,
+) -> tuple[int | None, int | None]:
+    """The submissions before and after one in the table."""
+    with site.database.reading() as session:
+        assignment = _permitted(session, actor, assignment_id, order)
+        return submissionlists.beside(
+            session, assignment, filters, order, submission_id, descending=descending
+        )
+
+
+def selected(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> Selected:
+    """How many submissions and people these are. Raises BadInput where they are none, or more than
+    are acted on at once."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        ids = _ids(session, assignment, filters)
+        people = submissions.people_of(session, assignment, ids)
+        count = (
+            submissionlists.number_of(session, assignment, filters)
+            if ids is None
+            else len(ids)
+        )
+    students = [one for one, role in people.items() if role is Role.STUDENT]
+    return Selected(submissions=count, people=len(people), students=len(students))
+
+
+def regrade(
+    site: Site, actor: Actor, assignment_id: int, filters: Filters, *, reason: str
+) -> Regrade:
+    """Judge them again."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        ids = _ids(session, assignment, filters)
+    return regrading.regrade(site, actor, assignment_id, reason=reason, submission_ids=ids)
+
+
+def release_grades(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> Releasing:
+    """Release the grades of the students whose submissions these are."""
+    if filters == _EVERYTHING:
+        return release.release(site, actor, assignment_id)
+    people = _people(site, actor, assignment_id, filters, students=True)
+    return release.release(site, actor, assignment_id, people)
+
+
+def unrelease_grades(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> int:
+    """Take their grades back; how many there were."""
+    if filters == _EVERYTHING:
+        return release.unrelease(site, actor, assignment_id)
+    people = _people(site, actor, assignment_id, filters, students=False)
+    return release.unrelease(site, actor, assignment_id, people)
+
+
+def extend(
+    site: Site,
+    actor: Actor,
+    assignment_id: int,
+    filters: Filters,
+    *,
+    due_at: datetime,
+    reason: str,
+) -> int:
+    """Give the people whose submissions these are more time; how many they are."""
+    people = _people(site, actor, assignment_id, filters, students=False)
+    given = extensions.extend(site, actor, assignment_id, people, due_at=due_at, reason=reason)
+    return len(given)
+
+
+def export(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> Iterator[str]:
+    """The submissions as CSV, piece by piece. What is refused is refused at once."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        exercises = _exercises(_live(session, assignment))
+    return _csv(site, assignment, filters, exercises)
+
+
+def _csv(
+    site: Site, assignment: Assignment, filters: Filters, exercises: Sequence[tuple[str, str]]
+) -> Iterator[str]:
+    header = ["submission", "person", "email", "number", "file", "received_at", "lateness", "state"]
+    header += ["run", "score", "of", "pending"]
+    yield written([header + [exercise for exercise, _ in exercises]])
+    cursor: str | None = None
+    more = True
+    while more:
+        # Each page in a session of its own: who downloads slowly holds no connection meanwhile.
+        with site.database.reading() as session:
+            page = submissionlists.listed(
+                session, assignment, filters, "received_at", cursor=cursor, limit=MOST
+            )
+            found = _rows(session, assignment, exercises, found_of(session, assignment, page.items))
+            people = {one.found.submission.person_id for one in found}
+            emails = {} if assignment.anonymous else submissions.emails_of(session, people)
+        yield written([_line(one, emails) for one in found])
+        cursor = page.next_cursor
+        more = cursor is not None
+
+
+def _line(row: Row, emails: Mapping[int, str]) -> list[str]:
+    submission, result = row.found.submission, row.found.result
+    return [
+        str(submission.id),
+        row.who,
+        emails.get(submission.person_id, ""),
+        str(submission.number),
+        row.file,
+        submission.received_at.isoformat(),
+        row.found.lateness,
+        row.standing,
+        result.run_status if result else "",
+        number(result.score if result else None),
+        number(result.max_score if result else None),
+        number(result.pending if result else None),
+        *(outcome or "" for outcome in row.outcomes),
+    ]
+
+
+def _rows(
+    session: Session,
+    assignment: Assignment,
+    exercises: Sequence[tuple[str, str]],
+    found: Sequence[Found],
+) -> list[Row]:
+    ids = [one.submission.id for one in found]
+    known = submissionmarks.marks(session, assignment, ids)
+    return [
+        Row(
+            found=one,
+            who=shown_name(assignment, one.submission, one.person),
+            file=shown_file(assignment, one.submission),
+            standing=known.standings[key],
+            outcomes=[known.exercises.get(key, {}).get(exercise) for exercise, _ in exercises],
+            is_overridden=key in known.overridden,
+            is_requested=key in known.requested,
+            is_similar=key in known.similar,
+        )
+        for key, one in zip(ids, found, strict=True)
+    ]
+
+
+def _permitted(session: Session, actor: Actor, assignment_id: int, order: Order) -> Assignment:
+    assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+    if order == "name" and assignment.anonymous:
+        raise BadInput("sort: it is graded without names, and has no order of them")
+    return assignment
+
+
+def _live(session: Session, assignment: Assignment) -> AssignmentVersion | None:
+    if assignment.live_version_id is None:
+        return None
+    return session.get_one(AssignmentVersion, assignment.live_version_id)
+
+
+def _exercises(version: AssignmentVersion | None) -> list[tuple[str, str]]:
+    outline: Mapping[str, Any] = version.outline if version else {}
+    return [(one["id"], one["title"]) for one in outline.get("exercises", [])]
+
+
+def _ids(session: Session, assignment: Assignment, filters: Filters) -> Sequence[int] | None:
+    """The ids of what is meant; None where that is everything."""
+    if filters == _EVERYTHING:
+        if not submissionlists.number_of(session, assignment, filters, 1):
+            raise BadInput("nothing was handed in yet")
+        return None
+    ids = submissionlists.ids_of(session, assignment, filters, MOST_AT_ONCE)
+    if not ids:
+        raise BadInput("nothing is selected: tick some rows, or all that match")
+    if len(ids) > MOST_AT_ONCE:
+        raise BadInput(
+            f"they are more than {MOST_AT_ONCE:,}: narrow the filters, or act on all without any"
+        )
+    return ids
+
+
+def _people(
+    site: Site, actor: Actor, assignment_id: int, filters: Filters, *, students: bool
+) -> list[int]:
+    """Who of them is in the course; `students` alone, or whoever."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        found = submissions.people_of(session, assignment, _ids(session, assignment, filters))
+    people = [one for one, role in found.items() if not students or role is Role.STUDENT]
+    if len(people) > MOST_AT_ONCE:
+        raise BadInput(f"they are more than {MOST_AT_ONCE:,} people: narrow the filters")
+    if not people:
+        raise NotFound("nobody whose submissions these are is in the course any more")
+    return people
+
