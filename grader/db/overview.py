@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import BigInteger, Select, Subquery, and_, func, select, type_coerce
 from sqlalchemy.orm import Session
@@ -57,7 +57,8 @@ class Figures:
         return sum(self.standings.values())
 
 
-class ExerciseCount(NamedTuple):
+@dataclass(frozen=True)
+class ExerciseCount:
     """In how many submissions an exercise came out like this."""
 
     exercise: str
@@ -244,4 +245,3 @@ def _counts(session: Session, query: Select[int, int]) -> dict[int, int]:
     """The rows of a query of keys and counts."""
     key = query.selected_columns[0]
     return {row[0]: row[1] for row in session.execute(query.group_by(key))}
-

@@ -28,9 +28,7 @@ def trail(session: Session, submission: Submission) -> list[tuple[AuditEntry, st
     parts = [
         and_(
             AuditEntry.subject == model.__name__,
-            AuditEntry.subject_id.in_(
-                select(model.id).where(model.submission_id == submission.id)  # type: ignore[attr-defined]
-            ),
+            AuditEntry.subject_id.in_(select(model.id).where(model.submission_id == submission.id)),
         )
         for model in (Override, Attempt, Mark, RegradeRequest, CellComment)
     ]

@@ -1,4 +1,4 @@
-"""What lists of submissions are narrowed by: each filter as ids by its index, and as a condition."""
+"""What lists of submissions are narrowed by, each as ids by its index and as a condition."""
 
 from __future__ import annotations
 
@@ -201,7 +201,7 @@ def _found(version_id: int | None, finding: Finding) -> Filter:
     rows = exists().where(CheckOutcome.submission_id == Submission.id, *of_exercise)
     if finding.check is not None or finding.cause is not None:
         outcomes = _WRONG if finding.outcome is None else (finding.outcome,)
-        of_check = [CheckOutcome.outcome.in_(outcomes)]
+        of_check: list[ColumnElement[bool]] = [CheckOutcome.outcome.in_(outcomes)]
         if finding.check is not None:
             of_check.append(CheckOutcome.check == finding.check)
         if finding.cause is not None:

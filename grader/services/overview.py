@@ -269,7 +269,8 @@ def _nth(scored: Sequence[tuple[float, int]], at: int) -> float:
 
 
 def _arrivals(hours: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> tuple[list[Days], int]:
-    """How many arrived each day in the course's zone, none left out; or in so many weeks that it stays short."""
+    """How many arrived each day in the course's zone, none left out; or in so
+    many weeks that it stays short."""
     if not hours:
         return [], 1
     by_day: dict[date, int] = {}

@@ -114,7 +114,7 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
         (own,) = (one for one in earlier if one.submission.id == submission_id)
         overrides = grades.overrides(session, submission_id)
         due = due_at(session, seen)
-        shown = Review(
+        return Review(
             submission=submission,
             assignment=assignment,
             version=version,
@@ -141,7 +141,6 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
             comments=review.comments_of(session, submission_id),
             similar=_similar(session, assignment, submission_id),
         )
-    return shown
 
 
 def replay_document(site: Site, actor: Actor, submission_id: int) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from grader.services.regrading import Regrade
 from grader.services.release import Releasing
 from grader.services.site import Site
 from grader.services.submissions import Found, Order, found_of
-from grader.services.tables import number, written
+from grader.services.tables import csv_text
 
 MOST_AT_ONCE = 10_000
 COUNTED = 2_000  # of a filter that leaves more it is only said that they are more
@@ -153,11 +153,7 @@ def selected(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> 
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         ids = _ids(session, assignment, filters)
         people = submissions.people_of(session, assignment, ids)
-        count = (
-            submissionlists.number_of(session, assignment, filters)
-            if ids is None
-            else len(ids)
-        )
+        count = submissionlists.number_of(session, assignment, filters) if ids is None else len(ids)
     students = [one for one, role in people.items() if role is Role.STUDENT]
     return Selected(submissions=count, people=len(people), students=len(students))
 
@@ -216,7 +212,7 @@ def _csv(
 ) -> Iterator[str]:
     header = ["submission", "person", "email", "number", "file", "received_at", "lateness", "state"]
     header += ["run", "score", "of", "pending"]
-    yield written([header + [exercise for exercise, _ in exercises]])
+    yield csv_text([header + [exercise for exercise, _ in exercises]])
     cursor: str | None = None
     more = True
     while more:
@@ -228,7 +224,7 @@ def _csv(
             found = _rows(session, assignment, exercises, found_of(session, assignment, page.items))
             people = {one.found.submission.person_id for one in found}
             emails = {} if assignment.anonymous else submissions.emails_of(session, people)
-        yield written([_line(one, emails) for one in found])
+        yield csv_text([_line(one, emails) for one in found])
         cursor = page.next_cursor
         more = cursor is not None
 
@@ -245,11 +241,15 @@ def _line(row: Row, emails: Mapping[int, str]) -> list[str]:
         row.found.lateness,
         row.standing,
         result.run_status if result else "",
-        number(result.score if result else None),
-        number(result.max_score if result else None),
-        number(result.pending if result else None),
+        _number(result.score if result else None),
+        _number(result.max_score if result else None),
+        _number(result.pending if result else None),
         *(outcome or "" for outcome in row.outcomes),
     ]
+
+
+def _number(points: float | None) -> str:
+    return "" if points is None else f"{points:.6f}".rstrip("0").rstrip(".")
 
 
 def _rows(
@@ -322,4 +322,3 @@ def _people(
     if not people:
         raise NotFound("nobody whose submissions these are is in the course any more")
     return people
-
