@@ -47,6 +47,11 @@ class Row:
     is_requested: bool
     is_similar: bool
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits to be judged, or is being judged."""
+        return self.standing is Standing.WAITING
+
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
@@ -117,15 +122,19 @@ def table(
         )
 
 
-def rows(site: Site, actor: Actor, assignment_id: int, ids: Sequence[int]) -> list[Row]:
-    """The rows of these submissions as they are now; what is none of the assignment's is left."""
+def rows(
+    site: Site, actor: Actor, assignment_id: int, ids: Sequence[int]
+) -> tuple[list[Row], Sequence[tuple[str, str]]]:
+    """The rows of these submissions as they are now, and the exercises; what is none of the
+    assignment's is left out."""
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         page = submissionlists.listed(
             session, assignment, Filters(ids=ids), "received_at", limit=MOST
         )
         exercises = _exercises(_live(session, assignment))
-        return _rows(session, assignment, exercises, found_of(session, assignment, page.items))
+        found = found_of(session, assignment, page.items)
+        return _rows(session, assignment, exercises, found), exercises
 
 
 def neighbours(

@@ -1,18 +1,209 @@
-"""A submission as staff see it."""
+"""A submission as staff see it, and what they do to it."""
 
 from __future__ import annotations
 
-from fastapi import Request
-from fastapi.responses import Response
+import json
+import shlex
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import urlencode
 
+from fastapi import APIRouter, Form, Path, Request
+from fastapi.responses import RedirectResponse, Response, StreamingResponse
+
+from grader.errors import BadInput, Conflict, Forbidden, NotFound
+from grader.report import ENDED
+from grader.services import attempts, overrides, review, submissions, submissiontable
+from grader.services.review import Review
 from grader.services.site import Site
-from grader.web.pages.frame import Frame
+from grader.web.api.bodies import RowId
+from grader.web.files import download
+from grader.web.pages.forms import sentence
+from grader.web.pages.frame import Frame, assignment_frame
+from grader.web.pages.listing import read_query
 from grader.web.pages.rendering import page
-from grader.web.pages.visitors import Visitor
+from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.security import CurrentSite
+
+router = APIRouter()
+
+SubmissionId = Annotated[RowId, Path()]
+OverrideId = Annotated[RowId, Path()]
+_Query = Annotated[str, Form(alias="list", max_length=4000)]
+_Text = Annotated[str, Form(max_length=2000)]
 
 
 def staff_submission(
     request: Request, site: Site, visitor: Visitor, frame: Frame, submission_id: int
 ) -> Response:
-    """One submission."""
-    return page(request, "layout.html", {"frame": frame, "tab": "submissions"})
+    """One submission: what was judged, what people gave, and all that was done to it."""
+    return _shown(request, site, visitor, frame, submission_id, request.query_params.get("list"))
+
+
+@router.post("/submissions/{submission_id}/overrides")
+def give(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    submission_id: SubmissionId,
+    exercise: _Text = "",
+    score: _Text = "",
+    reason: _Text = "",
+    query: _Query = "",
+) -> Response:
+    """Give points for an exercise, or for the whole where none is named."""
+    typed = {"exercise": exercise, "score": score.strip(), "reason": reason.strip()}
+    try:
+        if not typed["reason"]:
+            raise BadInput("say why: the reason stands beside the points")
+        overrides.give(
+            site,
+            visitor.actor,
+            submission_id,
+            exercise=exercise or None,
+            score=_points(typed["score"]),
+            reason=typed["reason"],
+        )
+    except (Conflict, Forbidden, NotFound):
+        raise
+    except BadInput as error:
+        problem = sentence(str(error).removeprefix("score: "))
+        frame = _frame(site, visitor, submission_id)
+        return _shown(request, site, visitor, frame, submission_id, query, problem, typed)
+    return RedirectResponse(_address(submission_id, query, "overrides"), 303)
+
+
+@router.post("/overrides/{override_id}/revoke")
+def revoke(
+    site: CurrentSite, visitor: CurrentVisitor, override_id: OverrideId, query: _Query = ""
+) -> Response:
+    """What was computed counts again."""
+    submission_id = overrides.revoke(site, visitor.actor, override_id)
+    return RedirectResponse(_address(submission_id, query, "overrides"), 303)
+
+
+@router.post("/submissions/{submission_id}/regrade")
+def regrade(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    submission_id: SubmissionId,
+    reason: _Text = "",
+    query: _Query = "",
+) -> Response:
+    """Judge it again."""
+    if not reason.strip():
+        raise BadInput("say why: the reason stands in the audit log")
+    attempts.regrade(site, visitor.actor, submission_id, reason=reason.strip())
+    return RedirectResponse(_address(submission_id, query), 303)
+
+
+@router.get("/submissions/{submission_id}/progress")
+def show_progress(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, submission_id: SubmissionId
+) -> Response:
+    """How far judging it has come, for the page that is open."""
+    found = review.progress(site, visitor.actor, submission_id)
+    context = {"submission_id": submission_id, "watched": found}
+    return page(request, "review/progress.html", context)
+
+
+@router.get("/submissions/{submission_id}/replay/file", response_class=StreamingResponse)
+def get_file(
+    site: CurrentSite, visitor: CurrentVisitor, submission_id: SubmissionId
+) -> StreamingResponse:
+    """The file as it was handed in, under the name by which it is judged again."""
+    name = review.file_name(site, visitor.actor, submission_id)
+    _, content = submissions.open_file(site, visitor.actor, submission_id)
+    return download(name, content, "application/octet-stream")
+
+
+@router.get("/submissions/{submission_id}/replay/result.json", response_class=StreamingResponse)
+def get_result(
+    site: CurrentSite, visitor: CurrentVisitor, submission_id: SubmissionId
+) -> StreamingResponse:
+    """The result document, from which it is judged again."""
+    text = review.replay_document(site, visitor.actor, submission_id)
+    return download(_result_name(submission_id), [text.encode()], "application/json")
+
+
+def _shown(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    frame: Frame,
+    submission_id: int,
+    query: str | None,
+    problem: str = "",
+    typed: Mapping[str, str] | None = None,
+) -> Response:
+    found = review.staff_view(site, visitor.actor, submission_id)
+    listing = read_query(query or "")
+    before, after = submissiontable.neighbours(
+        site,
+        visitor.actor,
+        found.assignment.id,
+        listing.filters,
+        listing.order,
+        submission_id,
+        descending=listing.descending,
+    )
+    document = found.document
+    context: dict[str, Any] = {
+        "frame": frame,
+        "tab": "submissions",
+        "review": found,
+        "submission": found.submission,
+        "query": listing.query,
+        "before": before and _address(before, listing.query),
+        "after": after and _address(after, listing.query),
+        "ended": ENDED[document["run"]["status"]] if document else None,
+        "details": _details(document) if document else {},
+        "replay": _replay(found) if document else None,
+        "result_name": _result_name(submission_id),
+        "problem": problem,
+        "typed": typed or {"exercise": "", "score": "", "reason": ""},
+    }
+    return page(request, "review/submission.html", context, status=422 if problem else 200)
+
+
+def _details(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """What was measured, by exercise and check, as text."""
+    return {
+        (exercise["id"], check["id"]): json.dumps(check["detail"], ensure_ascii=False, indent=2)
+        for exercise in document["exercises"]
+        for check in exercise["checks"]
+        if check["detail"]
+    }
+
+
+def _replay(found: Review) -> str:
+    """The command line that judges it again; names from outside are quoted for a shell."""
+    assert found.document is not None
+    # A name that begins with a hyphen would be taken for an option.
+    file = found.file if not found.file.startswith("-") else f"./{found.file}"
+    words = ["chainrule", "replay", _result_name(found.submission.id), file]
+    words += ["--assignment", found.document["assignment"]]
+    return shlex.join(words)
+
+
+def _result_name(submission_id: int) -> str:
+    return f"submission-{submission_id}-result.json"
+
+
+def _points(text: str) -> float:
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        raise BadInput("score: a number, as 2.5") from None
+    return number
+
+
+def _frame(site: Site, visitor: Visitor, submission_id: int) -> Frame:
+    found = submissions.get_submission(site, visitor.actor, submission_id)
+    return assignment_frame(site, visitor.actor, found.submission.assignment_id)
+
+
+def _address(submission_id: int, query: str, part: str = "") -> str:
+    words = f"?{urlencode({'list': query})}" if query else ""
+    return f"/submissions/{submission_id}{words}{'#' + part if part else ''}"

@@ -1,0 +1,150 @@
+"""What the table of submissions shows, as its address says it.
+
+The same words stand in links to the table, in its forms, and in the address of a submission that
+was opened from it, so that the next one is the next one of that list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import isfinite
+from typing import TypeVar, get_args
+from urllib.parse import parse_qsl, urlencode
+
+from grader.domain.outcomes import Outcome, RunStatus
+from grader.errors import BadInput
+from grader.safetext import storable
+from grader.services.overview import Standing
+from grader.services.submissions import Filters, Order
+from grader.services.submissiontable import Finding
+
+_LONGEST = 4000
+_LONGEST_WORD = 200
+_NAMES = (
+    "q",
+    "state",
+    "run",
+    "least",
+    "most",
+    "below",
+    "found",  # an exercise, or one and its outcome: ex2:failed
+    "check",
+    "cause",
+    "latest",
+    "sort",
+    "dir",
+    "cursor",
+    "back",
+)
+_PLACE = ("cursor", "back")
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list of submissions: `given` are the words of its address, in order, without empty ones."""
+
+    given: Mapping[str, str]
+    filters: Filters
+    order: Order
+    descending: bool
+
+    @property
+    def cursor(self) -> str | None:
+        """Where the page begins, or ends where it is reached backwards."""
+        return self.given.get("cursor")
+
+    @property
+    def backwards(self) -> bool:
+        """Whether the page before the cursor is meant."""
+        return "back" in self.given
+
+    @property
+    def query(self) -> str:
+        """The list without its page, as it stands in an address."""
+        return self.with_()
+
+    def with_(self, **changes: str | None) -> str:
+        """The same with other words, from its first page on unless they say which."""
+        kept = {name: word for name, word in self.given.items() if name not in _PLACE}
+        merged = {**kept, **changes}
+        return urlencode({name: merged[name] for name in _NAMES if merged.get(name)})
+
+    def sorted_by(self, order: Order) -> str:
+        """The same in that order, or the other way round where it is in that order already."""
+        usual = "asc" if order == "name" else "desc"
+        other = {"asc": "desc", "desc": "asc"}[usual]
+        is_usual = self.descending == (usual == "desc")
+        turned = other if order == self.order and is_usual else None
+        return self.with_(sort=None if order == "received_at" else order, dir=turned)
+
+
+def read_listing(words: Mapping[str, str]) -> Listing:
+    """The list that these words of an address mean. Raises BadInput for words that mean none."""
+    given = {name: words[name].strip() for name in _NAMES if words.get(name, "").strip()}
+    for name, word in given.items():
+        longest = 500 if name == "cursor" else _LONGEST_WORD
+        if len(word) > longest or "\0" in word or storable(word) != word:
+            raise BadInput(f"{name}: this is not what a list is narrowed by")
+    order: Order = "received_at"
+    if "sort" in given:
+        if given["sort"] not in get_args(Order):
+            raise BadInput("sort: by received_at, score or name")
+        order = given["sort"]  # type: ignore[assignment]
+    direction = given.get("dir", "asc" if order == "name" else "desc")
+    if direction not in ("asc", "desc"):
+        raise BadInput("dir: asc or desc")
+    filters = Filters(
+        standing=_word(Standing, given, "state"),
+        run_status=_word(RunStatus, given, "run"),
+        least_score=_number(given, "least"),
+        most_score=_number(given, "most"),
+        below_score=_number(given, "below"),
+        latest="latest" in given,
+        finding=_finding(given),
+        search=given.get("q"),
+    )
+    return Listing(given, filters, order, direction == "desc")
+
+
+def read_query(query: str) -> Listing:
+    """The list that a part of an address means, as it is kept in forms and links."""
+    if len(query) > _LONGEST:
+        raise BadInput("list: this is no list")
+    return read_listing(dict(parse_qsl(query)))
+
+
+def _finding(given: Mapping[str, str]) -> Finding | None:
+    if "found" not in given:
+        return None
+    exercise, _, outcome = given["found"].partition(":")
+    return Finding(
+        exercise=exercise,
+        check=given.get("check"),
+        cause=given.get("cause"),
+        outcome=_word(Outcome, {"found": outcome}, "found") if outcome else None,
+    )
+
+
+def _word(words: type[Word], given: Mapping[str, str], name: str) -> Word | None:
+    if name not in given:
+        return None
+    try:
+        return words(given[name])
+    except ValueError:
+        raise BadInput(f"{name}: one of {', '.join(words)}") from None
+
+
+def _number(given: Mapping[str, str], name: str) -> float | None:
+    if name not in given:
+        return None
+    try:
+        number = float(given[name])
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number):
+        raise BadInput(f"{name}: a number, as 2.5")
+    return number
