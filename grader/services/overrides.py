@@ -68,8 +68,8 @@ def give(
     return override
 
 
-def revoke(site: Site, actor: Actor, override_id: int) -> None:
-    """What was computed counts again."""
+def revoke(site: Site, actor: Actor, override_id: int) -> int:
+    """What was computed counts again; the submission that it is about."""
     with site.database.writing() as session:
         override = session.get(Override, override_id)
         if override is None:
@@ -81,6 +81,7 @@ def revoke(site: Site, actor: Actor, override_id: int) -> None:
         session.refresh(override)
         if override.revoked_at is None:
             withdraw(session, actor.person_id, assignment, [override], moment(session))
+        return submission.id
 
 
 def put(

@@ -26,7 +26,7 @@ from grader.errors import NotFound
 from grader.notebooks.write import errors_of
 from grader.services.access import Actor, Right, permit_submission
 from grader.services.anonymity import shown_file, shown_name
-from grader.services.attempts import Watched, list_attempts
+from grader.services.attempts import Watched, get_attempt, list_attempts
 from grader.services.grades import grade_from
 from grader.services.policies import policy_of
 from grader.services.results import result_document
@@ -143,14 +143,28 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
         )
 
 
-def replay_document(site: Site, actor: Actor, submission_id: int) -> tuple[str, str]:
-    """The file's name as staff see it, and the result document from which it is judged again."""
+def progress(site: Site, actor: Actor, submission_id: int) -> Watched | None:
+    """The latest attempt against the version in force, and how far it has come; for staff."""
+    with site.database.reading() as session:
+        _, assignment = permit_submission(session, actor, submission_id, Right.GRADE)
+        last = submissions.last_attempts_of(session, [submission_id], assignment.live_version_id)
+    attempt = last.get(submission_id)
+    return None if attempt is None else get_attempt(site, actor, attempt.id)
+
+
+def file_name(site: Site, actor: Actor, submission_id: int) -> str:
+    """What staff call the file."""
     with site.database.reading() as session:
         submission, assignment = permit_submission(session, actor, submission_id, Right.GRADE)
-        name = shown_file(assignment, submission)
+        return shown_file(assignment, submission)
+
+
+def replay_document(site: Site, actor: Actor, submission_id: int) -> str:
+    """The result document from which the submission is judged again, as JSON."""
+    name = file_name(site, actor, submission_id)
     document = dict(result_document(site, actor, submission_id))
     document["submission"] = {**document["submission"], "name": name}
-    return name, json.dumps(document, ensure_ascii=False, indent=1)
+    return json.dumps(document, ensure_ascii=False, indent=1)
 
 
 def _handed_in(

@@ -62,4 +62,3 @@ def _bin(table: str, found: AssignmentOverview, at: int) -> pictures.Bin:
         words["below"] = points(one.high)
     href = f"{table}?{urlencode(words)}" if one.count else None
     return pictures.Bin(one.low, one.high, one.count, href)
-

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from grader.errors import BadInput, Conflict, Forbidden, NotFound
-from grader.report import ENDED
+from grader.nextstep import ENDED, how_it_ended, next_step
+from grader.resultdoc import ResultDocument
 from grader.services import attempts, overrides, review, submissions, submissiontable
 from grader.services.review import Review
 from grader.services.site import Site
@@ -148,7 +149,7 @@ def _shown(
         submission_id,
         descending=listing.descending,
     )
-    document = found.document
+    document = cast(ResultDocument | None, found.document)
     context: dict[str, Any] = {
         "frame": frame,
         "tab": "submissions",
@@ -157,7 +158,9 @@ def _shown(
         "query": listing.query,
         "before": before and _address(before, listing.query),
         "after": after and _address(after, listing.query),
+        "next_step": next_step(document) if document else None,
         "ended": ENDED[document["run"]["status"]] if document else None,
+        "how_it_ended": how_it_ended(document) if document else None,
         "details": _details(document) if document else {},
         "replay": _replay(found) if document else None,
         "result_name": _result_name(submission_id),
@@ -193,10 +196,9 @@ def _result_name(submission_id: int) -> str:
 
 def _points(text: str) -> float:
     try:
-        number = float(text.replace(",", "."))
+        return float(text.replace(",", "."))
     except ValueError:
         raise BadInput("score: a number, as 2.5") from None
-    return number
 
 
 def _frame(site: Site, visitor: Visitor, submission_id: int) -> Frame:

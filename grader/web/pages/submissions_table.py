@@ -156,9 +156,7 @@ def act(
     return page(request, "parts/message.html", {**context, "kind": "done"}, headers=headers)
 
 
-@router.post(
-    "/assignments/{assignment_id}/submissions/export", response_class=StreamingResponse
-)
+@router.post("/assignments/{assignment_id}/submissions/export", response_class=StreamingResponse)
 def export(
     site: CurrentSite,
     visitor: CurrentVisitor,

@@ -1,64 +1,100 @@
-// Keys of a page, declared where they act: data-key="x" on a button, a link, a field or its label.
-// `?` lists them. data-key-label says what a key does where the element's own words do not.
+// Keys for whoever works with them: an element with data-key is pressed by that key, and a field is
+// entered; data-key-note names one that another script listens to. "?" lists all that are on the page.
+// They can be switched off, never act while somebody types, and within a dialog only on what it holds.
 
-const TYPING = "textarea, select, input:not([type=checkbox]):not([type=radio]):not([type=button]):not([type=submit])";
+const FIELDS = "input, select, textarea, [contenteditable]";
 
-function reachable(key) {
-  const within = document.querySelector("dialog[open]") ?? document;
-  return [...within.querySelectorAll("[data-key]")].find(
-    (one) => one.dataset.key === key && !one.disabled && one.getClientRects().length > 0,
-  );
+function keysAreOn() {
+  return localStorage.getItem("keys") !== "off";
 }
 
-function wordsOf(one) {
-  if (one.dataset.keyLabel) return one.dataset.keyLabel;
-  const copy = one.cloneNode(true);
-  for (const key of copy.querySelectorAll("kbd")) key.remove();
-  return one.getAttribute("aria-label") ?? copy.textContent.trim();
+function isSeen(element) {
+  return element.getClientRects().length > 0 && !element.disabled;
+}
+
+function elementsByKey() {
+  const found = new Map();
+  const within = document.querySelector("dialog[open]") ?? document;
+  for (const element of within.querySelectorAll("[data-key]")) {
+    if (!found.has(element.dataset.key) && isSeen(element)) found.set(element.dataset.key, element);
+  }
+  return found;
+}
+
+function withoutCaps(element) {
+  const copy = element.cloneNode(true);
+  for (const cap of copy.querySelectorAll("kbd")) cap.remove();
+  return copy.textContent;
+}
+
+function nameOf(element) {
+  const own = element.dataset.keyLabel || element.getAttribute("aria-label") || withoutCaps(element);
+  return own.trim().replace(/\s+/g, " ");
+}
+
+function isTyping(element) {
+  if (!element.closest) return false;
+  const field = element.closest(FIELDS);
+  return field !== null && !["checkbox", "radio", "button", "submit"].includes(field.type);
+}
+
+function press(element) {
+  if (element.matches(FIELDS)) {
+    element.focus();
+    element.select?.();
+  } else {
+    element.click();
+  }
+}
+
+function makeDialog() {
+  const dialog = document.createElement("dialog");
+  dialog.id = "keys";
+  dialog.setAttribute("aria-labelledby", "keys-title");
+  dialog.innerHTML =
+    '<h2 id="keys-title">Keys</h2><dl class="keys"></dl>' +
+    '<p><label><input type="checkbox" data-keys-on> Keys act on this device</label></p>' +
+    '<button type="button" data-close-dialog>Close</button>';
+  dialog.querySelector("[data-keys-on]").addEventListener("change", (event) => {
+    localStorage.setItem("keys", event.target.checked ? "on" : "off");
+  });
+  document.body.append(dialog);
+  return dialog;
 }
 
 function showKeys() {
-  let dialog = document.getElementById("keys");
-  if (!dialog) {
-    dialog = document.createElement("dialog");
-    dialog.id = "keys";
-    dialog.setAttribute("aria-labelledby", "keys-title");
-    document.body.append(dialog);
-  }
-  dialog.replaceChildren();
-  const title = Object.assign(document.createElement("h2"), { id: "keys-title", textContent: "Keys" });
-  const list = document.createElement("dl");
-  list.className = "keys";
-  const line = (key, words) => {
-    const name = document.createElement("dt");
-    name.append(Object.assign(document.createElement("kbd"), { textContent: key }));
-    list.append(name, Object.assign(document.createElement("dd"), { textContent: words }));
+  const dialog = document.getElementById("keys") ?? makeDialog();
+  const list = dialog.querySelector("dl");
+  list.replaceChildren();
+  const add = (key, said) => {
+    const row = document.createElement("div");
+    const term = document.createElement("dt");
+    const words = document.createElement("dd");
+    const cap = document.createElement("kbd");
+    cap.textContent = key;
+    words.textContent = said;
+    term.append(cap);
+    row.append(term, words);
+    list.append(row);
   };
-  for (const one of document.querySelectorAll("[data-key]")) {
-    if (one.getClientRects().length) line(one.dataset.key, wordsOf(one));
-  }
-  for (const one of document.querySelectorAll("[data-key-note]")) line(one.dataset.keyNote, one.dataset.keyLabel);
-  line("?", "These keys");
-  const close = Object.assign(document.createElement("button"), { type: "button", textContent: "Close" });
-  close.dataset.closeDialog = "";
-  dialog.append(title, list, close);
+  for (const [key, element] of elementsByKey()) add(key, nameOf(element));
+  for (const note of document.querySelectorAll("[data-key-note]")) add(note.dataset.keyNote, note.dataset.keyLabel);
+  add("?", "These keys");
+  dialog.querySelector("[data-keys-on]").checked = keysAreOn();
   dialog.showModal();
 }
 
-document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.matches?.(TYPING)) return;
-  if (event.key === "?") {
-    event.preventDefault();
-    showKeys();
-    return;
-  }
-  const one = reachable(event.key);
-  if (!one) return;
-  event.preventDefault();
-  one.click();
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("[data-show-keys]")) showKeys();
 });
 
-document.addEventListener("click", (event) => {
-  if (event.target.closest("[data-keys-help]")) showKeys();
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isTyping(event.target)) return;
+  if (event.key !== "?" && !keysAreOn()) return;
+  const element = elementsByKey().get(event.key);
+  if (!element && event.key !== "?") return;
+  event.preventDefault();
+  if (element) press(element);
+  else showKeys();
 });
