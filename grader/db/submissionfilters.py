@@ -64,12 +64,14 @@ class Standing(StrEnum):
 class Finding:
     """What judging found in an exercise: its outcome, or that of one `check` of it.
 
-    Of a check, or with a `cause`, any wrong outcome is meant where none is given.
+    Of a check, or with a `cause`, any wrong outcome is meant where none is given. `unnamed`: wrong
+    in a way that has no name.
     """
 
     exercise: str
     check: str | None = None
     cause: str | None = None
+    unnamed: bool = False
     outcome: Outcome | None = None
 
 
@@ -199,13 +201,15 @@ def _found(version_id: int | None, finding: Finding) -> Filter:
         CheckOutcome.exercise == finding.exercise,
     )
     rows = exists().where(CheckOutcome.submission_id == Submission.id, *of_exercise)
-    if finding.check is not None or finding.cause is not None:
+    if finding.check is not None or finding.cause is not None or finding.unnamed:
         outcomes = _WRONG if finding.outcome is None else (finding.outcome,)
         of_check: list[ColumnElement[bool]] = [CheckOutcome.outcome.in_(outcomes)]
         if finding.check is not None:
             of_check.append(CheckOutcome.check == finding.check)
         if finding.cause is not None:
             of_check.append(CheckOutcome.cause == finding.cause)
+        if finding.unnamed:
+            of_check.append(CheckOutcome.cause.is_(None))
         ids = select(CheckOutcome.submission_id).where(*of_exercise, *of_check)
         return Filter(ids, rows.where(*of_check).correlate(Submission))
     if finding.outcome is None:

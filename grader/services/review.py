@@ -87,6 +87,14 @@ class Review:
         """The overrides that stand, by exercise; of None for the whole."""
         return {one.exercise: one for one, _ in self.overrides if one.revoked_at is None}
 
+    def title(self, exercise: str | None) -> str:
+        """What an exercise is called; of None the whole."""
+        if exercise is None:
+            return "The whole"
+        outline: Mapping[str, Any] = self.version.outline if self.version else {}
+        titles = {one["id"]: one["title"] for one in outline.get("exercises", [])}
+        return str(titles.get(exercise, exercise))
+
     @property
     def open_attempt(self) -> Watched | None:
         """The attempt that waits or runs, if one does."""

@@ -32,6 +32,7 @@ _NAMES = (
     "found",  # an exercise, or one and its outcome: ex2:failed
     "check",
     "cause",
+    "unnamed",
     "latest",
     "sort",
     "dir",
@@ -61,6 +62,11 @@ class Listing:
     def backwards(self) -> bool:
         """Whether the page before the cursor is meant."""
         return "back" in self.given
+
+    @property
+    def words(self) -> Mapping[str, str]:
+        """All words that an address may have; those that it does not have are empty."""
+        return {name: self.given.get(name, "") for name in _NAMES}
 
     @property
     def query(self) -> str:
@@ -125,6 +131,7 @@ def _finding(given: Mapping[str, str]) -> Finding | None:
         exercise=exercise,
         check=given.get("check"),
         cause=given.get("cause"),
+        unnamed="unnamed" in given,
         outcome=_word(Outcome, {"found": outcome}, "found") if outcome else None,
     )
 

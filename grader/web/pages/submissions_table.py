@@ -79,7 +79,7 @@ def show_live(
     site: CurrentSite,
     visitor: CurrentVisitor,
     assignment_id: AssignmentId,
-    ids: Annotated[str, Query(max_length=4000, pattern=r"^\d{1,18}(,\d{1,18}){0,199}$")],
+    ids: Annotated[str, Query(max_length=4000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$")],
 ) -> Response:
     """The cells of rows that were not done, as they are now."""
     wanted = [int(one) for one in ids.split(",")]
@@ -223,7 +223,7 @@ def _done(
     if action == "regrade":
         made = submissiontable.regrade(site, actor, assignment_id, filters, reason=reason)
         return f"{_many(made.attempts, 'submission')} will be judged again.", (
-            "What waits already is not judged twice. Their results stay until the new ones are there."
+            "What waits already is not judged twice; results stay until the new ones are there."
         )
     if action == "extend":
         try:
@@ -263,10 +263,10 @@ def _narrowed(listing: Listing, table: Table) -> list[tuple[str, str]]:
     if "below" in given:
         chips.append((f"score below {given['below']}", listing.with_(below=None)))
     if finding := listing.filters.finding:
-        if finding.check or finding.cause:
-            title = titles.get(finding.exercise, finding.exercise)
-            words = [title, finding.check or "", finding.cause or "", finding.outcome or ""]
-            without = listing.with_(found=None, check=None, cause=None)
+        if finding.check or finding.cause or finding.unnamed:
+            cause = "no named cause" if finding.unnamed else finding.cause or ""
+            words = [titles.get(finding.exercise, finding.exercise), finding.check or "", cause]
+            without = listing.with_(found=None, check=None, cause=None, unnamed=None)
             chips.append((": ".join(word for word in words if word), without))
         elif finding.exercise not in titles:
             chips.append((finding.exercise, listing.with_(found=None)))

@@ -1,0 +1,203 @@
+"""What a TA does with the submissions of an assignment, in the browser, with real grading."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from grader.db.models import AttemptState, Release
+from grader.services import overrides
+from grader.services.submissions import get_submission
+from tests.browser._classroom import CORPUS, PHONE, Classroom, Lookers, overflows, violations
+
+RIGHT = CORPUS / "uw-cse447-a0" / "right-sequential"
+WRONG = CORPUS / "uw-cse447-a0" / "wrong-backprop-factor"
+
+
+def content(folder: Path) -> tuple[bytes, str]:
+    """A submission of the corpus and its name."""
+    (found,) = folder.glob("submission.*")
+    return found.read_bytes(), found.name
+
+
+def handed_in(room: Classroom) -> dict[str, int]:
+    """What three students hand in: one is right, two are not; all of it is judged."""
+    wrong, right = content(WRONG), content(RIGHT)
+    ids = {
+        "ada": room.hand_in("ada", wrong[0], wrong[1]),
+        "bob": room.hand_in("bob", wrong[0], wrong[1]),
+        "cleo": room.hand_in("cleo", right[0], right[1]),
+    }
+    room.await_judged(*ids.values())
+    return ids
+
+
+def who_is_listed(page: Page) -> list[str]:
+    return page.locator("table.submissions tbody th").all_inner_texts()
+
+
+def test_a_ta_goes_from_the_course_to_a_cause_gives_points_regrades_and_releases(
+    room: Classroom, look: Lookers
+) -> None:
+    ids = handed_in(room)
+    page = look.as_(room.people["tom"])
+    page.goto(f"/courses/{room.course_id}")
+    row = page.get_by_role("row", name=re.compile("Backpropagation by hand"))
+    expect(row).to_contain_text("3 of 3")
+    row.get_by_role("link", name="Backpropagation by hand").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Backpropagation by hand")
+    assert violations(page) == []
+
+    # The bar of the histogram and the cause lead to the same two.
+    lower = page.locator(".histogram a").first
+    expect(lower).to_have_attribute("aria-label", re.compile("^2 from"))
+    lower.click()
+    expect(page).to_have_url(re.compile("least=.*latest=1"))
+    assert sorted(who_is_listed(page)) == ["Ada", "Bob"]
+    page.go_back()
+    page.get_by_role("table", name=re.compile("Causes")).get_by_role("link", name="2").first.click()
+    expect(page.locator(".chip")).to_be_visible()
+    assert sorted(who_is_listed(page)) == ["Ada", "Bob"]
+    assert violations(page) == []
+
+    # One of them is opened, and points are given with a reason.
+    page.get_by_role("link", name="Ada").click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Ada")
+    assert violations(page) == []
+    page.keyboard.press("o")
+    page.get_by_label("Points", exact=True).fill("99")
+    page.get_by_label("For", exact=True).select_option(index=1)
+    page.locator("#give").get_by_label("Reason").fill("The idea is right")
+    page.get_by_role("button", name="Give", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("From 0 to")
+    page.get_by_label("Points", exact=True).fill("5.5")
+    page.get_by_role("button", name="Give", exact=True).click()
+    expect(page.get_by_role("cell", name="The idea is right")).to_be_visible()
+    expect(page.locator(".trail")).to_contain_text("Tom gave points")
+    (given, author) = overrides.list_overrides(room.site, room.people["tom"], ids["ada"])[0]
+    assert (given.score, author) == (5.5, "Tom")
+
+    # By keyboard to the other one of the list, and back to the list.
+    there, back = ("j", "k") if page.locator('[data-key="j"]').get_attribute("href") else ("k", "j")
+    page.keyboard.press(there)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Bob")
+    page.keyboard.press(back)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Ada")
+    page.keyboard.press("u")
+    expect(page.locator(".chip")).to_be_visible()
+
+    # Both are judged again, which is seen without loading the page.
+    page.evaluate("window.stayed = true")
+    page.get_by_label("Select all on this page").check()
+    expect(page.locator("[data-chosen]")).to_have_text("2 selected")
+    page.get_by_role("button", name="Judge again").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("Judge 2 submissions again?")
+    assert violations(page) == []
+    dialog.get_by_label("Reason").fill("The check was too strict")
+    dialog.get_by_role("button", name="Judge again").click()
+    expect(page.locator("#messages")).to_contain_text("2 submissions will be judged again.")
+    expect(dialog).to_be_hidden()
+    states = page.locator('td[id^="state-"]')
+    expect(states.first).to_contain_text(re.compile("Waits|Runs"))
+    for at in range(2):
+        expect(states.nth(at)).to_contain_text(re.compile("Needs a person|Graded"), timeout=60_000)
+    assert page.evaluate("window.stayed")
+    for who in ("ada", "bob"):
+        attempt = get_submission(room.site, room.people["tom"], ids[who]).attempt
+        assert attempt is not None
+        assert (attempt.purpose, attempt.state) == ("regrade", AttemptState.DONE)
+
+    # What is complete is released, and what is not is told.
+    for who in ("ada", "cleo"):
+        overrides.give(
+            room.site,
+            room.people["tom"],
+            ids[who],
+            exercise="ex3-loss-increase",
+            score=2.0,
+            reason="well said",
+        )
+    page.goto(f"/assignments/{room.assignment_id}/submissions")
+    page.locator("[data-all]").check()
+    page.get_by_role("button", name="Release").click()
+    expect(dialog.get_by_role("heading")).to_have_text("Release the grades of 3 students?")
+    dialog.get_by_role("button", name="Release").click()
+    expect(page.locator("#messages")).to_contain_text("2 grades released.")
+    expect(page.locator("#messages")).to_contain_text("1 that have points that wait for a person")
+    with room.site.database.reading() as session:
+        released = session.query(Release).filter_by(assignment_id=room.assignment_id).count()
+    assert released == 2
+
+
+def test_the_table_is_narrowed_sorted_and_saved_without_loading_the_page(
+    room: Classroom, look: Lookers
+) -> None:
+    ids = handed_in(room)
+    page = look.as_(room.people["ines"])
+    page.goto(f"/assignments/{room.assignment_id}/submissions")
+    page.evaluate("window.stayed = true")
+    page.keyboard.press("/")
+    page.keyboard.type("cle")
+    expect(page.locator("#count")).to_contain_text("1 submission match")
+    assert who_is_listed(page) == ["Cleo"]
+    expect(page).to_have_url(re.compile(r"submissions\?q=cle$"))
+    page.locator("#q").fill("")
+    expect(page.locator("#count")).to_contain_text("3 submissions")
+    page.get_by_role("link", name="Person").click()
+    expect(page.get_by_role("columnheader", name="Person")).to_have_attribute(
+        "aria-sort", "ascending"
+    )
+    assert who_is_listed(page) == ["Ada", "Bob", "Cleo"]
+    page.get_by_label("Exercise", exact=True).select_option("ex2-backprop:passed")
+    expect(page.locator("#count")).to_contain_text("1 submission match")
+    assert who_is_listed(page) == ["Cleo"]
+    assert page.evaluate("window.stayed")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="CSV").click()
+    lines = Path(saved.value.path()).read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [[str(ids["cleo"]), "Cleo"]]
+
+
+def test_the_keys_of_a_page_are_listed_and_can_be_switched_off(
+    room: Classroom, look: Lookers
+) -> None:
+    room.judged("ada")
+    page = look.as_(room.people["tom"])
+    page.goto(f"/assignments/{room.assignment_id}/submissions")
+    page.keyboard.press("?")
+    dialog = page.get_by_role("dialog", name="Keys")
+    expect(dialog).to_contain_text("Search")
+    assert violations(page) == []
+    dialog.get_by_label("Keys act on this device").uncheck()
+    dialog.get_by_role("button", name="Close").click()
+    page.keyboard.press("n")
+    page.keyboard.press("?")
+    expect(dialog).to_be_visible()
+    dialog.get_by_label("Keys act on this device").check()
+    page.keyboard.press("Escape")
+    page.locator("#q").press("n")
+    expect(page.locator("#q")).to_have_value("n")
+    page.locator("#q").fill("")
+    page.locator("#q").blur()
+    page.keyboard.press("n")
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Ada")
+
+
+def test_staff_s_pages_are_for_everybody_and_fit_a_phone(room: Classroom, look: Lookers) -> None:
+    pages = [f"/courses/{room.course_id}", f"/assignments/{room.assignment_id}"]
+    pages.append(f"/assignments/{room.assignment_id}/submissions")
+    empty = look.as_(room.people["tom"], PHONE)
+    for address in pages:
+        empty.goto(address)
+        assert violations(empty) == []
+    submission_id = room.judged("ada")
+    for scheme in ("light", "dark"):
+        for size in ((1440, 900), PHONE):
+            page = look.as_(room.people["tom"], size, color_scheme=scheme)
+            for address in [*pages, f"/submissions/{submission_id}"]:
+                page.goto(address)
+                assert violations(page) == []
+                assert not overflows(page)
