@@ -41,11 +41,13 @@ _LARGEST_ID = (1 << 63) - 1
 _OPEN = (AttemptState.QUEUED, AttemptState.RUNNING)
 _WRONG = (Outcome.FAILED, Outcome.PARTIAL)
 
+_NOT_PASSED = (Outcome.FAILED, Outcome.PARTIAL, Outcome.SKIPPED)
+
 # The outcomes that at least one check of an exercise has which came out like this.
 _AMONG = {
     Outcome.PASSED: (Outcome.PASSED, Outcome.PARTIAL),
-    Outcome.PARTIAL: (Outcome.PASSED, Outcome.PARTIAL),
-    Outcome.FAILED: (Outcome.FAILED, Outcome.PARTIAL, Outcome.SKIPPED),
+    Outcome.PARTIAL: _NOT_PASSED,
+    Outcome.FAILED: _NOT_PASSED,
 }
 
 
@@ -101,10 +103,14 @@ class Filters:
 
 @dataclass(frozen=True)
 class Filter:
-    """One filter twice: ids by its index, among them all that pass, and a condition."""
+    """One filter twice: ids by its index, among them all that pass, and a condition.
+
+    `is_exact`: the ids are those that pass, each once.
+    """
 
     ids: Select[int] | CompoundSelect[int]
     passes: ColumnElement[bool]
+    is_exact: bool = False
 
 
 def filters_of(assignment: Assignment, filters: Filters) -> Iterator[Filter]:
@@ -211,7 +217,8 @@ def _found(version_id: int | None, finding: Finding) -> Filter:
         if finding.unnamed:
             of_check.append(CheckOutcome.cause.is_(None))
         ids = select(CheckOutcome.submission_id).where(*of_exercise, *of_check)
-        return Filter(ids, rows.where(*of_check).correlate(Submission))
+        is_exact = finding.check is not None
+        return Filter(ids, rows.where(*of_check).correlate(Submission), is_exact)
     if finding.outcome is None:
         ids = select(CheckOutcome.submission_id).where(*of_exercise)
         return Filter(ids, rows.correlate(Submission))
@@ -243,8 +250,12 @@ def _standing(assignment: Assignment, standing: Standing) -> Filter:
             return Filter(ids, and_(last == AttemptState.DONE, _pending(version_id)))
         case Standing.GRADED:
             return Filter(done, and_(last == AttemptState.DONE, not_(_pending(version_id))))
-    everything = select(Submission.id).where(Submission.assignment_id == assignment.id)
-    return Filter(everything, last.is_(None))
+    none = ~exists().where(
+        Attempt.submission_id == Submission.id, Attempt.version_id == version_id
+    ).correlate(Submission)
+    return Filter(
+        select(Submission.id).where(Submission.assignment_id == assignment.id, none), none, True
+    )
 
 
 def _latest(assignment: Assignment) -> Filter:
@@ -265,7 +276,7 @@ def _latest(assignment: Assignment) -> Filter:
         )
         .where(Submission.assignment_id == assignment.id)
     )
-    return Filter(ids, is_last)
+    return Filter(ids, is_last, is_exact=True)
 
 
 def _with_result(
@@ -281,7 +292,7 @@ def _with_result(
         .correlate(Submission)
         .scalar_subquery()
     )
-    return Filter(ids, holds(found))
+    return Filter(ids, holds(found), is_exact=True)
 
 
 def _last_state(version: Any) -> Any:

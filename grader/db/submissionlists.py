@@ -9,6 +9,7 @@ steps. Either way it is the same small number of queries.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -28,7 +29,7 @@ from grader.db.submissionfilters import Filters, filters_of
 
 Order = Literal["received_at", "score", "name"]
 
-_FEW = 2000
+FEW = 2000
 _KEYS: Mapping[Order, Sequence[SQLColumnExpression[Any]]] = {
     "received_at": [Submission.received_at, Submission.id],
     "score": [Result.score, Result.submission_id],
@@ -36,10 +37,45 @@ _KEYS: Mapping[Order, Sequence[SQLColumnExpression[Any]]] = {
 }
 
 
+@dataclass(frozen=True)
+class Narrowed:
+    """The submissions of an assignment that pass some filters, and the ids that they are among
+    where these are few. `is_many`: they are known to be more than few."""
+
+    assignment: Assignment
+    passing: Sequence[ColumnElement[bool]]
+    few: Sequence[int] | None
+    is_many: bool
+
+
+def narrowed(session: Session, assignment: Assignment, filters: Filters) -> Narrowed:
+    """Which submissions pass, for lists of them and for their number."""
+    passing: list[ColumnElement[bool]] = []
+    few: Sequence[int] | None = None
+    if filters.ids is not None:
+        few = sorted(set(filters.ids))
+        passing.append(Submission.assignment_id == assignment.id)
+    if filters.people is not None:
+        passing.append(Submission.person_id.in_(filters.people))
+    asked = list(filters_of(assignment, filters))
+    for one in asked:
+        if few is None and filters.people is None:
+            few = _few(session, one.ids)
+            if few is not None and one.is_exact:
+                continue
+        passing.append(one.passes)
+    is_many = few is None and filters.people is None and len(asked) == 1 and asked[0].is_exact
+    if few is None:
+        passing.append(Submission.assignment_id == assignment.id)
+    else:
+        # Without the assignment, which they are of anyway: its index would be walked along.
+        passing.append(Submission.id.in_(few))
+    return Narrowed(assignment, passing, few, is_many)
+
+
 def listed(
     session: Session,
-    assignment: Assignment,
-    filters: Filters,
+    these: Narrowed,
     order: Order,
     *,
     descending: bool = False,
@@ -47,15 +83,14 @@ def listed(
     backwards: bool = False,
     limit: int = 50,
 ) -> Page[Submission]:
-    """The submissions of an assignment; ordered by score those that have one."""
-    of_this, few = _conditions(session, assignment, filters)
-    keys = _KEYS[order]
-    if order == "name" and few is None:
+    """A page of them; ordered by score those that have one."""
+    keys, passing = _KEYS[order], list(these.passing)
+    if order == "name" and these.few is None:
         # As many people as a page may need; the planner would rather sort all that they handed in.
         seen, downwards = position(cursor, keys), descending is not backwards
-        people = _people(of_this, seen, downwards).limit(limit + 2)
-        of_this.append(Submission.person_id.in_(session.scalars(people).all()))
-    query = _in_order(select(Submission).where(*of_this), assignment, order)
+        people = _people(passing, seen, downwards).limit(limit + 2)
+        passing.append(Submission.person_id.in_(session.scalars(people).all()))
+    query = _in_order(select(Submission).where(*passing), these.assignment, order)
     return page(
         session,
         query,
@@ -69,77 +104,48 @@ def listed(
 
 def beside(
     session: Session,
-    assignment: Assignment,
-    filters: Filters,
+    these: Narrowed,
     order: Order,
     submission_id: int,
     *,
     descending: bool = False,
 ) -> tuple[int | None, int | None]:
-    """The ids before and after a submission in a list, whether it is part of that or not."""
+    """The ids before and after a submission in the list, whether it is part of that or not."""
     keys = _KEYS[order]
-    here = _in_order(select(*keys), assignment, order).where(Submission.id == submission_id)
-    row = session.execute(here).one_or_none()
+    here = select(*keys).select_from(Submission).where(Submission.id == submission_id)
+    row = session.execute(_in_order(here, these.assignment, order)).one_or_none()
     if row is None:
         return None, None
     cursor = cursor_of(tuple(row), keys)
-    found: list[int | None] = []
-    for backwards in (True, False):
-        one = listed(
+    before, after = (
+        listed(
             session,
-            assignment,
-            filters,
+            these,
             order,
             descending=descending,
             cursor=cursor,
             backwards=backwards,
             limit=1,
-        )
-        found.append(one.items[0].id if one.items else None)
-    return found[0], found[1]
+        ).items
+        for backwards in (True, False)
+    )
+    return before[0].id if before else None, after[0].id if after else None
 
 
-def number_of(
-    session: Session, assignment: Assignment, filters: Filters, at_most: int | None = None
-) -> int:
-    """How many a list has; one more than `at_most` where they are more than that."""
-    of_this, _ = _conditions(session, assignment, filters)
-    some = select(Submission.id).where(*of_this)
+def number_of(session: Session, these: Narrowed, at_most: int | None = None) -> int:
+    """How many they are; one more than `at_most`, which is few, where they are more than that."""
+    if at_most is not None and at_most <= FEW and these.is_many:
+        return at_most + 1
+    some = select(Submission.id).where(*these.passing)
     if at_most is not None:
         some = some.limit(at_most + 1)
     return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
-def ids_of(
-    session: Session, assignment: Assignment, filters: Filters, at_most: int
-) -> Sequence[int]:
-    """The ids of a list, the earliest submission first; one more than `at_most` at most."""
-    of_this, _ = _conditions(session, assignment, filters)
-    query = select(Submission.id).where(*of_this).order_by(Submission.id).limit(at_most + 1)
+def ids_of(session: Session, these: Narrowed, at_most: int) -> Sequence[int]:
+    """Their ids, the earliest submission first; one more than `at_most` at most."""
+    query = select(Submission.id).where(*these.passing).order_by(Submission.id).limit(at_most + 1)
     return session.scalars(query).all()
-
-
-def _conditions(
-    session: Session, assignment: Assignment, filters: Filters
-) -> tuple[list[ColumnElement[bool]], Sequence[int] | None]:
-    """What holds for the submissions of a list; with the ids that it names where they are few."""
-    of_this: list[ColumnElement[bool]] = []
-    few: Sequence[int] | None = None
-    if filters.ids is not None:
-        few = sorted(set(filters.ids))
-        of_this.append(Submission.assignment_id == assignment.id)
-    if filters.people is not None:
-        of_this.append(Submission.person_id.in_(filters.people))
-    for one in filters_of(assignment, filters):
-        of_this.append(one.passes)
-        if few is None and filters.people is None:
-            few = _few(session, one.ids)
-    if few is None:
-        of_this.append(Submission.assignment_id == assignment.id)
-    else:
-        # Without the assignment, which they are of anyway: its index would be walked along.
-        of_this.append(Submission.id.in_(few))
-    return of_this, few
 
 
 def _in_order(
@@ -179,5 +185,5 @@ def _people(
 
 def _few(session: Session, ids: Select[int] | CompoundSelect[int]) -> Sequence[int] | None:
     """The ids where they are few; None where they are many."""
-    found = session.scalars(ids.limit(_FEW + 1)).all()
-    return None if len(found) > _FEW else sorted(set(found))
+    found = session.scalars(ids.limit(FEW + 1)).all()
+    return None if len(found) > FEW else sorted(set(found))

@@ -189,8 +189,7 @@ def list_submissions(
             filters = replace(filters, people=sorted(wanted))
         page = submissionlists.listed(
             session,
-            assignment,
-            filters,
+            submissionlists.narrowed(session, assignment, filters),
             order,
             descending=descending,
             cursor=cursor,

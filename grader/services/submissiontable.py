@@ -28,7 +28,7 @@ from grader.services.submissions import Found, Order, found_of
 from grader.services.tables import csv_text
 
 MOST_AT_ONCE = 10_000
-COUNTED = 2_000  # of a filter that leaves more it is only said that they are more
+COUNTED = submissionlists.FEW  # of a filter that leaves more it is only said that they are more
 
 _EVERYTHING = Filters()
 _NEEDS_PERSON = Filters(standing=Standing.NEEDS_PERSON, latest=True)
@@ -95,10 +95,10 @@ def table(
     with site.database.reading() as session:
         assignment = _permitted(session, actor, assignment_id, order)
         version = _live(session, assignment)
+        these = submissionlists.narrowed(session, assignment, filters)
         page = submissionlists.listed(
             session,
-            assignment,
-            filters,
+            these,
             order,
             descending=descending,
             cursor=cursor,
@@ -106,7 +106,8 @@ def table(
             limit=limit,
         )
         exercises = _exercises(version)
-        first = submissionlists.listed(session, assignment, _NEEDS_PERSON, "received_at", limit=1)
+        needing = submissionlists.narrowed(session, assignment, _NEEDS_PERSON)
+        first = submissionlists.listed(session, needing, "received_at", limit=1)
         at_most = None if filters == _EVERYTHING else COUNTED
         return Table(
             rows=Page(
@@ -114,8 +115,8 @@ def table(
                 page.next_cursor,
                 page.previous_cursor,
             ),
-            count=submissionlists.number_of(session, assignment, filters, at_most),
-            needing=submissionlists.number_of(session, assignment, _NEEDS_PERSON, COUNTED),
+            count=submissionlists.number_of(session, these, at_most),
+            needing=submissionlists.number_of(session, needing, COUNTED),
             next_id=first.items[0].id if first.items else None,
             exercises=exercises,
             max_score=version.max_score if version else 0.0,
@@ -129,9 +130,8 @@ def rows(
     assignment's is left out."""
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
-        page = submissionlists.listed(
-            session, assignment, Filters(ids=ids), "received_at", limit=MOST
-        )
+        these = submissionlists.narrowed(session, assignment, Filters(ids=ids))
+        page = submissionlists.listed(session, these, "received_at", limit=MOST)
         exercises = _exercises(_live(session, assignment))
         found = found_of(session, assignment, page.items)
         return _rows(session, assignment, exercises, found), exercises
@@ -150,9 +150,8 @@ def neighbours(
     """The submissions before and after one in the table."""
     with site.database.reading() as session:
         assignment = _permitted(session, actor, assignment_id, order)
-        return submissionlists.beside(
-            session, assignment, filters, order, submission_id, descending=descending
-        )
+        these = submissionlists.narrowed(session, assignment, filters)
+        return submissionlists.beside(session, these, order, submission_id, descending=descending)
 
 
 def selected(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> Selected:
@@ -162,7 +161,8 @@ def selected(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> 
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         ids = _ids(session, assignment, filters)
         people = submissions.people_of(session, assignment, ids)
-        count = submissionlists.number_of(session, assignment, filters) if ids is None else len(ids)
+        everything = submissionlists.narrowed(session, assignment, filters)
+        count = submissionlists.number_of(session, everything) if ids is None else len(ids)
     students = [one for one, role in people.items() if role is Role.STUDENT]
     return Selected(submissions=count, people=len(people), students=len(students))
 
@@ -227,9 +227,8 @@ def _csv(
     while more:
         # Each page in a session of its own: who downloads slowly holds no connection meanwhile.
         with site.database.reading() as session:
-            page = submissionlists.listed(
-                session, assignment, filters, "received_at", cursor=cursor, limit=MOST
-            )
+            these = submissionlists.narrowed(session, assignment, filters)
+            page = submissionlists.listed(session, these, "received_at", cursor=cursor, limit=MOST)
             found = _rows(session, assignment, exercises, found_of(session, assignment, page.items))
             people = {one.found.submission.person_id for one in found}
             emails = {} if assignment.anonymous else submissions.emails_of(session, people)
@@ -304,11 +303,12 @@ def _exercises(version: AssignmentVersion | None) -> list[tuple[str, str]]:
 
 def _ids(session: Session, assignment: Assignment, filters: Filters) -> Sequence[int] | None:
     """The ids of what is meant; None where that is everything."""
+    these = submissionlists.narrowed(session, assignment, filters)
     if filters == _EVERYTHING:
-        if not submissionlists.number_of(session, assignment, filters, 1):
+        if not submissionlists.number_of(session, these, 1):
             raise BadInput("nothing was handed in yet")
         return None
-    ids = submissionlists.ids_of(session, assignment, filters, MOST_AT_ONCE)
+    ids = submissionlists.ids_of(session, these, MOST_AT_ONCE)
     if not ids:
         raise BadInput("nothing is selected: tick some rows, or all that match")
     if len(ids) > MOST_AT_ONCE:

@@ -275,7 +275,7 @@ def test_staff_list_what_they_look_for(
     monkeypatch: pytest.MonkeyPatch,
     few: int,
 ) -> None:
-    monkeypatch.setattr("grader.db.submissionlists._FEW", few)
+    monkeypatch.setattr("grader.db.submissionlists.FEW", few)
     for params, names in LOOKED_FOR:
         assert names_of(client, people.ta, listed, **params) == names, params
 

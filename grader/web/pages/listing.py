@@ -91,6 +91,10 @@ class Listing:
 def read_listing(words: Mapping[str, str]) -> Listing:
     """The list that these words of an address mean. Raises BadInput for words that mean none."""
     given = {name: words[name].strip() for name in _NAMES if words.get(name, "").strip()}
+    if ":" in given.get("found", ""):
+        # How an exercise came out is made of its checks, one submission after the other: quickly
+        # so for everybody's latest.
+        given["latest"] = "1"
     for name, word in given.items():
         longest = 500 if name == "cursor" else _LONGEST_WORD
         if len(word) > longest or "\0" in word or storable(word) != word:

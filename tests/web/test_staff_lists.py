@@ -1,0 +1,307 @@
+"""The table of submissions as a use case: what narrows it, its pages, and what is beside a row."""
+
+from __future__ import annotations
+
+from itertools import combinations_with_replacement, product
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, select
+from starlette.testclient import TestClient
+
+from grader.db.models import CheckOutcome, Result, Submission
+from grader.db.submissionfilters import Standing, outcome_of_exercise
+from grader.domain.outcomes import Outcome, RunStatus, combined
+from grader.errors import BadInput
+from grader.services import overview, submissiontable
+from grader.services.site import Site
+from grader.services.submissions import Filters, Order
+from grader.services.submissiontable import Finding
+from tests.assigned import statements
+from tests.sites import People
+from tests.web._handed_in import HandedIn, anonymously, everything
+from tests.web._work import assignment, handed_in, messages, site  # noqa: F401 - fixtures
+
+NARROWED: list[tuple[dict[str, Any], set[str]]] = [
+    ({}, {"right", "wrong", "half", "graded", "cancelled", "failed", "waits"}),
+    ({"latest": True}, {"wrong", "cancelled", "waits"}),
+    ({"standing": Standing.WAITING}, {"waits"}),
+    ({"standing": Standing.GRADED}, {"right", "wrong", "graded"}),
+    ({"standing": Standing.GRADED, "latest": True}, {"wrong"}),
+    ({"standing": Standing.NEEDS_PERSON}, {"half"}),
+    ({"standing": Standing.FAILED}, {"failed"}),
+    ({"standing": Standing.CANCELLED}, {"cancelled"}),
+    ({"standing": Standing.UNJUDGED}, set()),
+    ({"run_status": RunStatus.TIME_LIMIT}, {"wrong"}),
+    ({"least_score": 2.0, "below_score": 4.0}, {"half"}),
+    ({"least_score": 2.0, "most_score": 4.0}, {"half", "wrong"}),
+    ({"finding": Finding(exercise="ex1")}, {"right", "wrong", "half", "graded"}),
+    ({"finding": Finding(exercise="ex1", outcome=Outcome.PASSED)}, {"right"}),
+    ({"finding": Finding(exercise="ex1", outcome=Outcome.PARTIAL)}, {"half"}),
+    ({"finding": Finding(exercise="ex1", outcome=Outcome.FAILED)}, {"wrong", "graded"}),
+    ({"finding": Finding(exercise="ex2", outcome=Outcome.PENDING)}, {"half", "graded"}),
+    ({"finding": Finding(exercise="ex1", check="a")}, {"wrong", "half", "graded"}),
+    ({"finding": Finding(exercise="ex1", check="a", cause="sign")}, {"half"}),
+    ({"finding": Finding(exercise="ex1", cause="factor")}, {"wrong"}),
+    ({"finding": Finding(exercise="ex1", check="a", unnamed=True)}, {"graded"}),
+    ({"finding": Finding(exercise="none", outcome=Outcome.FAILED)}, set()),
+    ({"search": "AD"}, {"right", "wrong"}),
+    ({"search": "bob@example"}, {"half", "graded", "cancelled"}),
+    ({"search": "%"}, set()),
+    ({"search": "nobody"}, set()),
+    ({"search": "9" * 30}, set()),
+]
+
+
+@pytest.fixture
+def found(client: TestClient, site: Site, people: People) -> HandedIn:  # noqa: F811
+    return everything(client, site, people)
+
+
+@pytest.mark.parametrize("few", [2000, 0], ids=["by index", "along the order"])
+def test_staff_narrow_the_table(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grader.db.submissionlists.FEW", few)
+    for order in ("received_at", "name"):
+        for narrowed, names in NARROWED:
+            table = submissiontable.table(
+                site,
+                people.ta.actor,
+                found.assignment_id,
+                Filters(**narrowed),
+                order,  # type: ignore[arg-type]
+                descending=False,
+            )
+            listed = found.names(row.found.submission.id for row in table.rows.items)
+            assert (set(listed), len(listed)) == (names, len(names)), (order, narrowed)
+            assert table.count == len(names), narrowed
+            assert (table.needing, table.next_id) == (0, None)  # bob's latest was cancelled
+
+
+def test_a_submission_is_found_by_its_number(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    table = submissiontable.table(
+        site,
+        people.ta.actor,
+        found.assignment_id,
+        Filters(search=str(found.ids["half"])),
+        "received_at",
+        descending=True,
+    )
+    assert found.names(row.found.submission.id for row in table.rows.items) == ["half"]
+
+
+def test_each_row_says_what_stands_beside_it(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    rows, exercises = submissiontable.rows(
+        site, people.ta.actor, found.assignment_id, list(found.ids.values())
+    )
+    by_name = dict(zip(found.names(row.found.submission.id for row in rows), rows, strict=True))
+    assert [title for _, title in exercises] == ["Slopes", "Words"]
+    assert by_name["half"].outcomes == [Outcome.PARTIAL, Outcome.PENDING]
+    assert by_name["waits"].outcomes == [None, None]
+    assert [name for name, row in by_name.items() if row.is_overridden] == ["graded"]
+    assert [name for name, row in by_name.items() if row.is_open] == ["waits"]
+
+
+@pytest.mark.parametrize("order", ["received_at", "score", "name"])
+@pytest.mark.parametrize("descending", [True, False])
+def test_pages_go_back_the_way_they_came(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+    order: Order,
+    descending: bool,
+) -> None:
+    def page(cursor: str | None = None, backwards: bool = False) -> Any:
+        return submissiontable.table(
+            site,
+            people.ta.actor,
+            found.assignment_id,
+            Filters(),
+            order,
+            descending=descending,
+            cursor=cursor,
+            backwards=backwards,
+            limit=2,
+        ).rows
+
+    def ids(rows: Any) -> list[int]:
+        return [row.found.submission.id for row in rows.items]
+
+    first = page()
+    assert first.previous_cursor is None
+    pages = [first]
+    while pages[-1].next_cursor:
+        pages.append(page(pages[-1].next_cursor))
+    assert len(pages) == (2 if order == "score" else 4)
+    back = [pages[-1]]
+    while back[-1].previous_cursor:
+        back.append(page(back[-1].previous_cursor, backwards=True))
+    assert [ids(one) for one in reversed(back)] == [ids(one) for one in pages]
+    if len(pages) > 2:
+        assert ids(page(back[-1].next_cursor)) == ids(pages[1])
+
+    whole = [one for rows in pages for one in ids(rows)]
+    for at, submission_id in enumerate(whole):
+        before, after = submissiontable.neighbours(
+            site,
+            people.ta.actor,
+            found.assignment_id,
+            Filters(),
+            order,
+            submission_id,
+            descending=descending,
+        )
+        assert before == (whole[at - 1] if at else None)
+        assert after == (whole[at + 1] if at + 1 < len(whole) else None)
+
+
+def test_beside_what_is_no_part_of_the_list_are_those_it_would_stand_between(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    beside = submissiontable.neighbours(
+        site,
+        people.ta.actor,
+        found.assignment_id,
+        Filters(standing=Standing.GRADED),
+        "received_at",
+        found.ids["half"],
+        descending=False,
+    )
+    assert found.names(beside) == ["wrong", "graded"]
+
+
+def test_without_names_only_numbers_are_found_and_nothing_is_in_the_order_of_names(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    anonymously(site, found)
+
+    def search(text: str, order: Order = "received_at") -> list[str]:
+        table = submissiontable.table(
+            site,
+            people.ta.actor,
+            found.assignment_id,
+            Filters(search=text),
+            order,
+            descending=True,
+        )
+        assert all(row.who.startswith("Submission ") for row in table.rows.items)
+        return found.names(row.found.submission.id for row in table.rows.items)
+
+    assert search("ada") == []
+    assert search(str(found.ids["right"])) == ["right"]
+    with pytest.raises(BadInput, match="without names"):
+        search("", order="name")
+
+
+def test_a_page_takes_as_many_queries_however_long_it_is(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    number = assignment(site, people.course_id)
+    counted = []
+    for _ in range(2):
+        for _ in range(3):
+            handed_in(client, people.ada, number)
+        with statements(site) as seen:
+            submissiontable.table(
+                site, people.ta.actor, number, Filters(), "received_at", descending=True
+            )
+            overview.assignment_overview(site, people.ta.actor, number)
+            overview.course_overview(site, people.ta.actor, people.course_id)
+        counted.append(len(seen))
+    assert counted[0] == counted[1]
+
+
+def test_an_exercise_comes_out_in_lists_as_it_does_in_results(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    """Every pair of outcomes of two checks, with all, some or none of the points."""
+    with site.database.writing() as session:
+        row = session.get_one(Submission, found.ids["right"])
+        version_id = session.scalars(
+            select(Result.version_id).where(Result.submission_id == row.id)
+        ).one()
+        pairs = product(combinations_with_replacement(Outcome, 2), [(2, 2), (1, 0), (0, 0)])
+        expected = {}
+        for at, (outcomes, scores) in enumerate(pairs):
+            exercise = f"case{at}"
+            expected[exercise] = combined(outcomes, float(sum(scores)), 4.0)
+            session.execute(
+                insert(CheckOutcome),
+                [
+                    {
+                        "submission_id": row.id,
+                        "version_id": version_id,
+                        "exercise": exercise,
+                        "check": f"c{place}",
+                        "position": place,
+                        "outcome": outcome,
+                        "score": float(score),
+                        "max_score": 2.0,
+                    }
+                    for place, (outcome, score) in enumerate(zip(outcomes, scores, strict=True))
+                ],
+            )
+        came_out = session.execute(
+            select(CheckOutcome.exercise, outcome_of_exercise())
+            .where(CheckOutcome.exercise.like("case%"))
+            .group_by(CheckOutcome.exercise)
+        )
+        assert {name: Outcome(outcome) for name, outcome in came_out} == expected
+
+
+def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    seen = overview.assignment_overview(site, people.ta.actor, found.assignment_id)
+    assert seen.figures.submissions == 7
+    assert dict(seen.figures.standings) == {
+        Standing.GRADED: 1,
+        Standing.CANCELLED: 1,
+        Standing.WAITING: 1,
+    }
+    assert seen.figures.failed == 1
+    assert seen.median == 4.0
+    assert [(one.low, one.count) for one in seen.bins if one.count] == [(4.0, 1)]
+    assert {one.id: dict(one.counts) for one in seen.exercises} == {
+        "ex1": {Outcome.FAILED: 1},
+        "ex2": {Outcome.PASSED: 1},
+    }
+    causes = {one.cause: one.submissions for one in seen.failures}
+    assert causes == {"factor": 1, "sign": 1, None: 1}
+    assert seen.run_ends == {RunStatus.TIME_LIMIT: 1}
+    assert sum(day.count for day in seen.arrivals) == 7
+    assert (seen.step, seen.count) == (overview.Step.SEE_FAILURES, 1)
+    for standing, count in seen.figures.standings.items():
+        table = submissiontable.table(
+            site,
+            people.ta.actor,
+            found.assignment_id,
+            Filters(standing=standing, latest=True),
+            "received_at",
+            descending=True,
+        )
+        assert table.count == count
