@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from grader.config import load_settings
 from grader.services.site import Site, open_site
 from tests.browser._classroom import Classroom, Lookers, classroom
 from tests.serving import Serving, served
+
+expect.set_options(timeout=30_000)  # on a machine that does other things as well
 
 CHROMIUM = "/usr/bin/chromium"
 # Without them it looks for hosts of its maker's at every start.

@@ -32,6 +32,7 @@ function nameOf(element) {
   return own.trim().replace(/\s+/g, " ");
 }
 
+// Whether keys are text there.
 function isTyping(element) {
   if (!element.closest) return false;
   const field = element.closest(FIELDS);
@@ -39,7 +40,7 @@ function isTyping(element) {
 }
 
 function press(element) {
-  if (element.matches(FIELDS)) {
+  if (isTyping(element)) {
     element.focus();
     element.select?.();
   } else {
