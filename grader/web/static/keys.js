@@ -45,6 +45,8 @@ function press(element) {
     element.select?.();
   } else {
     element.click();
+    const opened = element.matches("summary") && element.parentElement.open && element.parentElement;
+    if (opened) opened.querySelector("input:not([type=hidden]), select, textarea")?.focus();
   }
 }
 
