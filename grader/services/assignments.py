@@ -40,7 +40,6 @@ class Changes(TypedDict, total=False):
     opens_at: datetime | None
     due_at: datetime | None
     policy: Mapping[str, Any]  # the parts of it that are given
-    anonymous: bool
 
 
 @dataclass(frozen=True)

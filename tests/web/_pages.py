@@ -6,43 +6,34 @@ import html
 import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from grader.services import signing_in
 from grader.services.access import Actor
 from grader.services.site import Site
-from grader.web.pages.visitors import COOKIE, Visitor
+from tests.web._visiting import Visit, visit
 
 
 @dataclass(frozen=True)
 class Reader:
-    """A person signed in on the pages."""
+    """Somebody on the pages, whose searches and forms are given by the names of their fields."""
 
-    client: TestClient
-    visitor: Visitor
+    visit: Visit
 
     def get(self, path: str, **params: Any) -> Response:
         """A page; where it leads is not followed."""
-        return self.client.get(path, params=params, headers=self._cookie, follow_redirects=False)
+        return self.visit.get(f"{path}?{urlencode(params)}" if params else path)
 
     def post(self, path: str, *, files: Any = None, **fields: Any) -> Response:
         """A form, with the token that the page would have put into it."""
-        data = {"csrf": self.visitor.form_token(), **fields}
-        return self.client.post(
-            path, data=data, files=files, headers=self._cookie, follow_redirects=False
-        )
-
-    @property
-    def _cookie(self) -> dict[str, str]:
-        return {"Cookie": f"{COOKIE}={self.visitor.secret}"}
+        return self.visit.post(path, fields, files=files)
 
 
 def reader(site: Site, client: TestClient, actor: Actor) -> Reader:
     """Somebody in a fresh session."""
-    secret = signing_in.begin(site, actor).secret
-    return Reader(client, Visitor(actor, secret))
+    return Reader(visit(site, client, actor))
 
 
 def text_of(answer: Response) -> str:

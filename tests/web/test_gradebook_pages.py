@@ -12,7 +12,7 @@ import openpyxl
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import Enrolment, Override, Person, Role
+from grader.db.models import Assignment, Enrolment, Override, Person, Role
 from grader.domain.outcomes import Outcome
 from grader.services.overrides import give
 from grader.services.site import Site
@@ -117,6 +117,15 @@ class TestMatrix:
             counts.append(len(seen))
             work.hand_in(people.bob.actor.person_id, scores=(float(n), 0.0))
         assert counts[0] == counts[1] > 0
+
+    def test_where_names_are_hidden_it_leads_graders_to_no_submission(
+        self, site: Site, client: TestClient, people: People, tom: Reader, work: Coursework
+    ) -> None:
+        with site.database.writing() as session:
+            session.get_one(Assignment, work.assignment_id).anonymous = True
+        assert "/submissions/" not in tom.get(book(people)).text
+        ines = reader(site, client, people.instructor.actor)
+        assert "/submissions/" in ines.get(book(people)).text
 
     def test_without_assignments_it_says_so(self, people: People, tom: Reader) -> None:
         assert "No assignment yet" in text_of(tom.get(book(people)))

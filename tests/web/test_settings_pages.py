@@ -90,7 +90,6 @@ def test_dates_and_rules_are_changed_and_shown_in_the_units_in_which_they_were_t
         "submissions": "5",
         "cooldown": "2",
         "counts": "last",
-        "anonymous": "true",
     }
     asked = ines.post(path, **form)
     assert asked.status_code == 422
@@ -99,7 +98,6 @@ def test_dates_and_rules_are_changed_and_shown_in_the_units_in_which_they_were_t
     assert ines.post(path, **form, due_at_turn="second").status_code == 303
     found = row_of(site, one)
     assert found.due_at == datetime(2026, 10, 25, 1, 30, tzinfo=UTC)
-    assert found.anonymous
     policy = policy_of(found)
     late = policy.late
     assert (late.penalty, late.unit, late.cap, late.grace_s) == (0.075, "hour", 0.3, 900)
@@ -110,10 +108,9 @@ def test_dates_and_rules_are_changed_and_shown_in_the_units_in_which_they_were_t
         assert f'value="{value}"' in shown
     # What is left blank has no limit.
     blank = {**form, "due_at": "", "closes_after": "", "submissions": ""}
-    del blank["anonymous"]
     assert ines.post(path, **blank).status_code == 303
     found = row_of(site, one)
-    assert (found.due_at, found.anonymous) == (None, False)
+    assert found.due_at is None
     assert policy_of(found).late.closes_after_s is None
 
 

@@ -110,6 +110,17 @@ def test_a_test_is_started_followed_and_reported(
     assert "survives/m2 the loss hides it" in words
 
 
+def test_a_test_that_could_not_begin_says_why(
+    site: Site, client: TestClient, people: People, ines: Reader
+) -> None:
+    made = version(client, people, assignment(client, people))
+    ines.post(f"/versions/{made}/trials")
+    tried(site, {"failures": ["there is no model answer"]}, passed=False)
+    words = text_of(ines.get(f"/versions/{made}"))
+    assert "Not passed" in words
+    assert "there is no model answer" in words
+
+
 def test_without_a_passed_test_a_reason_is_asked_for(
     site: Site, client: TestClient, people: People, ines: Reader
 ) -> None:
@@ -130,7 +141,9 @@ def test_with_one_it_is_published_at_once(
     made = version(client, people, assignment(client, people))
     ines.post(f"/versions/{made}/trials")
     tried(site, {}, passed=True)
-    assert 'name="because"' not in ines.get(f"/versions/{made}").text
+    shown = ines.get(f"/versions/{made}")
+    assert "Its own test Run the test again Passed" in text_of(shown)
+    assert 'name="because"' not in shown.text
     assert ines.post(f"/versions/{made}/publish").status_code == 303
     assert state(site, made) is VersionState.PUBLISHED
 

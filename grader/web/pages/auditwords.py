@@ -13,8 +13,13 @@ from grader.web.pages.words import points
 ACTIONS: Mapping[str, str] = {
     "assignment.created": "Assignment created",
     "assignment.changed": "Assignment changed",
+    "assignment.names_hidden": "Names hidden",
+    "assignment.names_shown": "Names shown",
     "assignment.regraded": "Assignment regraded",
     "attempt.cancelled": "Judging cancelled",
+    "comment.added": "Comment on a cell added",
+    "comment.removed": "Comment on a cell removed",
+    "comparison.started": "Comparison for similarity started",
     "course.created": "Course created",
     "course.changed": "Course changed",
     "enrolment.set": "Person enrolled or changed",
@@ -23,8 +28,20 @@ ACTIONS: Mapping[str, str] = {
     "extension.removed": "Extension taken back",
     "grade.released": "Grade released",
     "grade.unreleased": "Grade taken back",
+    "mark.given": "Exercise graded",
+    "mark.undone": "Grading undone",
+    "mark.restored": "Earlier grading restored",
+    "mark.followed": "Points followed the marking scheme",
     "override.given": "Points given",
     "override.revoked": "Points taken back",
+    "request.opened": "Regrade request opened",
+    "request.written": "Regrade request answered",
+    "request.accepted": "Regrade request accepted",
+    "request.declined": "Regrade request declined",
+    "request.withdrawn": "Regrade request withdrawn",
+    "rubric_item.added": "Marking scheme: item added",
+    "rubric_item.changed": "Marking scheme: item changed",
+    "rubric_item.retired": "Marking scheme: item retired",
     "shadow.started": "Shadow started",
     "shadow.promoted": "Shadow promoted",
     "shadow.abandoned": "Shadow abandoned",
@@ -93,6 +110,11 @@ class _Entry:
         return f"submission {found[0]} of {found[2]} to {found[1]}" if found else "a submission"
 
     @property
+    def item(self) -> str:
+        """A line of the marking scheme."""
+        return f"{self.get('label')} ({self.points('points')}), exercise {self.get('exercise')}"
+
+    @property
     def of_exercise(self) -> str:
         """The submission, or the exercise of it that is meant."""
         exercise = self.detail.get("exercise")
@@ -121,12 +143,17 @@ def _regraded(entry: _Entry) -> str:
     return f"had {many} to {entry.assignment} judged again"
 
 
-_KEYS = {"opens_at": "opens", "due_at": "due", "policy": "rules", "anonymous": "anonymous grading"}
+_KEYS = {"opens_at": "opens", "due_at": "due", "policy": "rules"}
 _WORDS: Mapping[str, Words] = {
     "assignment.created": lambda e: f"made the assignment {e.assignment}",
     "assignment.changed": _changed,
+    "assignment.names_hidden": lambda e: f"hid names while {e.assignment} is graded",
+    "assignment.names_shown": lambda e: f"showed names while {e.assignment} is graded",
     "assignment.regraded": _regraded,
     "attempt.cancelled": lambda e: f"cancelled the judging of {e.submission}",
+    "comment.added": lambda e: f"commented on a cell of {e.submission}",
+    "comment.removed": lambda e: f"removed a comment on a cell of {e.submission}",
+    "comparison.started": lambda e: f"had submissions to {e.assignment} compared",
     "course.created": lambda _: "made the course",
     "course.changed": lambda _: "changed the course's title or time zone",
     "enrolment.set": _enrolled,
@@ -135,8 +162,20 @@ _WORDS: Mapping[str, Words] = {
     "extension.removed": lambda e: f"took {e.person}'s extension for {e.assignment} back",
     "grade.released": _released,
     "grade.unreleased": lambda e: f"took {e.person}'s released grade in {e.assignment} back",
+    "mark.given": lambda e: f"graded {e.of_exercise}",
+    "mark.undone": lambda e: f"undid the grading of {e.of_exercise}",
+    "mark.restored": lambda e: f"restored the earlier grading of {e.of_exercise}",
+    "mark.followed": lambda e: f"changed the marking scheme: {e.given} for {e.of_exercise}",
     "override.given": lambda e: f"gave {e.given} for {e.of_exercise}",
     "override.revoked": lambda e: f"took {e.given} for {e.of_exercise} back",
+    "request.opened": lambda e: f"asked for a regrade of {e.of_exercise}",
+    "request.written": lambda e: f"wrote about the regrade of {e.of_exercise}",
+    "request.accepted": lambda e: f"accepted the request on {e.of_exercise}",
+    "request.declined": lambda e: f"declined the request on {e.of_exercise}",
+    "request.withdrawn": lambda e: f"withdrew the request on {e.of_exercise}",
+    "rubric_item.added": lambda e: f"added to the marking scheme: {e.item}",
+    "rubric_item.changed": lambda e: f"changed the marking scheme: {e.item}",
+    "rubric_item.retired": lambda e: f"retired from the marking scheme: {e.item}",
     "shadow.started": lambda e: f"put {e.version} into the shadow",
     "shadow.promoted": lambda e: f"promoted {e.version} from the shadow",
     "shadow.abandoned": lambda e: f"abandoned the shadow of {e.version}",

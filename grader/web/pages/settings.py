@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
@@ -62,7 +62,6 @@ class SettingsForm(Form):
     submissions: int | None = Field(None, title="Submissions for each student", ge=1, le=100_000)
     cooldown: float = Field(0.0, title="Minutes between two", ge=0, le=_TEN_YEARS_H * 60)
     counts: Counts = Field("best", title="What counts")
-    anonymous: Literal["true"] | None = Field(None, title="Grade anonymously")
 
 
 @router.get("/courses/{course_id}/assignments/new")
@@ -165,7 +164,6 @@ def _as_typed(frame: Frame) -> dict[str, Any]:
         "submissions": policy.submissions,
         "cooldown": _number(policy.cooldown_s / _MINUTE),
         "counts": policy.counts,
-        "anonymous": row.anonymous,
     }
 
 
@@ -189,7 +187,6 @@ def _changes(form: SettingsForm) -> assignments.Changes:
             "cooldown_s": round(form.cooldown * _MINUTE, 6),
             "counts": form.counts,
         },
-        "anonymous": form.anonymous is not None,
     }
 
 
