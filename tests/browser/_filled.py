@@ -70,7 +70,7 @@ def filled(site: Site) -> Filled:
     ines = room.people["ines"]
     due = datetime.now(UTC) + timedelta(days=2)
     change_assignment(site, ines, room.assignment_id, {"due_at": due})
-    first = room.hand_in("ada", _file("wrong-forward-no-bias"), "first-try.py")
+    first = room.hand_in("ada", _file("wrong-forward-no-bias"), "first-try.ipynb")
     work = {"ada": room.hand_in("ada", SAMPLE, "backprop.ipynb")}
     for who, name in _WORK.items():
         path = _file(name)

@@ -5,6 +5,7 @@ A page that is added gets a line here; a route without one fails a test.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,8 +88,8 @@ class Look:
     @property
     def name(self) -> str:
         """A name for a picture of it: what the page is about, and who looks."""
-        words = [part for part in self.route.split("/") if part and not part.startswith("{")]
-        return "-".join([*(words or ["home"]), self.who])
+        words = re.sub(r"\{(\w+?)(?:_id)?\}", r"\1", self.route).split("/")
+        return "-".join([*filter(None, words), self.who])
 
 
 def looks(ids: Mapping[str, Any]) -> Iterator[Look]:
