@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 CHROMIUM := /usr/bin/chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help run sample test faults lint types bench picture clean
+.PHONY: help run sample test faults lint types bench picture pictures clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ bench: $(STAMP) ## Measure speed, as ratios within one run
 
 picture: $(STAMP) ## Draw the report that the README shows
 	$(BIN)/python docs/images/make_report.py
+
+pictures: $(STAMP) $(CHROMIUM) ## Take a picture of every page, into build/pages
+	PYTHONPATH=. $(BIN)/python docs/images/make_pages.py
 
 clean: ## Remove what the other targets made
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

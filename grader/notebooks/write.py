@@ -139,9 +139,7 @@ def _looks(result: Result) -> dict[int, list[str]]:
     return found
 
 
-def _attached(
-    given: Mapping[str, Mapping[str, str]], room: _Room
-) -> dict[str, dict[str, str]]:
+def _attached(given: Mapping[str, Mapping[str, str]], room: _Room) -> dict[str, dict[str, str]]:
     found = {}
     for name, data in given.items():
         kept = {kind: content for kind, content in data.items() if room.has(content)}

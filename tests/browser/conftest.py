@@ -18,7 +18,7 @@ expect.set_options(timeout=30_000)  # on a machine that does other things as wel
 
 CHROMIUM = "/usr/bin/chromium"
 # Without them it looks for hosts of its maker's at every start.
-_ARGUMENTS = (
+CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -51,7 +51,9 @@ def site(service: Serving) -> Iterator[Site]:
 def browser() -> Iterator[Browser]:
     """Chromium as Debian has it, without a window."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=list(_ARGUMENTS))
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS)
+        )
         yield running
         running.close()
 

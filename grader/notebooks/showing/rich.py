@@ -33,7 +33,8 @@ _GONE = {
     *("svg", "math", "head", "title", "textarea", "select", "button", "form", "video", "audio"),
     *("canvas", "frameset", "xmp", "plaintext", "portal", "link", "meta", "base"),
 }
-_ATTRIBUTES = {
+_ATTRIBUTES: dict[str, set[str]] = {
+    "*": set(),
     "td": {"colspan", "rowspan"},
     "th": {"colspan", "rowspan", "scope"},
     "ol": {"start"},
