@@ -52,6 +52,7 @@ ROUTES: dict[str, str] = {
     "POST /assignments/{assignment_id}/extensions": "grade",
     "POST /assignments/{assignment_id}/extensions/{person_id}/remove": "grade",
     "GET /assignments/{assignment_id}/release": "grade",
+    "GET /assignments/{assignment_id}/release/counts": "grade",
     "POST /assignments/{assignment_id}/release": "grade",
     "POST /assignments/{assignment_id}/unrelease": "grade",
     "GET /assignments/{assignment_id}/versions": "grade",

@@ -198,14 +198,14 @@ class TestRelease:
         work = assignment_of(site, people.course_id, author, slug="a0")
         work.hand_in(people.ada.actor.person_id, scores=(4.0, 3.0))
         path = f"/assignments/{work.assignment_id}"
-        before = text_of(ines.get(f"{path}/release"))
+        before = text_of(ines.get(f"{path}/release/counts"))
         assert "1 grade can be released now." in before
         assert "1 student with nothing handed in" in before
         assert ines.post(f"{path}/release").status_code == 303
-        after = text_of(ines.get(f"{path}/release"))
+        after = text_of(ines.get(f"{path}/release/counts"))
         assert "All grades that are complete are released." in after
         work.hand_in(people.ada.actor.person_id, scores=(4.0, 6.0), late=timedelta(minutes=-1))
-        assert "New 0 Changed since 1" in text_of(ines.get(f"{path}/release"))
+        assert "New 0 Changed since 1" in text_of(ines.get(f"{path}/release/counts"))
         assert ines.post(f"{path}/unrelease").status_code == 303
         with site.database.reading() as session:
             assert session.query(Release).count() == 0

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from grader.domain.grades import GradeState
 from grader.services import release
 from grader.web.pages.forms import go, what_is_done
-from grader.web.pages.frame import assignment_frame, for_staff
-from grader.web.pages.rendering import page
+from grader.web.pages.frame import Frame, assignment_frame, for_staff
+from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor
 from grader.web.security import CurrentSite, RowInPath
 
@@ -28,23 +30,23 @@ _LEFT = {
 
 
 @router.get("/assignments/{assignment_id}/release")
-def preview(
+def show_release(
     request: Request, site: CurrentSite, visitor: CurrentVisitor, assignment_id: RowInPath
 ) -> Response:
-    """What releasing would do, and what is released; for staff."""
+    """Releasing and taking back; what either would do comes a little later. For staff."""
+    frame = for_staff(assignment_frame(site, visitor.actor, assignment_id))
+    return page(request, "settings/release.html", _context(request, frame, None))
+
+
+@router.get("/assignments/{assignment_id}/release/counts")
+def show_counts(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, assignment_id: RowInPath
+) -> Response:
+    """What releasing would do, and what is released: all grades are looked at for it."""
     frame = for_staff(assignment_frame(site, visitor.actor, assignment_id))
     found = release.preview_release(site, visitor.actor, assignment_id)
-    context = {
-        "frame": frame,
-        "tab": "settings",
-        "part": "release",
-        "found": found,
-        "left": [
-            (words, found.left[state]) for state, words in _LEFT.items() if state in found.left
-        ],
-        "done": what_is_done(request, _DONE),
-    }
-    return page(request, "settings/release.html", context)
+    template = "release_counts" if is_part(request) else "release"
+    return page(request, f"settings/{template}.html", _context(request, frame, found))
 
 
 @router.post("/assignments/{assignment_id}/release")
@@ -59,3 +61,15 @@ def unrelease_all(site: CurrentSite, visitor: CurrentVisitor, assignment_id: Row
     """Take all released grades back."""
     release.unrelease(site, visitor.actor, assignment_id)
     return go(f"/assignments/{assignment_id}/release", "unreleased")
+
+
+def _context(request: Request, frame: Frame, found: release.Releasable | None) -> dict[str, Any]:
+    left = {} if found is None else found.left
+    return {
+        "frame": frame,
+        "tab": "settings",
+        "part": "release",
+        "found": found,
+        "left": [(words, left[state]) for state, words in _LEFT.items() if state in left],
+        "done": what_is_done(request, _DONE),
+    }
