@@ -8,13 +8,15 @@ from typing import Annotated, Any, cast
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from grader.db.models import AttemptState
+from grader.db.models import AttemptState, Submission
 from grader.domain.outcomes import Outcome
 from grader.errors import NotFound
 from grader.nextstep import ENDED, how_it_ended, next_step
 from grader.resultdoc import ResultDocument
 from grader.services import submissions
+from grader.services.anonymity import shown_file
 from grader.services.assignments import get_assignment
+from grader.services.comments import list_comments
 from grader.services.differences import compare
 from grader.services.grades import OwnGrade, own_grade
 from grader.services.ownwork import Given, given_points, handing_in, own_submission, own_submissions
@@ -57,7 +59,8 @@ def get_file(
 ) -> StreamingResponse:
     """The file as it was handed in, to be saved."""
     submission, content = submissions.open_file(site, visitor.actor, submission_id)
-    return download(submission.name, content, "application/octet-stream")
+    frame = assignment_frame(site, visitor.actor, submission.assignment_id)
+    return download(_file_name(frame, submission), content, "application/octet-stream")
 
 
 @router.post("/submissions/{submission_id}/choice")
@@ -78,8 +81,19 @@ def show_difference(
     """What is different between two submissions."""
     found = compare(site, visitor.actor, submission_id, other_id)
     frame = assignment_frame(site, visitor.actor, found.before.assignment_id)
-    tab = "submissions" if frame.is_staff else "assignments"
-    return page(request, "student/compare.html", {"frame": frame, "tab": tab, "difference": found})
+    context = {
+        "frame": frame,
+        "tab": "submissions" if frame.is_staff else "assignments",
+        "difference": found,
+        "names": [_file_name(frame, one) for one in (found.before, found.after)],
+    }
+    return page(request, "student/compare.html", context)
+
+
+def _file_name(frame: Frame, submission: Submission) -> str:
+    """What its file is called for who looks: people write their names into names of files."""
+    assert frame.assignment is not None
+    return shown_file(frame.assignment, submission) if frame.is_staff else submission.name
 
 
 def _result(request: Request, site: Site, visitor: Visitor, frame: Frame, found: Found) -> Response:
@@ -116,6 +130,9 @@ def _result(request: Request, site: Site, visitor: Visitor, frame: Frame, found:
         "submissions": rows,
         "asked": about_submission(site, actor, submission.id),
         "longest": LONGEST,
+        "comments": list_comments(site, actor, submission.id),
+        "submission_id": submission.id,  # for the part with the comments
+        "cell": None,
     }
     return page(request, "student/submission.html", context)
 
