@@ -20,14 +20,12 @@ from grader.db.models import (
     Attempt,
     AttemptState,
     CheckOutcome,
-    Comparison,
     Enrolment,
     RegradeRequest,
     Release,
     RequestState,
     Result,
     Role,
-    SimilarPair,
     Submission,
 )
 from grader.db.submissionfilters import Standing, outcome_of_exercise, standing_of
@@ -161,19 +159,6 @@ def run_ends(
         .group_by(Result.run_status)
     )
     return {row[0]: row[1] for row in session.execute(query)}
-
-
-def similar_pairs(session: Session, assignment_id: int) -> int | None:
-    """How many pairs the last comparison has found alike; None where there was none yet."""
-    comparison_id = session.scalar(
-        select(func.max(Comparison.id)).where(
-            Comparison.assignment_id == assignment_id, Comparison.finished_at.is_not(None)
-        )
-    )
-    if comparison_id is None:
-        return None
-    query = select(func.count()).where(SimilarPair.comparison_id == comparison_id)
-    return session.scalar(query) or 0
 
 
 def _latest(assignment_ids: Collection[int]) -> Subquery:

@@ -6,13 +6,14 @@ from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from grader.db import similarity
 from grader.db.models import (
     Assignment,
+    AttemptState,
     CheckOutcome,
-    Comparison,
     Override,
     RegradeRequest,
     RequestState,
@@ -35,8 +36,9 @@ class Marks:
     similar: set[int]
 
 
-def marks(session: Session, assignment: Assignment, ids: Collection[int]) -> Marks:
-    """Of these submissions of an assignment, against the version in force."""
+def marks(session: Session, assignment: Assignment, ids: Collection[int], *, alike: float) -> Marks:
+    """Of these submissions of an assignment, against the version in force; much like another one
+    are those that the last comparison found at least so `alike`."""
     version_id = assignment.live_version_id
     standings = select(Submission.id, standing_of(version_id)).where(Submission.id.in_(ids))
     overridden = select(Override.submission_id).where(
@@ -50,25 +52,8 @@ def marks(session: Session, assignment: Assignment, ids: Collection[int]) -> Mar
         exercises=_exercises(session, version_id, ids),
         overridden=set(session.scalars(overridden)),
         requested=set(session.scalars(requested)),
-        similar=_similar(session, assignment.id, ids),
+        similar=_similar(session, assignment.id, ids, alike),
     )
-
-
-def similar_to(
-    session: Session, assignment_id: int, submission_id: int
-) -> list[tuple[int, int, float]]:
-    """The submissions that the last comparison found to be like this one, the most alike first:
-    who has handed them in is not told; the first and the second of each pair, and how alike."""
-    query = (
-        select(SimilarPair.first_id, SimilarPair.second_id, SimilarPair.similarity)
-        .where(
-            SimilarPair.comparison_id == _last_comparison(assignment_id),
-            or_(SimilarPair.first_id == submission_id, SimilarPair.second_id == submission_id),
-        )
-        .order_by(SimilarPair.similarity.desc())
-        .limit(20)
-    )
-    return [(row[0], row[1], row[2]) for row in session.execute(query)]
 
 
 def _exercises(
@@ -85,17 +70,13 @@ def _exercises(
     return found
 
 
-def _similar(session: Session, assignment_id: int, ids: Collection[int]) -> set[int]:
+def _similar(session: Session, assignment_id: int, ids: Collection[int], alike: float) -> set[int]:
+    done = similarity.latest(session, assignment_id, AttemptState.DONE)
+    if done is None:
+        return set()
     query = select(SimilarPair.first_id, SimilarPair.second_id).where(
-        SimilarPair.comparison_id == _last_comparison(assignment_id),
+        SimilarPair.comparison_id == done.id,
+        SimilarPair.similarity >= alike,
         or_(SimilarPair.first_id.in_(ids), SimilarPair.second_id.in_(ids)),
     )
     return {one for pair in session.execute(query) for one in pair} & set(ids)
-
-
-def _last_comparison(assignment_id: int) -> object:
-    return (
-        select(func.max(Comparison.id))
-        .where(Comparison.assignment_id == assignment_id, Comparison.finished_at.is_not(None))
-        .scalar_subquery()
-    )

@@ -11,8 +11,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from grader.checks.hints import hint_for
-from grader.db import overview, results
-from grader.db.models import Assignment, AssignmentVersion, Course
+from grader.db import overview, results, similarity
+from grader.db.models import Assignment, AssignmentVersion, AttemptState, Course
 from grader.db.overview import Figures
 from grader.db.pages import Page
 from grader.db.session import Session
@@ -20,6 +20,7 @@ from grader.db.submissionfilters import Standing as Standing  # for the web, too
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.assignments import Seen, list_assignments
+from grader.services.similarity import HIGH
 from grader.services.site import Site
 
 LIMITS = (RunStatus.TIME_LIMIT, RunStatus.MEMORY_LIMIT, RunStatus.OUTPUT_LIMIT)
@@ -154,6 +155,7 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
         figures = overview.figures(session, [assignment_id])[assignment_id]
         step, count = next_step(assignment, figures)
         arrivals, per = _arrivals(overview.by_hour(session, assignment_id), zone)
+        compared = similarity.latest(session, assignment_id, AttemptState.DONE)
         scored = sorted(figures.scores.items())
         max_score = version.max_score if version else 0.0
         return AssignmentOverview(
@@ -169,7 +171,9 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
             per=per,
             failures=_failures(session, version),
             run_ends=overview.run_ends(session, version.id, LIMITS) if version else {},
-            similar_pairs=overview.similar_pairs(session, assignment_id),
+            similar_pairs=None
+            if compared is None
+            else similarity.count(session, compared.id, HIGH),
         )
 
 

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from grader.db import grades, review, submissionmarks, submissions
+from grader.db import grades, review, similarity, submissions
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
+    AttemptState,
     AuditEntry,
     CellComment,
     Override,
@@ -38,8 +39,9 @@ _A_STUDENT = "A student"
 
 @dataclass(frozen=True, kw_only=True)
 class Similar:
-    """Another submission that is much like this one."""
+    """Another submission that is like this one; `pair` are the comparison and both of them."""
 
+    pair: tuple[int, int, int]
     submission_id: int
     who: str
     similarity: float
@@ -251,17 +253,18 @@ def _trail(
 
 
 def _similar(session: Session, assignment: Assignment, submission_id: int) -> list[Similar]:
-    pairs = submissionmarks.similar_to(session, assignment.id, submission_id)
-    likeness: dict[int, float] = {}
-    for first, second, similarity in pairs:
-        likeness.setdefault(second if first == submission_id else first, similarity)
-    rows = [session.get_one(Submission, one) for one in likeness]
-    names = submissions.names_of(session, {one.person_id for one in rows})
-    return [
-        Similar(
-            submission_id=one.id,
-            who=shown_name(assignment, one, names[one.person_id]),
-            similarity=likeness[one.id],
+    done = similarity.latest(session, assignment.id, AttemptState.DONE)
+    if done is None:
+        return []
+    found = []
+    for pair in similarity.pairs_of(session, done, submission_id):
+        other = pair.second if pair.first.submission.id == submission_id else pair.first
+        found.append(
+            Similar(
+                pair=(pair.comparison_id, pair.first.submission.id, pair.second.submission.id),
+                submission_id=other.submission.id,
+                who=shown_name(assignment, other.submission, other.person),
+                similarity=pair.similarity,
+            )
         )
-        for one in rows
-    ]
+    return found

@@ -23,6 +23,7 @@ from grader.services.access import Actor, Right, permit_assignment
 from grader.services.anonymity import shown_file, shown_name
 from grader.services.regrading import Regrade
 from grader.services.release import Releasing
+from grader.services.similarity import HIGH
 from grader.services.site import Site
 from grader.services.submissions import Found, Order, found_of
 from grader.services.tables import csv_text
@@ -267,7 +268,7 @@ def _rows(
     found: Sequence[Found],
 ) -> list[Row]:
     ids = [one.submission.id for one in found]
-    known = submissionmarks.marks(session, assignment, ids)
+    known = submissionmarks.marks(session, assignment, ids, alike=HIGH)
     return [
         Row(
             found=one,

@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from grader.db.models import (
     Attempt,
+    AttemptState,
     AuditEntry,
     CellComment,
     Comparison,
@@ -21,6 +22,7 @@ from grader.db.models import (
     Override,
     Person,
     Purpose,
+    Queue,
     Release,
     SimilarPair,
     Submission,
@@ -389,6 +391,8 @@ def test_a_submission_shows_all_that_belongs_to_it(
         comparison = Comparison(
             assignment_id=found.assignment_id,
             author_id=people.ta.actor.person_id,
+            queue=Queue.CPU,
+            state=AttemptState.DONE,
             finished_at=NOW,
         )
         session.add(comparison)
