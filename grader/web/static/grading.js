@@ -2,10 +2,10 @@
 
 const desk = () => document.getElementById("desk");
 const form = () => document.getElementById("mark-form");
-const FIELD = "textarea, input, select";
+const FIELD = "textarea, select, input:not([type=checkbox])";
 
 // The points as they will be; the server computes them again.
-function sum() {
+function showSum() {
   const panel = document.getElementById("rubric");
   if (!panel) return;
   let total = Number(panel.dataset.automatic) + Number(document.getElementById("adjustment").value || 0);
@@ -15,8 +15,8 @@ function sum() {
 }
 
 document.addEventListener("input", (event) => {
-  if (event.target.id === "library-search") search(event.target.value);
-  if (event.target.closest("#rubric")) sum();
+  if (event.target.id === "library-search") searchLibrary(event.target.value);
+  if (event.target.closest("#rubric")) showSum();
 });
 
 // Keys that are pressed while an answer is fetched are for the one that comes: they wait.
@@ -33,7 +33,8 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   isBusy = true;
 });
 
-function press(key) {
+// A key that has waited acts as if it were pressed now.
+function repeat(key) {
   const focused = document.activeElement ?? document.body;
   const isText = key.key.length === 1 && !key.ctrlKey && !key.metaKey && focused.matches("textarea");
   if (!focused.dispatchEvent(new KeyboardEvent("keydown", { ...key, bubbles: true, cancelable: true })) || !isText) return;
@@ -43,7 +44,7 @@ function press(key) {
 function goOn() {
   isBusy = false;
   while (waiting.length && !isBusy) {
-    press(waiting.shift());
+    repeat(waiting.shift());
   }
 }
 
@@ -53,7 +54,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.target.id === "items") sum();
+  if (event.target.id === "items") showSum();
   if (event.target.id === "holder") event.target.hidden = !event.target.textContent.trim();
   if (event.target.id !== "desk" && !event.target.contains(desk())) return;
   const dialog = document.querySelector("dialog[open]");
@@ -90,7 +91,7 @@ document.addEventListener(
 );
 
 // The comment library
-function search(words) {
+function searchLibrary(words) {
   const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
   for (const line of document.querySelectorAll("[data-library] > li")) {
     const text = line.textContent.toLowerCase();
