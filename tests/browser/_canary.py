@@ -14,21 +14,30 @@ _NUMBER = re.compile(r"pwn(?:ed/|\()(\d+)")
 # What must not stand in any page of ours, nor in a frame: by what a browser has made of it.
 _ODD = """(inFrame) => {
   const odd = [];
-  const outside = (link) => link && new URL(link, location.href).origin !== location.origin;
+  const strays = (link) => {
+    try {
+      const address = new URL(link, location.href);
+      return address.origin !== location.origin || address.pathname.includes("pwned");
+    } catch { return true; }
+  };
   for (const one of document.querySelectorAll("*")) {
     const names = one.getAttributeNames();
     const is = (selector) => one.matches(selector);
+    const of = (name) => one.getAttribute(name) ?? "";
+    const leads = (name) => of(name) && (inFrame || strays(of(name)));
     if (names.some((name) => /^on|^(data-)?hx-on/.test(name))
-      || is("base, object, embed, meta[http-equiv], applet, noscript, template, svg script")
-      || (is("script") && (!one.src || outside(one.src) || !one.src.includes("/static/")))
-      || (is("iframe") && one.getAttribute("sandbox") !== "")
-      || (is("a[href], area[href]") && (inFrame || outside(one.href) || one.href.includes("pwned")))
-      || (is("link") && (inFrame || outside(one.href) || !one.href.includes("/static/")))
-      || (is("form") && (inFrame || outside(one.action) || one.action.includes("pwned")))
-      || (is("style") && (!inFrame || one.textContent.includes("pwned")))
-      || (is("img[src]") && !/^(data:image\\/|http.*\\/static\\/)/.test(one.src))
-      || names.some((name) => /^(data-)?hx-|src|srcset|style/.test(name)
-        && /pwn/.test(one.getAttribute(name)))
+      || is("base, object, embed, meta[http-equiv], applet, noscript:not(head *), template")
+      || is("svg script")
+      || (is("script") && (inFrame || !of("src").startsWith("/static/")))
+      || (is("iframe") && of("sandbox") !== "")
+      || (is("iframe") && !one.hasAttribute("sandbox"))
+      || (is("a, area") && (leads("href") || leads("xlink:href")))
+      || (is("link") && (inFrame || !of("href").startsWith("/static/")))
+      || (is("form") && leads("action"))
+      || (is("style") && (!inFrame || /pwned/.test(one.textContent)))
+      || (is("img") && of("src") && !/^(data:image\\/|\\/static\\/)/.test(of("src")))
+      || names.some((name) => /^(data-)?hx-|^src|^style$|^formaction$/.test(name)
+        && /pwn/.test(of(name)))
       || (inFrame && one.shadowRoot)) odd.push(one.outerHTML.slice(0, 300));
   }
   return odd;

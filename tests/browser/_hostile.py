@@ -47,6 +47,7 @@ from tests.browser._payloads import PAYLOADS, Payload
 from tests.unit._builders import check, exercise, result
 
 NOW = datetime.now(UTC)
+EXERCISE = "ex3-loss-increase"  # of the bundle, so that its pages are there
 _PNG = base64.b64encode(
     b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\2\0\0\0\2" + PAYLOADS[0].text.encode()
 ).decode()
@@ -82,6 +83,8 @@ def plant(room: Classroom) -> Planted:
         ids = _around(session, assignment, list(submissions.values()), staff)
         people["ada"] = Actor(person.id, person.name)
         ids["submission_id"] = submission.id
+        again = _handed_in(session, assignment, person, payload, blobs, number=2)
+        ids["other_id"] = again.id
         ids["person_id"] = person.id
         _rename(session, room)
     for payload in PAYLOADS[::8]:
@@ -105,7 +108,9 @@ def _blobs(room: Classroom, payload: Payload) -> tuple[str, str, str]:
     text = payload.text
     lost = check("lost", Outcome.FAILED, 0.0, 4.0, text, text, {"cause": text, "received": text})
     open_ = check("open", Outcome.PENDING, 0.0, 4.0, text)
-    told: dict[str, Any] = dict(document(result(exercise(check(message=text), lost, open_))))
+    told: dict[str, Any] = dict(
+        document(result(exercise(check(message=text), lost, open_, id=EXERCISE)))
+    )
     told["submission"] = {"name": f"{text[:190]}.ipynb", "sha256": "0" * 64, "format": "ipynb"}
     told["run"]["message"] = text[:2000]
     for one in told["exercises"]:
@@ -146,7 +151,7 @@ def executed(payload: Payload) -> dict[str, Any]:
         picture,
     ]
     attached = {f'x"onerror="{text}': {"image/png": text}, text: {"text/html": text}}
-    marked = {"chainrule": {"exercises": {"ex1": {}, text: {}}}, "tags": [text]}
+    marked = {"chainrule": {"exercises": {EXERCISE: {}, text: {}}}, "tags": [text]}
     cells = [
         {"cell_type": "markdown", "id": text, "metadata": marked, "source": text},
         {
@@ -181,12 +186,13 @@ def _handed_in(
     person: Person,
     payload: Payload,
     blobs: tuple[str, str, str],
+    number: int = 1,
 ) -> Submission:
     file, told, notebook = blobs
     submission = Submission(
         assignment_id=assignment.id,
         person_id=person.id,
-        number=1,
+        number=number,
         sha256=file,
         name=f"{payload.text[:190]}.ipynb",
         format="ipynb",
@@ -234,13 +240,14 @@ def _handed_in(
         session.add(
             CheckOutcome(
                 **key,
-                exercise="ex1",
+                exercise=EXERCISE,
                 check=name,
                 position=position,
                 outcome=outcome,
                 score=4.0 if outcome is Outcome.PASSED else 0.0,
                 max_score=4.0,
                 cause=payload.text[:80],
+                answer=payload.text if outcome is Outcome.PENDING else None,
             )
         )
     return submission
@@ -256,11 +263,11 @@ def _said(
     """What people say about a submission."""
     text = payload.text[:2000]
     override = Override(
-        submission_id=submission.id, exercise="ex1", score=1.0, reason=text, author_id=staff
+        submission_id=submission.id, exercise=EXERCISE, score=1.0, reason=text, author_id=staff
     )
     item = RubricItem(
         assignment_id=assignment.id,
-        exercise="ex1",
+        exercise=EXERCISE,
         position=submission.id,
         label=text[:300],
         points=-1.0,
@@ -268,17 +275,18 @@ def _said(
     request = RegradeRequest(
         submission_id=submission.id,
         assignment_id=assignment.id,
-        exercise="ex1",
+        exercise=EXERCISE,
         author_id=submission.person_id,
     )
     session.add_all([override, item, request])
     session.flush()
     mark = Mark(
         submission_id=submission.id,
-        exercise="ex1",
+        exercise=EXERCISE,
         author_id=staff,
         comment=text,
         override_id=override.id,
+        action=submission.id,
     )
     session.add(mark)
     session.flush()
@@ -341,8 +349,7 @@ def _around(
         "first_id": pairs[-1][0],
         "second_id": pairs[-1][1],
         "request_id": request.id,
-        "exercise": "ex1",
-        "other_id": submissions[-2],
+        "exercise": EXERCISE,
     }
 
 

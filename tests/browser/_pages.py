@@ -57,6 +57,7 @@ ELSEWHERE: Mapping[str, str] = {
     "/": "leads to /courses",
     "/assignments/{assignment_id}/files/{name:path}": "a file",
     "/assignments/{assignment_id}/submissions/live": "rows of the table",
+    "/assignments/{assignment_id}/release/counts": "part of the page of releases",
     "/attempts/{attempt_id}/events": "news of the progress",
     "/attempts/{attempt_id}/progress": "part of a submission's page",
     "/courses/{course_id}/gradebook.csv": "a file",
