@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from grader.db import feedback, grades, people, submissions
+from grader.db import grades, people, submissions
 from grader.db.grades import Live, Released
-from grader.db.models import Assignment, Override
+from grader.db.models import Assignment
 from grader.db.session import Session, moment
 from grader.domain.grades import Grade
 from grader.domain.outcomes import RunStatus
@@ -70,15 +70,6 @@ class OwnSubmission:
     of: int
     late: Lateness
     points: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """Points that a person gave, as the student sees them once they are released."""
-
-    override: Override
-    comment: str
-    items: Sequence[tuple[str, float]]
 
 
 def own_assignments(site: Site, actor: Actor, course_id: int) -> list[OwnAssignment]:
@@ -155,20 +146,6 @@ def own_submission(site: Site, actor: Actor, found: Found) -> OwnSubmission:
         due_at = _due_at(session, seen.assignment, seen.team)
         order = submissions.in_order(session, seen.assignment.id, seen.team)
     return _own(found, policy_of(seen.assignment), due_at, order)
-
-
-def given_points(site: Site, actor: Actor, overrides: Sequence[Override]) -> list[Given]:
-    """These overrides, which are part of a released grade of the actor's, with what was said."""
-    ids = [one.id for one in overrides]
-    with site.database.reading() as session:
-        for submission_id in {one.submission_id for one in overrides}:
-            see(session, actor, submission_id)
-        comments: Mapping[int, str] = feedback.comments(session, ids)
-        items = feedback.items(session, ids)
-    return [
-        Given(override=one, comment=comments.get(one.id, ""), items=items.get(one.id, ()))
-        for one in overrides
-    ]
 
 
 def _own(

@@ -8,8 +8,8 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import Attempt, AttemptState, Mark
-from grader.services import overrides, release
+from grader.db.models import Assignment, Attempt, AttemptState
+from grader.services import marking, release, rubricitems
 from grader.services.attempts import cancel, regrade
 from grader.services.site import Site
 from tests.assigned import assignment, published
@@ -17,7 +17,7 @@ from tests.sites import People
 from tests.unit._builders import exercise, result
 from tests.web._studying import HALF, RIGHT, WRONG, announced, judged, text_of
 from tests.web._visiting import Visit, visit
-from tests.web._work import HOUR, NOW, handed_in, judge, team_up
+from tests.web._work import HOUR, NOW, hand_in, handed_in, judge, notebook, team_up
 
 
 @pytest.fixture
@@ -90,26 +90,24 @@ def test_points_that_a_person_gave_are_shown_once_they_are_released(
     site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
 ) -> None:
     work = judged(site, client, people.ada, assignment_id, HALF)
-    given = overrides.give(
-        site, people.ta.actor, work, exercise="ex1", score=15.0, reason="Well argued."
+    item = rubricitems.add_item(
+        site, people.ta.actor, assignment_id, "ex1", label="Well argued", points=5.0
     )
-    with site.database.writing() as session:
-        session.add(
-            Mark(
-                submission_id=work,
-                exercise="ex1",
-                author_id=people.ta.actor.person_id,
-                comment="Read chapter 3.",
-                override_id=given.id,
-                created_at=NOW,
-            )
-        )
-    assert "Well argued." not in text_of(ada.get(f"/submissions/{work}"))
+    marking.give(
+        site,
+        people.ta.actor,
+        assignment_id,
+        "ex1",
+        [work],
+        marking.Given(items=[item.id], comment="Read chapter 3."),
+        seen={work: None},
+    )
+    assert "Well argued" not in text_of(ada.get(f"/submissions/{work}"))
     release.release(site, people.ta.actor, assignment_id)
     said = text_of(ada.get(f"/submissions/{work}"))
     assert "15 of 20 points Your grade, released" in said
     assert "Judged automatically: 10." in said
-    assert "A person gave 15 of 20 points. Well argued. Read chapter 3." in said
+    assert "A person gave 15 of 20 points. +5 Well argued Read chapter 3." in said
     assert "tom" not in said.split()
     assert "Next: Read below what a person wrote about your points." in said
     assert "Released 15 of 20" in text_of(ada.get(f"/courses/{people.course_id}"))
@@ -206,3 +204,22 @@ def test_a_judging_again_leaves_the_result_standing_meanwhile(
     said = text_of(ada.get(f"/submissions/{work}"))
     assert "10 of 20 points" in said
     assert "It is judged again; until then the result before stands." in said
+
+
+def test_without_names_staff_see_no_names_of_files_either(
+    site: Site, client: TestClient, people: People, assignment_id: int
+) -> None:
+    with site.database.writing() as session:
+        session.get_one(Assignment, assignment_id).anonymous = True
+    first, second = (
+        hand_in(client, people.ada, assignment_id, notebook(source), name="ada-lovelace.ipynb")
+        for source in ("x = 1", "x = 2")
+    )
+    own = f"/submissions/{first.json()['id']}"
+    tom = visit(site, client, people.ta.actor)
+    for path in (f"{own}/compare/{second.json()['id']}", f"{own}/file"):
+        answer = tom.get(path)
+        assert answer.status_code == 200
+        told = answer.headers.get("content-disposition", "") + answer.text
+        assert "lovelace" not in told
+    assert "lovelace" in visit(site, client, people.ada.actor).get(own).text

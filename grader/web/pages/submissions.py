@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, cast
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple, cast
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
-from grader.db.models import AttemptState, Submission
+from grader.db.models import AttemptState, Override, Submission
 from grader.domain.outcomes import Outcome
 from grader.errors import NotFound
 from grader.nextstep import ENDED, how_it_ended, next_step
@@ -19,7 +19,8 @@ from grader.services.assignments import get_assignment
 from grader.services.comments import list_comments
 from grader.services.differences import compare
 from grader.services.grades import OwnGrade, own_grade
-from grader.services.ownwork import Given, given_points, handing_in, own_submission, own_submissions
+from grader.services.marking import marks_for_student
+from grader.services.ownwork import handing_in, own_submission, own_submissions
 from grader.services.requests import LONGEST, about_submission
 from grader.services.results import result_document
 from grader.services.site import Site
@@ -39,6 +40,13 @@ router = APIRouter()
 SubmissionId = Annotated[RowId, Path()]
 
 _OPEN = (AttemptState.QUEUED, AttemptState.RUNNING)
+
+
+class Given(NamedTuple):
+    """Points that a person gave, and what they said about them."""
+
+    override: Override
+    comment: str
 
 
 @router.get("/submissions/{submission_id}")
@@ -189,5 +197,8 @@ def _given(
     released = grade.released
     if released is None or released.release.submission_id != submission_id:
         return {}
-    given: Sequence[Any] = given_points(site, visitor.actor, released.overrides)
-    return {one.override.exercise: one for one in given}
+    marks = marks_for_student(site, visitor.actor, submission_id)
+    comments = {one.exercise: one.comment for one in marks}
+    return {
+        one.exercise: Given(one, comments.get(one.exercise or "", "")) for one in released.overrides
+    }
