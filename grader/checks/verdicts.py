@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from grader.checks.base import Context
-from grader.checks.hints import hint_for
 from grader.checks.reading import shown
 from grader.domain.evidence import Answer, AnswerStatus, Raised
 from grader.domain.exhibits import Exhibit
+from grader.domain.hints import hint_for
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict
 from grader.domain.rubric import Cell, CheckSpec

@@ -10,13 +10,13 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from grader.checks.hints import hint_for
 from grader.db import overview, results, similarity
 from grader.db.models import Assignment, AssignmentVersion, AttemptState, Course
 from grader.db.overview import Figures
 from grader.db.pages import Page
 from grader.db.session import Session
 from grader.db.submissionfilters import Standing as Standing  # for the web, too
+from grader.domain.hints import hint_for
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.assignments import Seen, list_assignments

@@ -12,9 +12,9 @@ from pydantic import TypeAdapter
 
 from grader.checks import KINDS
 from grader.checks.base import Context
-from grader.checks.hints import hint_for
 from grader.checks.looks import at_each_look
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, place
+from grader.domain.hints import hint_for
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Look, NextLook, Verdict
 from grader.domain.rubric import Cell, Place
