@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 
 from celery import Celery
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 
 JUDGE = "chainrule.judge"  # claims one attempt, whose turn it is
 TRY_OUT = "chainrule.try_out"  # claims one trial of a version
@@ -60,7 +60,7 @@ class Messages:
                         retry=True,
                         retry_policy=_ONCE_AGAIN,
                     )
-        except (OperationalError, OSError) as error:
+        except (LimitExceeded, OperationalError, OSError) as error:
             log.warning("the broker does not answer (%s): messages are sent later", error)
             return False
         return True

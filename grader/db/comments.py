@@ -67,6 +67,7 @@ def count_on_cells(session: Session, submission_id: int) -> int:
     )
 
 
-def is_released(session: Session, assignment_id: int, person_id: int) -> bool:
-    """Whether somebody's grade of an assignment is released."""
-    return session.get(Release, (assignment_id, person_id)) is not None
+def is_released(session: Session, assignment_id: int, person_id: int, submission_id: int) -> bool:
+    """Whether somebody's grade of an assignment is released, and is that of this submission."""
+    release = session.get(Release, (assignment_id, person_id))
+    return release is not None and release.submission_id == submission_id

@@ -105,8 +105,8 @@ def last_action(
         .join(Submission, Submission.id == Mark.submission_id)
         .where(*mine)
     )
-    query = select(Mark).join(Submission, Submission.id == Mark.submission_id)
-    return session.scalars(query.where(*mine, Mark.action == last).order_by(Mark.id)).all()
+    query = _standing().join(Submission, Submission.id == Mark.submission_id)
+    return session.scalars(query.where(*mine, Mark.action == last)).all()
 
 
 def by_ids(session: Session, mark_ids: Collection[int]) -> dict[int, Mark]:
@@ -192,7 +192,9 @@ def stood_at(session: Session, submission_id: int, at: datetime) -> Sequence[tup
 
 
 def _standing() -> Select[Mark]:
-    return select(Mark).where(Mark.revoked_at.is_(None)).order_by(Mark.id)
+    # Read anew: what was read before these were held may be somebody else's by now.
+    query = select(Mark).where(Mark.revoked_at.is_(None)).order_by(Mark.id)
+    return query.execution_options(populate_existing=True)
 
 
 def _given(assignment_id: int, *or_whole: ColumnElement[bool]) -> Select[int]:

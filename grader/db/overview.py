@@ -32,8 +32,7 @@ from grader.db.submissionfilters import Standing, outcome_of_exercise, standing_
 from grader.domain.outcomes import Outcome, RunStatus
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HOUR = timedelta(hours=1)
-_HOUR_US = _HOUR // timedelta(microseconds=1)
+_QUARTER_US = timedelta(minutes=15) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,15 +133,18 @@ def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
     ]
 
 
-def by_hour(session: Session, assignment_id: int) -> list[tuple[datetime, int]]:
-    """How many submissions, of all, arrived in which hour, the earliest first."""
+def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int]]:
+    """How many submissions, of all, arrived in which quarter of an hour, the earliest first.
+
+    In no zone does a day begin within one.
+    """
     at = type_coerce(Submission.received_at, BigInteger)
-    hour = (at - at % _HOUR_US).label("hour")
+    quarter = (at - at % _QUARTER_US).label("quarter")
     query = (
-        select(hour, func.count())
+        select(quarter, func.count())
         .where(Submission.assignment_id == assignment_id)
-        .group_by(hour)
-        .order_by(hour)
+        .group_by(quarter)
+        .order_by(quarter)
     )
     return [
         (_EPOCH + timedelta(microseconds=start), count) for start, count in session.execute(query)

@@ -6,8 +6,8 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from datetime import datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, select
@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, sessionmaker
 
 from grader.db.types import now
-from grader.errors import Conflict
+from grader.errors import Conflict, NotNow
 
 __all__ = ["Database", "Session", "engine_for", "hold", "moment"]
 
@@ -71,7 +71,10 @@ def _begin_sqlite(connection: Any) -> None:
                 driver.execute("BEGIN IMMEDIATE")
                 return
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > deadline:
+                if (
+                    not error.sqlite_errorname.startswith("SQLITE_BUSY")
+                    or time.monotonic() > deadline
+                ):
                     raise
             time.sleep(_LOOK_S)
     finally:
@@ -97,8 +100,8 @@ class Database:
         self._reader = sessionmaker(engine, expire_on_commit=False)
         immediate = engine.execution_options(sqlite_begin="IMMEDIATE")
         self._writer = sessionmaker(immediate, expire_on_commit=False)
-        # Of one process one at a time tries to become SQLite's one writer, and in turn.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        # Of one process one thread at a time tries to become SQLite's one writer.
+        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -113,7 +116,7 @@ class Database:
         Raises Conflict where somebody else has made, at the same moment, what may be there once.
         """
         try:
-            with self._turn, self._writer.begin() as session:
+            with self._own_turn(), self._writer.begin() as session:
                 yield session
         except IntegrityError as error:
             code = getattr(error.orig, "sqlstate", None) or getattr(
@@ -122,3 +125,16 @@ class Database:
             if code not in _TAKEN:
                 raise
             raise Conflict("somebody else has just made the same; look, and try again") from error
+
+    @contextmanager
+    def _own_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=_BUSY_S):
+            until = datetime.now(UTC) + timedelta(seconds=_BUSY_S)
+            raise NotNow("too much is written at this moment; try again soon", until)
+        try:
+            yield
+        finally:
+            self._turn.release()

@@ -29,11 +29,12 @@ _OPEN = (AttemptState.QUEUED, AttemptState.RUNNING)
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One of a pair: the submission, who handed it in, and their team, if they have one."""
+    """One of a pair: the submission with its file's name, who handed it in, and their team."""
 
     submission: Submission
     person: str
     team: str | None
+    file: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -209,7 +210,7 @@ def _pair(
 ) -> Pair:
     return Pair(
         comparison_id=row.comparison_id,
-        first=Side(submission=first, person=person, team=team),
-        second=Side(submission=second, person=other_person, team=other_team),
+        first=Side(submission=first, person=person, team=team, file=first.name),
+        second=Side(submission=second, person=other_person, team=other_team, file=second.name),
         similarity=row.similarity,
     )

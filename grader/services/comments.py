@@ -96,11 +96,13 @@ def list_comments(
 ) -> Comments:
     """All comments on a submission, or those on one cell.
 
-    Whose work it is sees them once their grade of the assignment is released, and none before.
+    Whose work it is sees those on the submission whose grade is released, and none before.
     """
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        shown = seen.is_staff or comments.is_released(session, seen.assignment.id, actor.person_id)
+        shown = seen.is_staff or comments.is_released(
+            session, seen.assignment.id, actor.person_id, submission_id
+        )
         rows = comments.on_cells(session, submission_id, cell) if shown else []
     return Comments(
         items=[

@@ -53,8 +53,12 @@ def counted(site: Site, session: Session, assignment: Assignment) -> Counted:
     if kept is not None and fresh and kept.version_id == assignment.live_version_id:
         return kept
     found = _found(session, assignment)
+    now = time.monotonic()
     with _lock:
-        _known.setdefault(site.database, {})[assignment.id] = (time.monotonic(), found)
+        known = _known.setdefault(site.database, {})
+        for key in [key for key, (at, _) in known.items() if now - at >= _KEPT_S]:
+            del known[key]
+        known[assignment.id] = (now, found)
     return found
 
 

@@ -239,7 +239,7 @@ def take_next(
 def claim(site: Site, actor: Actor, assignment_id: int, exercise: str, submission_id: int) -> bool:
     """Claim an answer that was opened, or prolong one's claim; False where somebody else has it."""
     with site.database.writing() as session:
-        _of_assignment(session, actor, assignment_id, submission_id)
+        exercise_of(session, _of_assignment(session, actor, assignment_id, submission_id), exercise)
         if not claims.take(session, submission_id, exercise, actor.person_id, CLAIM_LASTS):
             return False
         claims.release_others(session, submission_id, exercise, actor.person_id)
@@ -312,12 +312,16 @@ def _taken(site: Site, actor: Actor, submission_id: int, exercise: str) -> bool:
         return True
 
 
-def _of_assignment(session: Session, actor: Actor, assignment_id: int, submission_id: int) -> None:
-    permit_assignment(session, actor, assignment_id, Right.GRADE)
+def _of_assignment(
+    session: Session, actor: Actor, assignment_id: int, submission_id: int
+) -> Assignment:
+    """The assignment, whose submission this is; it is held."""
+    assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
     submission = session.get(Submission, submission_id)
     if submission is None or submission.assignment_id != assignment_id:
         raise NotFound("there is no such thing")
     hold(session, submission)
+    return assignment
 
 
 def _desk(site: Site, session: Session, assignment: Assignment, exercise: str) -> Desk:

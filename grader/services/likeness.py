@@ -2,8 +2,9 @@
 
 Answers are equal where they are after case, white space, quotes and the marks of Markdown are taken
 away. Nearly equal are those that differ in slips of the pen alone: word by word they are the same,
-but for small words more or less and for words that are misspelt. A number, a symbol, a "not" or a
-prefix like "un" is never a slip: answers that differ in one say something else.
+but for small words more or less and for long words in which one letter is missing, doubled or
+swapped with its neighbour. Nothing else is a slip: "macro" and "micro", "lower" and "slower", a
+number or a "not" say something else.
 
 Each kind of answer is compared by letters, in C, with the ones before it that have as many words,
 and word by word only with those that come near. Both numbers are bounded, so that thousands of
@@ -23,7 +24,7 @@ _MOST_KINDS = 3000
 _MOST_COMPARED = 500  # of as many words
 _NEAR = 85  # of 100, by letters: what is looked at by words
 _LOOKED_AT = 5
-_MISSPELT = 0.8  # of a word's letters that stay
+_LONG = 5  # letters of a word in which a slip is known for one
 _EDGES = ".,;:!?()[]{}\"'“”‘’«»*_`#>~"
 _SMALL_WORDS = (
     "an the is are was were be been of to in on at for that which this these it its they so as "
@@ -33,7 +34,6 @@ _DECISIVE_WORDS = (
     "no not never none nor neither cannot without nothing yes false true less more only but"
 )
 _SMALL, _DECISIVE = frozenset(_SMALL_WORDS.split()), frozenset(_DECISIVE_WORDS.split())
-_TURNING = ("un", "in", "im", "ir", "il", "non", "dis", "anti", "over", "under")
 
 
 def words_of(text: str) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(word for raw in plain.split() if (word := raw.strip(_EDGES) or _symbol(raw)))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=2)  # each keeps all answers of an exercise
 def alike(texts: tuple[str, ...]) -> tuple[int, ...]:
     """For each answer the place of the one that stands for all like it; it is like itself.
 
@@ -92,11 +92,12 @@ def _same_word(one: str, other: str) -> bool:
         return True
     if _is_decisive(one) or _is_decisive(other):
         return False
-    if any(one == f"{turn}{other}" or other == f"{turn}{one}" for turn in _TURNING):
+    if one[0] != other[0] or max(len(one), len(other)) < _LONG:
         return False
-    from rapidfuzz.distance import Indel
+    from rapidfuzz.distance import OSA
 
-    return Indel.normalized_similarity(one, other) >= _MISSPELT
+    swapped = len(one) == len(other) and sorted(one) == sorted(other)
+    return OSA.distance(one, other) == 1 and (swapped or len(one) != len(other))
 
 
 def _is_decisive(word: str) -> bool:

@@ -10,11 +10,12 @@ former, so that it stays known what was released when.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from grader.db import audit, bulk, claims, grades, marks, rubricitems
+from grader.db.assignments import Hold, held
 from grader.db.marks import Automatic
 from grader.db.models import Assignment, Mark, Override, Release, RubricItem, Submission
 from grader.db.session import Session, moment
@@ -63,9 +64,11 @@ def give(
     """Grade these answers of an exercise alike: a mark for each, which are undone together.
 
     `seen` is the mark that the grader has seen to stand for each, None for none. Raises Conflict,
-    and nothing is given, where another one stands by now.
+    and nothing is given, where another one stands by now, or points that are no mark's: undoing
+    this would not bring those back.
     """
     with site.database.writing() as session:
+        held(session, assignment_id, Hold.CHANGES)
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         given = _checked(given)
         items = _items(session, assignment, exercise, given)
@@ -79,6 +82,7 @@ def give(
             now_there = standing.get(key)
             if (now_there.id if now_there else None) != seen.get(key):
                 raise Conflict("somebody else has graded this meanwhile; look at what they gave")
+        _refuse_other_points(session, exercise, submission_ids, standing.values())
         made = [
             Mark(
                 submission_id=key,
@@ -99,6 +103,7 @@ def undo(site: Site, actor: Actor, assignment_id: int, exercise: str) -> list[in
     """Take back what the actor gave last in an exercise and still stands: the mark before is given
     again, where there was one. The submissions; none where there is nothing to undo."""
     with site.database.writing() as session:
+        held(session, assignment_id, Hold.CHANGES)
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         rubricitems.of_exercise(session, assignment_id, exercise, held=True)
         last = marks.last_action(session, assignment_id, exercise, actor.person_id)
@@ -313,8 +318,8 @@ def _checked(given: Given) -> Given:
 def _items(
     session: Session, assignment: Assignment, exercise: str, given: Given
 ) -> list[RubricItem]:
-    held = rubricitems.of_exercise(session, assignment.id, exercise, held=True)
-    known = {one.id: one for one in held}
+    there = rubricitems.of_exercise(session, assignment.id, exercise, held=True)
+    known = {one.id: one for one in there}
     if not known.keys() >= set(given.items):
         raise Conflict("the rubric has changed meanwhile; look at its items again")
     return [item for key, item in known.items() if key in set(given.items)]
@@ -325,6 +330,18 @@ def _refuse_strangers(
 ) -> None:
     if bulk.strangers(session, assignment.id, submission_ids):
         raise NotFound("there is no such thing")
+
+
+def _refuse_other_points(
+    session: Session, exercise: str, submission_ids: Collection[int], standing: Iterable[Mark]
+) -> None:
+    of_marks = {mark.override_id for mark in standing}
+    for one in grades.standing(session, submission_ids):
+        if one.exercise == exercise and one.id not in of_marks:
+            raise Conflict(
+                f"{one.score:g} points were given for this beside the desk; "
+                "take those back first, on the submission's page"
+            )
 
 
 def _note(

@@ -154,7 +154,7 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
         zone = ZoneInfo(session.get_one(Course, assignment.course_id).timezone)
         figures = overview.figures(session, [assignment_id])[assignment_id]
         step, count = next_step(assignment, figures)
-        arrivals, per = _arrivals(overview.by_hour(session, assignment_id), zone)
+        arrivals, per = _arrivals(overview.by_quarter(session, assignment_id), zone)
         compared = similarity.latest(session, assignment_id, AttemptState.DONE)
         scored = sorted(figures.scores.items())
         max_score = version.max_score if version else 0.0
@@ -272,13 +272,13 @@ def _nth(scored: Sequence[tuple[float, int]], at: int) -> float:
     raise AssertionError("there are fewer scores")
 
 
-def _arrivals(hours: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> tuple[list[Days], int]:
+def _arrivals(quarters: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> tuple[list[Days], int]:
     """How many arrived each day in the course's zone, none left out; or in so
     many weeks that it stays short."""
-    if not hours:
+    if not quarters:
         return [], 1
     by_day: dict[date, int] = {}
-    for start, count in hours:
+    for start, count in quarters:
         day = start.astimezone(zone).date()
         by_day[day] = by_day.get(day, 0) + count
     first, last = min(by_day), max(by_day)

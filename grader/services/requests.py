@@ -148,6 +148,9 @@ def decide(site: Site, actor: Actor, request_id: int, *, accepted: bool, text: s
     with site.database.writing() as session:
         request, assignment, _ = _seen(session, actor, request_id)
         permit(session, actor, assignment.course_id, Right.GRADE)
+        submission = session.get_one(Submission, request.submission_id)
+        if actor.person_id in people.team_of(session, assignment.course_id, submission.person_id):
+            raise Forbidden("it is about your own work; somebody else decides")
         state = RequestState.ACCEPTED if accepted else RequestState.DECLINED
         _close(session, actor, request, state)
         if given:
@@ -161,6 +164,7 @@ def get_request(site: Site, actor: Actor, request_id: int) -> Thread:
         request, assignment, is_staff = _seen(session, actor, request_id)
         submission = session.get_one(Submission, request.submission_id)
         team = people.team_of(session, assignment.course_id, submission.person_id)
+        theirs = {*team, request.author_id}  # who has asked may be in another team by now
         said = requests.messages(session, request_id)
         titles = _titles(session, assignment)[assignment.id]
     hides = is_staff and assignment.anonymous
@@ -172,8 +176,8 @@ def get_request(site: Site, actor: Actor, request_id: int) -> Thread:
         messages=[
             Said(
                 message=message,
-                author=None if hides and message.author_id in team else name,
-                is_staff=message.author_id not in team,
+                author=None if hides and message.author_id in theirs else name,
+                is_staff=message.author_id not in theirs,
                 is_own=message.author_id == actor.person_id,
             )
             for message, name in said

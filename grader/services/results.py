@@ -24,6 +24,7 @@ from grader.notebooks.write import errors_of, retold
 from grader.report import report_text
 from grader.resultdoc import ResultDocument
 from grader.services.access import Actor, Right, permit_assignment
+from grader.services.anonymity import shown_file
 from grader.services.site import Site
 from grader.services.submissions import due_at, see
 
@@ -118,6 +119,9 @@ def _shown(site: Site, actor: Actor, submission_id: int, version_id: int | None)
         due = due_at(session, seen)
         due_passed = due is not None and due < moment(session)
     stored = json.loads(site.blobs.read(found.document))
+    if seen.is_staff:
+        # The row is nobody else's: where names are hidden, the file's is, wherever it is told.
+        submission.name = stored["submission"]["name"] = shown_file(assignment, submission)
     return _Shown(
         submission=submission,
         result=found,

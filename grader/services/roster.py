@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from grader.db import audit, people
@@ -110,14 +110,16 @@ def enrol_all(site: Site, actor: Actor, course_id: int, table: Table, digest: st
 
 
 def _planned(session: Session, course_id: int, table: Table) -> Roster:
-    lines, errors = _lines(table)
-    known = people.by_emails(session, [line.email for line in lines])
+    read, errors = _lines(table)
+    known = people.by_emails(session, [line.email for line in read])
     there = people.enrolments_of(session, course_id, [one.id for one in known.values()])
     planned = []
-    for line in lines:
-        person = known.get(line.email)
+    columns = {name.lower() for name in table.columns}
+    for said in read:
+        person = known.get(said.email)
         enrolment = there.get(person.id) if person else None
         before = (enrolment.role, enrolment.team) if enrolment else None
+        line = said if before is None else _kept(said, columns, *before)
         kind: Kind = "new" if person is None else "enrolled"
         if before is not None:
             kind = "unchanged" if before == (line.role, line.team) else "changed"
@@ -125,13 +127,22 @@ def _planned(session: Session, course_id: int, table: Table) -> Roster:
             errors.append(CellError(line.row, "name", "nobody has this address yet: who is it?"))
             continue
         planned.append(Planned(line, kind, before))
-    said = [
+    told = [
         [one.line.email, one.line.name, one.line.role, one.line.team, one.before]
         for one in planned
         if one.kind != "unchanged"
     ]
-    digest = hashlib.sha256(json.dumps(said).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     return Roster(planned, sorted(errors, key=lambda error: error.row), digest)
+
+
+def _kept(line: Line, columns: Collection[str], role: Role, team: str | None) -> Line:
+    """The line; of who is in the course already, what the file has no column for stays."""
+    return replace(
+        line,
+        role=line.role if "role" in columns else role,
+        team=line.team if "team" in columns else team,
+    )
 
 
 def _lines(table: Table) -> tuple[list[Line], list[CellError]]:

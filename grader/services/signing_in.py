@@ -22,9 +22,10 @@ LASTS = timedelta(days=14)
 IDLE = timedelta(days=2)  # without a word from the browser
 
 _STALE = timedelta(minutes=1)
-# How often somebody may try in _WINDOW: for one account, and from one address, behind which a whole
+# How often somebody may try in _WINDOW: for one account from one address; for it from anywhere, so
+# often that nobody locks its owner out by the way; and from one address, behind which a whole
 # lecture hall may sit.
-_FOR_ACCOUNT, _FROM_ADDRESS = 10, 300
+_FROM_THERE, _FOR_ACCOUNT, _FROM_ADDRESS = 10, 200, 600
 _WINDOW = timedelta(minutes=5)
 
 
@@ -42,7 +43,11 @@ def sign_in(site: Site, email: str, password: str, address: str) -> SignedIn:
     Raises NotSignedIn where they don't fit, NotNow after too many tries from there or for them.
     """
     account = email.strip().lower()
-    for who, most in ((f"account:{account}", _FOR_ACCOUNT), (f"from:{address}", _FROM_ADDRESS)):
+    for who, most in (
+        (f"both:{address}:{account}", _FROM_THERE),
+        (f"account:{account}", _FOR_ACCOUNT),
+        (f"from:{address}", _FROM_ADDRESS),
+    ):
         wait = site.throttle.wait("sign-in", who, most=most, window=_WINDOW)
         if wait is not None:
             raise NotNow("too many tries; wait a few minutes", datetime.now(UTC) + wait)

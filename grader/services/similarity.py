@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from grader.apart import run_apart
@@ -24,6 +24,7 @@ from grader.db.similarity import Side as Side
 from grader.errors import Conflict, NotFound
 from grader.services import sending
 from grader.services.access import Actor, Right, permit_assignment, permit_submission
+from grader.services.anonymity import shown_file, shown_name
 from grader.services.comparing import starter_sent
 from grader.services.site import Site
 from grader.similarity.given import sent
@@ -100,14 +101,17 @@ def overview(
 ) -> Overview:
     """Where comparing stands, and a page of the pairs that it found, for staff."""
     with site.database.reading() as session:
-        permit_assignment(session, actor, assignment_id, Right.GRADE)
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        if name.strip() and assignment.anonymous:
+            raise Conflict("names are hidden in this assignment: nobody is found by theirs")
         latest = similarity.latest(session, assignment_id)
         done = similarity.latest(session, assignment_id, AttemptState.DONE)
         if done is None:
             return Overview(latest=latest, done=None, pairs=Page([], None), high=0)
         pairs = similarity.pairs(session, done, least=least, name=name.strip(), cursor=cursor)
         high = similarity.count(session, done.id, HIGH)
-        return Overview(latest=latest, done=done, pairs=pairs, high=high)
+    shown = [_as_shown(assignment, one) for one in pairs.items]
+    return Overview(latest=latest, done=done, pairs=Page(shown, pairs.next_cursor), high=high)
 
 
 def flagged(site: Site, actor: Actor, assignment_id: int) -> Flagged | None:
@@ -125,7 +129,8 @@ def pairs_of(site: Site, actor: Actor, submission_id: int) -> list[Pair]:
     with site.database.reading() as session:
         _, assignment = permit_submission(session, actor, submission_id, Right.GRADE)
         done = similarity.latest(session, assignment.id, AttemptState.DONE)
-        return [] if done is None else similarity.pairs_of(session, done, submission_id)
+        found = [] if done is None else similarity.pairs_of(session, done, submission_id)
+    return [_as_shown(assignment, one) for one in found]
 
 
 def side_by_side(
@@ -151,7 +156,23 @@ def side_by_side(
         run_apart(_MODULE, given(), file, longest_s=_LONGEST_S, name="the view of the two")
         file.seek(0)
         found = json.load(file)
-    return Compared(assignment=assignment, pair=pair, **found)
+    return Compared(assignment=assignment, pair=_as_shown(assignment, pair), **found)
+
+
+def _as_shown(assignment: Assignment, pair: Pair) -> Pair:
+    """The pair, without whose work it is where names are hidden."""
+    if not assignment.anonymous:
+        return pair
+    first, second = (
+        replace(
+            side,
+            person=shown_name(assignment, side.submission, side.person),
+            team=None,
+            file=shown_file(assignment, side.submission),
+        )
+        for side in (pair.first, pair.second)
+    )
+    return replace(pair, first=first, second=second)
 
 
 def _permitted(session: Session, actor: Actor, comparison_id: int) -> tuple[Comparison, Assignment]:

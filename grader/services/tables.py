@@ -15,8 +15,11 @@ from grader.safetext import one_line, storable
 
 MOST_ROWS = 5000
 
+_MOST_LINES = 2 * MOST_ROWS  # empty ones among them
 _MOST_BYTES = 4 << 20
 _MOST_UNPACKED = 24 << 20
+_MOST_BESIDE = 2 << 20
+_ROWS_AND_TEXTS = ("xl/worksheets/", "xl/sharedStrings")
 _MOST_COLUMNS = 300
 _LONGEST_CELL = 1000
 _DELIMITERS = ",;\t"
@@ -79,6 +82,9 @@ def _table(lines: Iterator[Sequence[str]]) -> Table:
     rows: list[tuple[int, Sequence[str]]] = []
     for number, cells in enumerate(lines, 2):
         kept = [cell.strip() for cell in cells[: len(columns)]]
+        if any(cell.strip() for cell in cells[len(columns) :]):
+            words = "a comma inside a number or a name needs quotes around it"
+            raise BadInput(f"file: row {number} has more cells than there are columns; {words}")
         if not any(kept):
             continue
         if len(rows) == MOST_ROWS:
@@ -114,9 +120,12 @@ def _xlsx(content: bytes) -> Iterator[Sequence[str]]:
     try:
         book = load_workbook(io.BytesIO(content), read_only=True, data_only=True)
         rows = book.worksheets[0].iter_rows(
-            max_row=2 * MOST_ROWS, max_col=_MOST_COLUMNS + 1, values_only=True
+            max_row=_MOST_LINES + 1, max_col=_MOST_COLUMNS + 1, values_only=True
         )
-        yield from ([_text(value) for value in row] for row in rows)
+        for number, row in enumerate(rows, 1):
+            if number > _MOST_LINES:
+                raise BadInput(f"file: its sheet goes on beyond row {_MOST_LINES:,}")
+            yield [_text(value) for value in row]
     except BadInput:
         raise
     except Exception as error:
@@ -128,10 +137,15 @@ def _xlsx(content: bytes) -> Iterator[Sequence[str]]:
 def _refuse_bombs(content: bytes) -> None:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
+            entries = archive.infolist()
     except (zipfile.BadZipFile, ValueError, NotImplementedError, UnicodeDecodeError):
         raise BadInput("file: this is no XLSX file that can be read") from None
-    if unpacked > _MOST_UNPACKED:
+    unpacked = sum(entry.file_size for entry in entries)
+    # Styles and the like are read whole, each of their elements as an object.
+    beside = sum(
+        entry.file_size for entry in entries if not entry.filename.startswith(_ROWS_AND_TEXTS)
+    )
+    if unpacked > _MOST_UNPACKED or beside > _MOST_BESIDE:
         raise TooLarge(f"file: it is larger than {_MOST_UNPACKED >> 20} MiB unpacked")
 
 

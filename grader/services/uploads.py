@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
+from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
@@ -27,6 +27,7 @@ _SUFFIXES = (".ipynb", ".py")
 _NOT_THEIRS = ("__MACOSX", "__pycache__")  # what systems put beside people's files
 _MOST_RATIO = 200
 _MOST_TO_CHOOSE_FROM = 50
+_MOST_ZIPS = 5
 _PIECE = 1 << 16
 
 
@@ -68,14 +69,19 @@ def hand_in(
     """
     with site.database.reading() as session:
         permit_assignment(session, actor, assignment_id, Right.SUBMIT)
+    if sum(one.name.lower().endswith(".zip") for one in given) > _MOST_ZIPS:
+        raise NotASubmission(
+            f"those are more than {_MOST_ZIPS} zips; choose the one with your work"
+        )
     with ExitStack() as stack:
-        candidates = list(chain.from_iterable(_candidates(one, stack) for one in given))
+        every = chain.from_iterable(_candidates(one, stack) for one in given)
+        wanted = (one for one in every if not pick or one.name == pick)
+        # One more than may be chosen from tells that there are too many.
+        candidates = list(islice(wanted, 1 if pick else _MOST_TO_CHOOSE_FROM + 1))
         if not candidates:
-            raise NotASubmission(_none_among(given))
-        if pick:
-            candidates = [one for one in candidates if one.name == pick][:1]
-            if not candidates:
+            if pick:
                 raise NotASubmission(f"There is no {one_line(pick, 120)} among these files")
+            raise NotASubmission(_none_among(given))
         if len(candidates) > 1:
             return _choice(candidates)
         chosen = candidates[0]
@@ -126,8 +132,8 @@ def _is_theirs(name: str) -> bool:
 def _choice(candidates: Sequence[_Candidate]) -> Choice:
     if len(candidates) > _MOST_TO_CHOOSE_FROM:
         raise NotASubmission(
-            f"These are {len(candidates)} notebooks and Python files; give the one alone that is "
-            "to be graded"
+            f"These are more than {_MOST_TO_CHOOSE_FROM} notebooks and Python files; give the one "
+            "alone that is to be graded"
         )
     return Choice([one.name for one in candidates])
 

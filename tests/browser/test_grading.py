@@ -162,10 +162,12 @@ def test_like_answers_are_graded_together_follow_the_rubric_and_are_undone_toget
     site: Site, room: Classroom, look: Lookers
 ) -> None:
     ids = answers(
-        site, room, ["It can rise.", "it can **rise**!", "It can ris.", "It never rises."]
+        site,
+        room,
+        ["It can diverge.", "it can **diverge**!", "It can divrge.", "It never diverges."],
     )
     page = at_desk(look, room, "tom")
-    page.get_by_role("link", name=re.compile("It can rise.*3 left of 3, 3 wordings")).click()
+    page.get_by_role("link", name=re.compile("It can diverge.*3 left of 3, 3 wordings")).click()
     page.keyboard.press("n")
     expect(page.get_by_role("heading", name=re.compile(r"of 3 like answers"))).to_be_focused()
     page.get_by_label("New item", exact=True).fill("Says that it can rise")

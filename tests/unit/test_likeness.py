@@ -35,6 +35,12 @@ OTHER = [
     ("x + 1", "x - 1"),
     ("it is stable here", "it is unstable here"),
     ("a linear model", "a nonlinear model"),
+    ("the training loss keeps increasing", "the training loss keeps decreasing"),
+    ("the mean of the errors is taken", "the median of the errors is taken"),
+    ("it underestimates the error", "it overestimates the error"),
+    ("the macro average of them", "the micro average of them"),
+    ("training gets slower there", "training gets lower there"),
+    ("the encoder learns it first", "the decoder learns it first"),
     ("more data helps the model", "less data helps the model"),
     ("first a then b because of the chain", "first b then a because of the chain"),
     ("", "It can rise."),
@@ -54,11 +60,11 @@ def test_what_turns_the_meaning_does(one: str, other: str) -> None:
 
 
 def test_the_answer_that_most_have_given_stands_for_its_group_in_whatever_order() -> None:
-    texts = ["it can rise", "it can ris", "It can rise!", "no", "it can rises"]
+    texts = ["it can diverge", "it can divrge", "It can diverge!", "no", "it can dievrge"]
     for seed in range(5):
         mixed = random.Random(seed).sample(texts, len(texts))
         standing = {mixed[place].strip("!").lower() for place in alike(tuple(mixed))}
-        assert standing == {"it can rise", "no"}
+        assert standing == {"it can diverge", "no"}
 
 
 @given(st.lists(st.text(alphabet="ab n't0+.\n*é", max_size=20), max_size=12))

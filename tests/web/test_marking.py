@@ -301,7 +301,13 @@ def test_a_group_is_graded_together_each_with_a_mark_of_its_own_and_undone_toget
     site: Site, people: People, made: int
 ) -> None:
     who = students(site, people, 5)
-    texts = ["It can rise.", "it  can rise", "It can **rise**!", "It can not rise.", "It can ris."]
+    texts = [
+        "It can diverge.",
+        "it  can diverge",
+        "It can **diverge**!",
+        "It can not diverge.",
+        "It can divrge.",
+    ]
     ids = [
         answer(site, made, one.actor.person_id, why(text), auto())
         for one, text in zip(who, texts, strict=True)

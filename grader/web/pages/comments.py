@@ -11,7 +11,7 @@ from grader.services import comments
 from grader.services.site import Site
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
-from grader.web.security import CurrentSite
+from grader.web.security import CurrentSite, RowInPath
 
 router = APIRouter(prefix="/submissions/{submission_id}/comments")
 
@@ -21,7 +21,7 @@ def listed(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    submission_id: int,
+    submission_id: RowInPath,
     cell: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """What was said about a cell, or about all of them, with a form for who may say something."""
@@ -33,7 +33,7 @@ def add(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    submission_id: int,
+    submission_id: RowInPath,
     number: Annotated[int, Form()],
     text: Annotated[str, Form(max_length=20_000)] = "",
     cell: Annotated[int | None, Query(ge=1)] = None,
@@ -50,8 +50,8 @@ def remove(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    submission_id: int,
-    cell_comment_id: int,
+    submission_id: RowInPath,
+    cell_comment_id: RowInPath,
     cell: Annotated[int | None, Query(ge=1)] = None,
 ) -> Response:
     """Take it back."""

@@ -17,7 +17,7 @@ from grader.services.site import Site
 from grader.web.pages.frame import assignment_frame
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
-from grader.web.security import CurrentSite
+from grader.web.security import CurrentSite, RowInPath
 
 router = APIRouter()
 
@@ -29,7 +29,7 @@ _LISTED_WORDINGS = 6
 
 @router.get("/assignments/{assignment_id}/grading")
 def overview(
-    request: Request, site: CurrentSite, visitor: CurrentVisitor, assignment_id: int
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, assignment_id: RowInPath
 ) -> Response:
     """The exercises with how many are left, and who grades."""
     found = desks.overview(site, visitor.actor, assignment_id)
@@ -45,7 +45,7 @@ def overview(
 def hide_names(
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     hidden: Annotated[bool, Form()] = False,
 ) -> Response:
     """Hide or show names while it is graded."""
@@ -58,7 +58,7 @@ def desk(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
     answer: int | None = None,
     group: Annotated[str | None, Query(max_length=64)] = None,
@@ -72,7 +72,7 @@ def next_ungraded(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
     after: Annotated[int | None, Form()] = None,
     group: Key = "",
@@ -90,9 +90,9 @@ def claim(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
-    submission_id: int,
+    submission_id: RowInPath,
 ) -> Response:
     """This answer is open: nobody else is handed it. Says so where somebody else has it."""
     if desks.claim(site, visitor.actor, assignment_id, exercise, submission_id):
@@ -104,9 +104,9 @@ def claim(
 def leave(
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
-    submission_id: int,
+    submission_id: RowInPath,
 ) -> Response:
     """It is not open any more."""
     desks.leave(site, visitor.actor, assignment_id, exercise, submission_id)

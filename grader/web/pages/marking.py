@@ -14,7 +14,7 @@ from grader.services.site import Site
 from grader.web.pages.grading import address, go_on
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
-from grader.web.security import CurrentSite
+from grader.web.security import CurrentSite, RowInPath
 
 router = APIRouter(prefix="/assignments/{assignment_id}/grading/{exercise}")
 
@@ -29,9 +29,9 @@ def mark(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
-    submission_id: int,
+    submission_id: RowInPath,
     item: Items = None,
     adjustment: Points = 0.0,
     comment: Text = "",
@@ -59,7 +59,7 @@ def undo(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
     answer: Annotated[int | None, Form()] = None,
     group: Key = "",
@@ -79,7 +79,7 @@ def add_item(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
     label: Annotated[str, Form(max_length=300)],
     points: Points,
@@ -98,9 +98,9 @@ def change_item(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
-    item_id: int,
+    item_id: RowInPath,
     label: Annotated[str, Form(max_length=300)],
     points: Points,
     item: Items = None,
@@ -118,9 +118,9 @@ def retire_item(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
-    item_id: int,
+    item_id: RowInPath,
     item: Items = None,
 ) -> Response:
     """Pick it no more."""
@@ -134,7 +134,7 @@ def keep_comment(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
     comment: Text = "",
 ) -> Response:
@@ -148,9 +148,9 @@ def forget_comment(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     exercise: str,
-    comment_id: int,
+    comment_id: RowInPath,
 ) -> Response:
     """Keep it no more."""
     savedcomments.forget_comment(site, visitor.actor, assignment_id, comment_id)

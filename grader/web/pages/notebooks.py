@@ -22,7 +22,7 @@ from grader.web.files import download
 from grader.web.pages.frame import assignment_frame
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor
-from grader.web.security import CurrentSite
+from grader.web.security import CurrentSite, RowInPath, RowInQuery
 
 router = APIRouter()
 
@@ -44,8 +44,8 @@ async def show(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    submission_id: int,
-    version_id: int | None = None,
+    submission_id: RowInPath,
+    version_id: RowInQuery | None = None,
 ) -> Response:
     """The part with the frame, for a page that is open; a page of its own otherwise."""
     return await apart(request, _show, request, site, visitor.actor, submission_id, version_id)
@@ -71,8 +71,8 @@ async def show_frame(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    submission_id: int,
-    version_id: int | None = None,
+    submission_id: RowInPath,
+    version_id: RowInQuery | None = None,
     theme: Literal["light", "dark"] | None = None,
 ) -> Response:
     """The document in the frame; it asks for nothing more, so that it needs no cookie."""
@@ -86,7 +86,10 @@ async def show_frame(
 
 @router.get("/submissions/{submission_id}/notebook.ipynb")
 def save(
-    site: CurrentSite, visitor: CurrentVisitor, submission_id: int, version_id: int | None = None
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    submission_id: RowInPath,
+    version_id: RowInQuery | None = None,
 ) -> Response:
     """The executed notebook as a file."""
     submission, content = executed_notebook(site, visitor.actor, submission_id, version_id)

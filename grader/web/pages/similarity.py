@@ -14,7 +14,7 @@ from grader.web.apart import apart
 from grader.web.pages.frame import assignment_frame
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor
-from grader.web.security import CurrentSite, Cursor
+from grader.web.security import CurrentSite, Cursor, RowInPath
 
 router = APIRouter()
 
@@ -26,7 +26,7 @@ def show(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    assignment_id: int,
+    assignment_id: RowInPath,
     least: Annotated[float, Query(ge=0, le=1)] = 0.25,
     name: Annotated[str, Query(max_length=200)] = "",
     cursor: Cursor = None,
@@ -49,7 +49,7 @@ def show(
 
 
 @router.post("/assignments/{assignment_id}/similarity")
-def start(site: CurrentSite, visitor: CurrentVisitor, assignment_id: int) -> Response:
+def start(site: CurrentSite, visitor: CurrentVisitor, assignment_id: RowInPath) -> Response:
     """Have a worker compare what counts now."""
     similarity.start(site, visitor.actor, assignment_id)
     return RedirectResponse(f"/assignments/{assignment_id}/similarity", 303)
@@ -60,9 +60,9 @@ async def compare(
     request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
-    comparison_id: int,
-    first_id: int,
-    second_id: int,
+    comparison_id: RowInPath,
+    first_id: RowInPath,
+    second_id: RowInPath,
 ) -> Response:
     """Two submissions side by side, what both have marked."""
     return await apart(
