@@ -119,8 +119,8 @@ def _shown(site: Site, actor: Actor, submission_id: int, version_id: int | None)
         due = due_at(session, seen)
         due_passed = due is not None and due < moment(session)
     stored = json.loads(site.blobs.read(found.document))
-    if seen.is_staff:
-        # The row is nobody else's: where names are hidden, the file's is, wherever it is told.
+    if seen.is_staff and assignment.anonymous:
+        # The row is nobody else's: so the file's name is hidden wherever it is told.
         submission.name = stored["submission"]["name"] = shown_file(assignment, submission)
     return _Shown(
         submission=submission,
