@@ -183,7 +183,7 @@ def test_like_answers_are_graded_together_follow_the_rubric_and_are_undone_toget
     confirm.get_by_role("button", name="Save for 3 answers").click()
     counts(page, "3 of 4 graded")
     assert [score for score, _, _ in graded(site, ids).values()] == [2.0] * 3
-    page.keyboard.press("k")
+    expect(page.locator("#said")).to_contain_text("Saved")
     page.get_by_text("Change the rubric").click()
     page.get_by_label("Points of item 1").fill("1.5")
     page.keyboard.press("Enter")

@@ -145,13 +145,13 @@ def test_limits_are_written_as_each_version_has_them(tmp_path: Path) -> None:
         "2/g/memory.swap.max": "0",
         "2/g/pids.max": "5",
         "2/g/cpu.max": "150000 100000",
-        "2/g/cpu.weight": "10",
+        "2/g/cpu.weight": "25",
         "1/g/memory.limit_in_bytes": memory,
         "1/g/memory.memsw.limit_in_bytes": memory,
         "1/g/pids.max": "5",
         "1/g/cpu.cfs_period_us": "100000",
         "1/g/cpu.cfs_quota_us": "150000",
-        "1/g/cpu.shares": "102",
+        "1/g/cpu.shares": "256",
     }
     assert not any((tmp_path / str(version) / "g").exists() for version in (1, 2))
 

@@ -22,7 +22,7 @@ from .layers import LayerError
 _OF_ZYGOTE = re.compile(r"chainrule-(\d+)-\d+")
 _LEAF = "chainrule-leaf"  # where processes go that stood in the group that we divide
 _PERIOD_US = 100_000
-_WEIGHT = 10  # of the usual 100: whoever waits at a page is answered before what runs goes on
+_WEIGHT = 25  # of the usual 100: whoever waits at a page is answered before what runs goes on
 _TRIES, _WAIT_S = 200, 0.005  # a killed process leaves its group a moment after its end
 
 # The controller that each layer needs, and how version 1 names them.
