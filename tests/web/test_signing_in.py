@@ -1,0 +1,92 @@
+"""Sessions of browsers: who gets one, what it takes to act in it, and when it ends."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from starlette.testclient import TestClient
+
+from grader.broker.throttle import Throttle
+from grader.services import signing_in
+from grader.services.people import change_person
+from grader.services.site import Site
+from grader.web.pages.visitors import COOKIE, Visitor
+from tests.redis_server import redis_url  # noqa: F401 - a fixture
+from tests.sites import People
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def visitor(site: Site, people: People, client: TestClient) -> Visitor:
+    """Ada, signed in."""
+    signed_in = signing_in.begin(site, people.ada.actor)
+    client.cookies.set(COOKIE, signed_in.secret)
+    return Visitor(signed_in.actor, signed_in.secret)
+
+
+def sign_out(client: TestClient, **more: str) -> int:
+    """Send the form that ends a session; the answer's status."""
+    fields = {"csrf": more.pop("csrf")} if "csrf" in more else {}
+    headers = {name.replace("_", "-"): value for name, value in more.items()}
+    answer = client.post("/sign-out", data=fields, headers=headers, follow_redirects=False)
+    return answer.status_code
+
+
+def test_a_form_needs_the_token_of_its_own_session(
+    site: Site, people: People, client: TestClient, visitor: Visitor
+) -> None:
+    other = signing_in.begin(site, people.bob.actor)
+    assert sign_out(client) == 403
+    assert sign_out(client, csrf="nonsense") == 403
+    assert sign_out(client, csrf=Visitor(other.actor, other.secret).form_token()) == 403
+    assert visitor.form_token() != visitor.form_token()
+    assert sign_out(client, csrf=visitor.form_token()) == 303
+
+
+def test_another_site_cannot_send_a_form_even_with_the_token(
+    client: TestClient, visitor: Visitor
+) -> None:
+    token = visitor.form_token()
+    assert sign_out(client, csrf=token, sec_fetch_site="cross-site") == 403
+    assert sign_out(client, csrf=token, origin="https://elsewhere.example") == 403
+    assert sign_out(client, csrf=token, sec_fetch_site="same-origin") == 303
+
+
+def test_a_session_ends_with_signing_out_and_with_a_new_password(
+    site: Site, people: People, client: TestClient, visitor: Visitor
+) -> None:
+    assert client.get("/courses").status_code == 200
+    change_person(site, people.admin.actor, people.ada.actor.person_id, password=PASSWORD)
+    gone = client.get("/courses", follow_redirects=False)
+    assert (gone.status_code, gone.headers["location"]) == (303, "/sign-in?then=%2Fcourses")
+
+
+def test_signing_in_makes_another_session_and_ends_the_former(
+    site: Site, people: People, client: TestClient
+) -> None:
+    change_person(site, people.admin.actor, people.ada.actor.person_id, password=PASSWORD)
+    former = signing_in.begin(site, people.ada.actor).secret
+    client.cookies.set(COOKIE, former)
+    fields = {"email": people.ada.email, "password": PASSWORD, "then": "//elsewhere.example"}
+    answer = client.post("/sign-in", data=fields, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/courses")
+    assert former not in answer.headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=lax"} <= set(answer.headers["set-cookie"].split("; "))
+    client.cookies.clear()
+    client.cookies.set(COOKIE, former)
+    assert client.get("/courses", follow_redirects=False).status_code == 303
+
+
+def test_who_tries_too_often_has_to_wait_and_nobody_else(redis_url: str) -> None:  # noqa: F811
+    throttle = Throttle(redis_url)
+
+    def tried(who: str) -> timedelta | None:
+        return throttle.wait("sign-in", who, most=3, window=timedelta(minutes=5))
+
+    assert [tried("ada") for _ in range(3)] == [None] * 3
+    wait = tried("ada")
+    assert wait is not None
+    assert timedelta() < wait <= timedelta(minutes=5)
+    assert tried("bob") is None
