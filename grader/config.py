@@ -24,6 +24,8 @@ CHAINRULE_GPUS             the devices that a worker may hand out: 0,1,...; by d
 CHAINRULE_NODE             a worker's name, one for each; by default that of the host
 CHAINRULE_LEASE_S          seconds after which a silent worker has lost its attempt; by default 60
 CHAINRULE_UPLOAD_BYTES     the largest request that is read; by default 32 MiB
+CHAINRULE_PRIVATE_ADDRESSES  1: webhooks and Canvas may be at addresses within private networks,
+                           and without TLS; by default they are refused
 CHAINRULE_LOG              json or text; by default text on a terminal and json elsewhere
 """
 
@@ -85,6 +87,7 @@ class Settings:
     node: str = "node"
     lease_s: float = 60.0
     upload_bytes: int = 32 << 20
+    private_addresses: bool = False
     log: str = "json"
     accept_missing: frozenset[str] = field(default_factory=frozenset)
 
@@ -125,6 +128,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         node=read.text("NODE", socket.gethostname()),
         lease_s=float(read.number("LEASE_S", 60, 1, 3600)),
         upload_bytes=read.number("UPLOAD_BYTES", 32 << 20, 1 << 10, 1 << 30),
+        private_addresses=read.flag("PRIVATE_ADDRESSES"),
         log=read.words("LOG", "text" if sys.stderr.isatty() else "json", ("json", "text"))[0],
         accept_missing=_layers(environment.get("CHAINRULE_ACCEPT_MISSING", "")),
     )
@@ -138,6 +142,12 @@ class _Reader:
 
     def text(self, name: str, default: str) -> str:
         return self._environment.get(f"CHAINRULE_{name}", "").strip() or default
+
+    def flag(self, name: str) -> bool:
+        value = self.text(name, "0")
+        if value not in _FLAGS:
+            raise BadInput(f"CHAINRULE_{name} is 0 or 1")
+        return _FLAGS[value]
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
         value = self.text(name, default)

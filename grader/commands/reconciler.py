@@ -7,16 +7,18 @@ import click
 
 @click.command()
 def reconciler() -> None:
-    """Every 15 seconds: end leases that ran out and send lost messages again.
+    """Set right what was lost, every 15 seconds, and send what is owed to others outside.
 
-    Every hour: remove blobs that nothing refers to. Several at a time do no harm.
+    Leases that ran out end, lost messages are sent again; grades go to where courses are
+    linked, and messages to webhooks. Every hour, blobs that nothing refers to are removed. Several
+    of these at a time do no harm.
     """
     import signal
     import threading
 
     from grader.config import load_settings
     from grader.logs import configure
-    from grader.services.reconciling import run
+    from grader.services import delivering, reconciling
     from grader.services.schema import check_schema
     from grader.services.site import open_site
 
@@ -28,6 +30,12 @@ def reconciler() -> None:
         signal.signal(number, lambda *_: over.set())
     try:
         check_schema(site)
-        run(site, over)
+        courier = threading.Thread(target=delivering.run, args=(site, over), name="deliveries")
+        courier.start()
+        try:
+            reconciling.run(site, over)
+        finally:
+            over.set()
+            courier.join()
     finally:
         site.close()

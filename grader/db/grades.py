@@ -264,7 +264,7 @@ def _members(
         Member(
             person.id,
             person.name,
-            person.email,
+            person.address,
             enrolment.team,
             tuple(by_team.get(enrolment.team, ())) or (person.id,),
         )

@@ -112,6 +112,7 @@ def matching(text: str) -> ColumnElement[bool]:
         # SQLite knows no small letters but those from a to z.
         Person.name.contains(text, autoescape=True),
         func.lower(Person.email).contains(small, autoescape=True),
+        func.lower(Person.contact).contains(small, autoescape=True),
     )
 
 
@@ -125,7 +126,7 @@ def by_emails(session: Session, emails: Collection[str]) -> dict[str, Person]:
     """The people with these addresses, by their addresses in small letters."""
     small = {email.lower() for email in emails}
     rows = session.scalars(select(Person).where(func.lower(Person.email).in_(small)))
-    return {person.email.lower(): person for person in rows}
+    return {person.email.lower(): person for person in rows if person.email is not None}
 
 
 def enrolments_of(

@@ -185,7 +185,9 @@ def _called(assignment: Assignment, text: str) -> Filter:
     if assignment.anonymous:
         return Filter(select(Submission.id).where(of_this, by_number), by_number)
     matches = or_(
-        Person.name.icontains(text, autoescape=True), Person.email.icontains(text, autoescape=True)
+        Person.name.icontains(text, autoescape=True),
+        Person.email.icontains(text, autoescape=True),
+        Person.contact.icontains(text, autoescape=True),
     )
     whose = select(Submission.id).where(
         of_this, Submission.person_id.in_(select(Person.id).where(matches))

@@ -163,8 +163,8 @@ def names_of(session: Session, person_ids: Collection[int]) -> dict[int, str]:
 
 def emails_of(session: Session, person_ids: Collection[int]) -> dict[int, str]:
     """These people's addresses."""
-    rows = session.execute(select(Person.id, Person.email).where(Person.id.in_(person_ids)))
-    return {row[0]: row[1] for row in rows}
+    rows = session.scalars(select(Person).where(Person.id.in_(person_ids)))
+    return {person.id: person.address for person in rows}
 
 
 def people_of(

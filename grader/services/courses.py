@@ -12,6 +12,7 @@ from grader.db.models import AuditEntry, Course, Enrolment, Person, Role
 from grader.db.pages import Page
 from grader.errors import BadInput, Conflict, NotFound
 from grader.services.access import Actor, Right, permit, permit_admin
+from grader.services.roles import give_role
 from grader.services.site import Site
 
 
@@ -127,24 +128,24 @@ def enrol(
             person = Person(email=email, name=name)
             session.add(person)
             session.flush()
-        enrolment = session.get(Enrolment, (course_id, person.id))
-        if enrolment is None:
-            enrolment = Enrolment(course_id=course_id, person_id=person.id, role=role, team=team)
-            session.add(enrolment)
-        else:
-            enrolment.role, enrolment.team = role, team
+        before = session.get(Enrolment, (course_id, person.id))
+        enrolment = give_role(session, actor.person_id, course_id, person, before, role, team)
         session.flush()
         session.refresh(enrolment)
-        audit.record(
-            session,
-            actor.person_id,
-            "enrolment.set",
-            person,
-            course_id=course_id,
-            role=role,
-            team=team,
-        )
     return enrolment, person
+
+
+def change_role(
+    site: Site, actor: Actor, course_id: int, person_id: int, *, role: Role, team: str | None
+) -> None:
+    """Another role or team for somebody who is in the course."""
+    with site.database.writing() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        before = session.get(Enrolment, (course_id, person_id))
+        if before is None:
+            raise NotFound("they are not in this course")
+        person = session.get_one(Person, person_id)
+        give_role(session, actor.person_id, course_id, person, before, role, team)
 
 
 def unenrol(site: Site, actor: Actor, course_id: int, person_id: int) -> None:

@@ -175,7 +175,10 @@ def change_password(site: Site, actor: Actor, *, old: str, new: str) -> None:
     if wait := site.throttle.wait("password", who, most=_TRIES, window=_WINDOW):
         raise NotNow("too many tries; wait a few minutes", datetime.now(UTC) + wait)
     kept = password_hash(new)
-    actor_of_password(site, get_person(site, actor).email, old)
+    email = get_person(site, actor).email
+    if email is None:
+        raise Conflict("you sign in by way of your course's pages, and have no password here")
+    actor_of_password(site, email, old)
     with site.database.writing() as session:
         person = session.get_one(Person, actor.person_id)
         person.password_hash = kept

@@ -8,12 +8,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from grader.db import audit, people
-from grader.db.models import Enrolment, Person, Role
+from grader.db import people
+from grader.db.models import Person, Role
 from grader.db.session import Session
 from grader.errors import BadInput, Conflict
 from grader.safetext import storable
 from grader.services.access import Actor, Right, permit
+from grader.services.roles import give_role
 from grader.services.site import Site
 from grader.services.tables import CellError, Table
 
@@ -89,23 +90,11 @@ def enrol_all(site: Site, actor: Actor, course_id: int, table: Table, digest: st
                 session.add(person)
                 known[one.line.email] = person
         session.flush()
-        enrolments = people.enrolments_of(session, course_id, [one.id for one in known.values()])
+        there = people.enrolments_of(session, course_id, [one.id for one in known.values()])
         for one in changes:
             person, line = known[one.line.email], one.line
-            enrolment = enrolments.get(person.id)
-            if enrolment is None:
-                enrolment = Enrolment(course_id=course_id, person_id=person.id)
-                session.add(enrolment)
-            enrolment.role, enrolment.team = line.role, line.team
-            audit.record(
-                session,
-                actor.person_id,
-                "enrolment.set",
-                person,
-                course_id=course_id,
-                role=line.role,
-                team=line.team,
-            )
+            before = there.get(person.id)
+            give_role(session, actor.person_id, course_id, person, before, line.role, line.team)
     return len(changes)
 
 

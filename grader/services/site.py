@@ -9,12 +9,17 @@ from grader.broker.progress import Progress
 from grader.broker.throttle import Throttle
 from grader.config import Settings
 from grader.db.session import Database, engine_for
+from grader.lms.outside import Outside
 from grader.storage.blobs import Blobs, open_blobs
 
 
 @dataclass(frozen=True)
 class Site:
-    """What use cases work on. For any thread."""
+    """What use cases work on. For any thread.
+
+    `to_platforms` leads to what an administrator has registered and may lie in our own network;
+    `outside` to addresses that anybody else gave.
+    """
 
     settings: Settings
     database: Database
@@ -22,6 +27,8 @@ class Site:
     messages: Messages
     progress: Progress
     throttle: Throttle
+    to_platforms: Outside
+    outside: Outside
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -37,4 +44,6 @@ def open_site(settings: Settings) -> Site:
         messages=Messages(celery_app(settings.redis)),
         progress=Progress(settings.redis),
         throttle=Throttle(settings.redis),
+        to_platforms=Outside(private=True),
+        outside=Outside(private=settings.private_addresses),
     )

@@ -98,3 +98,23 @@ def test_the_audit_log_is_append_only(database: Database, change: object) -> Non
         session.execute(change)  # type: ignore[call-overload]
     with database.reading() as session:
         assert session.scalars(select(AuditEntry.action)).all() == ["x"]
+
+
+def test_people_and_what_refers_to_them_outlast_a_table_made_anew(empty: Engine) -> None:
+    upgrade(empty, "0002")
+    with empty.begin() as connection:
+        for statement in (
+            "INSERT INTO course (slug, title, timezone, served) VALUES ('dl', 'x', 'UTC', 0)",
+            "INSERT INTO person (email, name, is_admin) VALUES ('a@example.org', 'A', false)",
+            "INSERT INTO enrolment (course_id, person_id, role) VALUES (1, 1, 'ta')",
+        ):
+            connection.execute(text(statement))
+    upgrade(empty)
+    with empty.begin() as connection:
+        connection.execute(text("INSERT INTO person (name, is_admin) VALUES ('B', false)"))
+    downgrade(empty, "0002")
+    with empty.connect() as connection:
+        emails = connection.execute(text("SELECT email FROM person ORDER BY id")).scalars().all()
+        roles = connection.execute(text("SELECT person_id, role FROM enrolment")).all()
+    assert emails == ["a@example.org", "person-2@lms.invalid"]
+    assert roles == [(1, "ta")]

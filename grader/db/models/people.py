@@ -37,18 +37,29 @@ class Course(Base):
 
 
 class Person(Base):
-    """Somebody who signs in or holds a token. Without `password_hash` they come from an LMS."""
+    """Somebody who signs in or holds a token.
+
+    `email` is the address that a local account signs in with; who comes from an LMS has none.
+    `contact` is the address that the LMS tells of them: to be shown, never to find out who they
+    are, since they may set it there as they like.
+    """
 
     __tablename__ = "person"
 
     id: Mapped[Key]
-    email: Mapped[str] = mapped_column(String(254), unique=True)
+    email: Mapped[str | None] = mapped_column(String(254), unique=True)
+    contact: Mapped[str | None] = mapped_column(String(254))
     name: Mapped[Name]
     password_hash: Mapped[str | None] = mapped_column(String(255))
     is_admin: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[Created]
 
     __table_args__ = (Index(None, "name", "id"),)
+
+    @property
+    def address(self) -> str:
+        """Where they can be reached, for people to read; empty where nobody knows."""
+        return self.email or self.contact or ""
 
 
 class Enrolment(Base):

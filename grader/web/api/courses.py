@@ -162,7 +162,7 @@ def _course(course: Course, role: Role | None) -> CourseView:
 def _enrolment(enrolment: Enrolment, person: Person) -> EnrolmentView:
     return EnrolmentView(
         person_id=person.id,
-        email=person.email,
+        email=person.address,
         name=person.name,
         role=enrolment.role,
         team=enrolment.team,

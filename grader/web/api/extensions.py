@@ -98,4 +98,4 @@ def withdraw(
 
 def _named(extension: Extension, person: Person) -> NamedExtensionView:
     own = ExtensionView.model_validate(extension)
-    return NamedExtensionView(**own.model_dump(), name=person.name, email=person.email)
+    return NamedExtensionView(**own.model_dump(), name=person.name, email=person.address)

@@ -80,7 +80,7 @@ class PersonView(View):
     """A person."""
 
     id: int
-    email: str
+    email: str = Field(validation_alias="address")
     name: str
     is_admin: bool
 

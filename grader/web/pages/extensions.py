@@ -105,13 +105,14 @@ def list_choices(
 def _found(site: Site, visitor: Visitor, frame: Frame, typed: str) -> int:
     """Who is meant by an address or a name; raises BadInput where that is nobody or several."""
     found = courses.list_people(site, visitor.actor, frame.course.id, search=typed, limit=200).items
-    exact = [person for _, person in found if typed.lower() in (person.email, person.name.lower())]
+    small = typed.lower()
+    exact = [one for _, one in found if small in (one.address.lower(), one.name.lower())]
     fitting = exact or [person for _, person in found]
     if len(fitting) == 1:
         return fitting[0].id
     if not fitting:
         raise BadInput(f"student: nobody in this course has {typed} in their name or address")
-    some = ", ".join(person.email for person in fitting[:3])
+    some = ", ".join(person.address for person in fitting[:3])
     raise BadInput(f"student: several are meant by {typed}: say the address, as {some}")
 
 

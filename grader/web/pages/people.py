@@ -119,18 +119,11 @@ def change(
     typed: Typed,
 ) -> Response:
     """Another role or team."""
-    _, person = courses.get_member(site, visitor.actor, course_id, person_id)
     sheet = Sheet(RoleForm, typed)
     with sheet.refusing():
         form = sheet.read()
-        courses.enrol(
-            site,
-            visitor.actor,
-            course_id,
-            email=person.email,
-            name=person.name,
-            role=form.role,
-            team=form.team,
+        courses.change_role(
+            site, visitor.actor, course_id, person_id, role=form.role, team=form.team
         )
         return go(f"/courses/{course_id}/people", "changed")
     return _member(request, site, visitor, course_id, person_id, sheet)

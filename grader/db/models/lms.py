@@ -1,0 +1,240 @@
+"""Learning management systems: who they are, what of theirs is linked here, grades on their way.
+
+Identity is (issuer, subject), never an e-mail address. A platform is one registration of ours with
+an LMS; a deployment is one place in it where the tool was added; a context is a course there, and
+several may be linked to one course here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from grader.db.models.base import Base, Created, Key, Name, refers_to
+from grader.db.models.delivered import Delivered, delivered_arguments
+
+_LONGEST_ADDRESS = 2000
+
+
+class SigningKey(Base):
+    """A key of ours, by which platforms know that we are we: PEM of an RSA key.
+
+    The newest that is not retired signs; a retired one is still published for a while, since
+    platforms keep what they have read.
+    """
+
+    __tablename__ = "signing_key"
+
+    id: Mapped[Key]
+    kid: Mapped[str] = mapped_column(String(64), unique=True)
+    private_pem: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[Created]
+    retired_at: Mapped[datetime | None]
+
+
+class Platform(Base):
+    """An LMS that may launch us, as it was registered. `product` is its family: moodle, canvas."""
+
+    __tablename__ = "platform"
+
+    id: Mapped[Key]
+    name: Mapped[Name]
+    product: Mapped[str] = mapped_column(String(80), default="")
+    issuer: Mapped[str] = mapped_column(String(255))
+    client_id: Mapped[str] = mapped_column(String(255))
+    login_url: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
+    token_url: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
+    token_audience: Mapped[str | None] = mapped_column(String(_LONGEST_ADDRESS))
+    jwks_url: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
+    author_id: Mapped[int] = refers_to("person.id")
+    created_at: Mapped[Created]
+    disabled_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("issuer", "client_id"),)
+
+
+class Deployment(Base):
+    """A place in a platform where the tool was added; others of it are refused."""
+
+    __tablename__ = "deployment"
+
+    id: Mapped[Key]
+    platform_id: Mapped[int] = refers_to("platform.id")
+    deployment_id: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("platform_id", "deployment_id"),)
+
+
+class Invitation(Base):
+    """A link by which one platform may register itself, once; its secret is kept as a hash."""
+
+    __tablename__ = "invitation"
+
+    id: Mapped[Key]
+    hash: Mapped[str] = mapped_column(String(64), unique=True)
+    author_id: Mapped[int] = refers_to("person.id")
+    created_at: Mapped[Created]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    platform_id: Mapped[int | None] = refers_to("platform.id")
+
+
+class PlatformLogin(Base):
+    """A launch that has begun: its state and nonce are used up by whoever comes first.
+
+    `storage_target` names the frame in which the platform keeps the state for us, where the browser
+    keeps no cookie.
+    """
+
+    __tablename__ = "platform_login"
+
+    id: Mapped[Key]
+    state_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    nonce: Mapped[str] = mapped_column(String(64))
+    platform_id: Mapped[int] = refers_to("platform.id")
+    target: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
+    storage_target: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[Created]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+    used_at: Mapped[datetime | None]
+
+
+class PlatformPerson(Base):
+    """Who somebody is to an issuer."""
+
+    __tablename__ = "platform_person"
+
+    id: Mapped[Key]
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    person_id: Mapped[int] = refers_to("person.id", index=True)
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+
+class Context(Base):
+    """A course in an LMS and the course here that it is linked to; addresses are its services."""
+
+    __tablename__ = "context"
+
+    id: Mapped[Key]
+    deployment_id: Mapped[int] = refers_to("deployment.id")
+    context_id: Mapped[str] = mapped_column(String(255))
+    title: Mapped[Name]
+    course_id: Mapped[int] = refers_to("course.id", index=True)
+    memberships_url: Mapped[str | None] = mapped_column(String(_LONGEST_ADDRESS))
+    line_items_url: Mapped[str | None] = mapped_column(String(_LONGEST_ADDRESS))
+    scopes: Mapped[str] = mapped_column(String(1000), default="")
+    linked_by: Mapped[int] = refers_to("person.id")
+    linked_at: Mapped[Created]
+    synced_at: Mapped[datetime | None]
+    sync_failure: Mapped[str | None] = mapped_column(String(2000))
+
+    __table_args__ = (UniqueConstraint("deployment_id", "context_id"),)
+
+
+class ResourceLink(Base):
+    """A link in a course of an LMS, and the assignment that it opens."""
+
+    __tablename__ = "resource_link"
+
+    id: Mapped[Key]
+    context_id: Mapped[int] = refers_to("context.id")
+    link_id: Mapped[str] = mapped_column(String(255))
+    assignment_id: Mapped[int] = refers_to("assignment.id", index=True)
+    created_at: Mapped[Created]
+
+    __table_args__ = (UniqueConstraint("context_id", "link_id"),)
+
+
+class CanvasCourse(Base):
+    """A course in Canvas that is reached by its own REST, with a token that somebody gave."""
+
+    __tablename__ = "canvas_course"
+
+    id: Mapped[Key]
+    course_id: Mapped[int] = refers_to("course.id")
+    base_url: Mapped[str] = mapped_column(String(500))
+    canvas_id: Mapped[str] = mapped_column(String(40))
+    title: Mapped[Name]
+    token: Mapped[str] = mapped_column(String(500))
+    author_id: Mapped[int] = refers_to("person.id")
+    created_at: Mapped[Created]
+    disabled_at: Mapped[datetime | None]
+
+    __table_args__ = (UniqueConstraint("course_id", "base_url", "canvas_id"),)
+
+
+class CanvasPerson(Base):
+    """Who somebody is in a course of Canvas, as staff have confirmed it."""
+
+    __tablename__ = "canvas_person"
+
+    canvas_course_id: Mapped[int] = refers_to("canvas_course.id", primary_key=True)
+    person_id: Mapped[int] = refers_to("person.id", primary_key=True)
+    user_id: Mapped[str] = mapped_column(String(40))
+
+    __table_args__ = (UniqueConstraint("canvas_course_id", "user_id"),)
+
+
+class GradeColumn(Base):
+    """An assignment's column in the gradebook of an LMS: a line item, or Canvas's assignment.
+
+    `address` is the line item's, or the number of the assignment in Canvas. `ours` tells whether we
+    have made it. Where it is gone from the LMS, `gone_at` says since when, and nothing is sent.
+    """
+
+    __tablename__ = "grade_column"
+
+    id: Mapped[Key]
+    assignment_id: Mapped[int] = refers_to("assignment.id")
+    context_id: Mapped[int | None] = refers_to("context.id")
+    canvas_course_id: Mapped[int | None] = refers_to("canvas_course.id")
+    address: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
+    max_score: Mapped[float]
+    ours: Mapped[bool]
+    created_at: Mapped[Created]
+    gone_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        UniqueConstraint("assignment_id", "context_id"),
+        UniqueConstraint("assignment_id", "canvas_course_id"),
+        Index(None, "context_id"),
+    )
+
+
+class Passback(Delivered, Base):
+    """A released grade on its way to a column of an LMS: one row for each student, latest wins.
+
+    `score` and `max_score` are what is wanted there, None where the release was taken back: then
+    nothing is sent, since an LMS's grade is never cleared. `sent_*` are what we have written last;
+    `stamp` was the time that this score carried, as the LMS was told. `found_score` is what
+    somebody else has written there meanwhile, which is not overwritten before staff say so:
+    `overwrite`.
+    """
+
+    __tablename__ = "passback"
+
+    id: Mapped[Key]
+    column_id: Mapped[int] = refers_to("grade_column.id")
+    person_id: Mapped[int] = refers_to("person.id")
+    submission_id: Mapped[int | None] = refers_to("submission.id")
+    score: Mapped[float | None]
+    max_score: Mapped[float | None]
+    stamp: Mapped[datetime | None]
+    sent_score: Mapped[float | None]
+    sent_max_score: Mapped[float | None]
+    sent_submission_id: Mapped[int | None] = refers_to("submission.id")
+    found_score: Mapped[float | None]
+    overwrite: Mapped[bool] = mapped_column(default=False)
+
+    __table_args__ = (
+        UniqueConstraint("column_id", "person_id"),
+        Index(None, "column_id", "state", "id"),
+        Index(None, "person_id"),
+        *delivered_arguments("passback"),
+    )

@@ -1,0 +1,1 @@
+"""What speaks the protocols of learning management systems and of others outside."""

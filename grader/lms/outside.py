@@ -1,0 +1,155 @@
+"""Requests to servers outside: bounded in time and size, and only to where we may go.
+
+An address that somebody gave us may point into our own network. The name is looked up once, every
+address of it is judged, and the connection goes to just that one: a name that means something else
+a moment later changes nothing. Redirects are not followed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import socket
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from grader.errors import BadInput, ChainruleError
+
+_LARGEST = 4 << 20
+_PATIENCE_S = 20.0  # for a whole answer
+_STEP_S = 10.0  # for each part of it
+_AGENT = "Chainrule"
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+# The addresses of a name and port, as texts.
+Lookup = Callable[[str, int], list[str]]
+
+
+class Unreachable(ChainruleError):
+    """No answer, or none that can be read: trying again may help."""
+
+
+class NotAllowed(BadInput):
+    """An address that we do not go to; trying again does not help."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; the names of headers are in lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def ok(self) -> bool:
+        """Whether it was done."""
+        return 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON; raises Unreachable where it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise Unreachable(f"status {self.status}, and no JSON") from error
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A way out. `private` addresses are this machine's and those of networks around it: with it,
+    plain http to them is allowed as well."""
+
+    private: bool
+    lookup: Lookup | None = None
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        largest: int = _LARGEST,
+    ) -> Answer:
+        """Send one request; raises NotAllowed, Unreachable."""
+        import httpx2
+
+        host, pinned = self._pinned(url)
+        deadline = time.monotonic() + _PATIENCE_S
+        sent = {"user-agent": _AGENT, **(headers or {}), "host": urlsplit(url).netloc}
+        try:
+            with (
+                httpx2.Client(timeout=_STEP_S, trust_env=False, follow_redirects=False) as client,
+                client.stream(
+                    method,
+                    pinned,
+                    headers=sent,
+                    content=content,
+                    extensions={"sni_hostname": host},
+                ) as answer,
+            ):
+                body = bytearray()
+                for part in answer.iter_bytes():
+                    body += part
+                    if len(body) > largest:
+                        raise Unreachable(f"{host} answers with more than {largest >> 10} KiB")
+                    if time.monotonic() > deadline:
+                        raise Unreachable(f"{host} took longer than {_PATIENCE_S:.0f} s")
+                named = {name.lower(): value for name, value in answer.headers.items()}
+                return Answer(answer.status_code, named, bytes(body))
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise Unreachable(f"{host}: {error or type(error).__name__}") from error
+
+    def check(self, url: str) -> None:
+        """Raise NotAllowed where requests to this address would be refused, Unreachable where
+        nobody knows the name."""
+        self._pinned(url)
+
+    def _pinned(self, url: str) -> tuple[str, str]:
+        """The host's name, and the URL with the one address of it that may be gone to."""
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname, parts.port
+        except ValueError as error:
+            raise NotAllowed("this is no address") from error
+        if parts.scheme not in ("https", "http") or not host or parts.username or parts.password:
+            raise NotAllowed("an address begins with https:// and has a host, and no password")
+        addresses = self._addresses(host, port or (443 if parts.scheme == "https" else 80))
+        public = [_is_public(one) for one in addresses]
+        if not all(public) and not self.private:
+            raise NotAllowed(f"{host} is an address within a private network")
+        if parts.scheme == "http" and (any(public) or not self.private):
+            raise NotAllowed("only https:// is allowed")
+        first = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+        where = first if port is None else f"{first}:{port}"
+        return host, parts._replace(netloc=where, fragment="").geturl()
+
+    def _addresses(self, host: str, port: int) -> list[str]:
+        try:
+            found = (self.lookup or _look_up)(host, port)
+        except (OSError, UnicodeError) as error:
+            raise Unreachable(f"{host[:200]} is not known") from error
+        if not found:
+            raise Unreachable(f"{host[:200]} is not known")
+        return found
+
+
+def _is_public(address: str) -> bool:
+    known = ipaddress.ip_address(address)
+    if isinstance(known, ipaddress.IPv6Address):
+        # Addresses that stand for one of the old kind lead to wherever that one leads.
+        within = known.ipv4_mapped or known.sixtofour
+        if known in _NAT64:
+            within = ipaddress.IPv4Address(int(known) & 0xFFFFFFFF)
+        if within is not None:
+            return _is_public(str(within))
+    return known.is_global and not known.is_multicast
+
+
+def _look_up(host: str, port: int) -> list[str]:
+    # An IPv6 address of this very link has its interface behind it.
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return [str(entry[4][0]).partition("%")[0] for entry in found]

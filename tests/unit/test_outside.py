@@ -1,0 +1,156 @@
+"""Requests to the outside: where they may go, and how much of an answer is read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from grader.lms.outside import NotAllowed, Outside, Unreachable
+
+
+def leading_to(*addresses: str, private: bool = False) -> Outside:
+    return Outside(private=private, lookup=lambda host, port: list(addresses))
+
+
+@contextmanager
+def server(answer: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), answer)
+    thread = threading.Thread(target=httpd.serve_forever)
+    thread.start()
+    try:
+        yield f"http://lms.example:{httpd.server_address[1]}"
+    finally:
+        httpd.shutdown()
+        thread.join()
+        httpd.server_close()
+
+
+class Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "10.1.2.3",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "fe80::1",
+        "fd00::1",
+        "ff02::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+    ],
+)
+def test_addresses_within_networks_are_refused(address: str) -> None:
+    with pytest.raises(NotAllowed, match="private network"):
+        leading_to(address).check("https://hooks.example/in")
+
+
+def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
+    with pytest.raises(NotAllowed, match="private network"):
+        leading_to("93.184.215.14", "10.0.0.1").check("https://hooks.example/in")
+
+
+def test_public_addresses_are_allowed_with_tls_alone() -> None:
+    out = leading_to("93.184.215.14", "2606:4700::1111")
+    out.check("https://hooks.example:8443/in?x=1")
+    with pytest.raises(NotAllowed, match="https"):
+        out.check("http://hooks.example/in")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://hooks.example/",
+        "file:///etc/passwd",
+        "https://",
+        "https://a:b@hooks.example/",
+        "https://[::1",
+        "https://hooks.example:99999/",
+        "hooks.example",
+    ],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(NotAllowed):
+        leading_to("93.184.215.14").check(url)
+
+
+def test_a_name_that_nobody_knows_may_be_known_later() -> None:
+    with pytest.raises(Unreachable, match="not known"):
+        leading_to().check("https://hooks.example/")
+
+
+def test_the_request_goes_to_the_address_that_was_judged_under_its_own_name() -> None:
+    class Named(Quiet):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(201)
+            self.send_header("X-Seen", self.headers["host"])
+            self.end_headers()
+            self.wfile.write(body)
+
+    with server(Named) as url:
+        answer = leading_to("127.0.0.1", private=True).send("POST", f"{url}/a", content=b"[1]")
+    assert answer.status == 201
+    assert answer.headers["x-seen"] == url.removeprefix("http://")
+    assert answer.json() == [1]
+
+
+def test_a_redirect_is_an_answer_and_is_not_followed() -> None:
+    class Elsewhere(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(302)
+            self.send_header("location", "http://169.254.169.254/")
+            self.end_headers()
+
+    with server(Elsewhere) as url:
+        answer = leading_to("127.0.0.1", private=True).send("GET", url)
+    assert (answer.status, answer.ok) == (302, False)
+
+
+def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
+    class Endless(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            try:
+                while True:
+                    self.wfile.write(b"x" * 65536)
+            except OSError:
+                pass
+
+    with server(Endless) as url, pytest.raises(Unreachable, match="more than 64 KiB"):
+        leading_to("127.0.0.1", private=True).send("GET", url, largest=64 << 10)
+
+
+def test_what_nobody_answers_is_unreachable() -> None:
+    with server(Quiet) as url:
+        pass
+    with pytest.raises(Unreachable, match=r"lms\.example"):
+        leading_to("127.0.0.1", private=True).send("GET", url)
+
+
+def test_no_json_is_unreachable() -> None:
+    class Page(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+    with server(Page) as url:
+        answer = leading_to("127.0.0.1", private=True).send("GET", url)
+    with pytest.raises(Unreachable, match="no JSON"):
+        answer.json()
