@@ -5,20 +5,19 @@ from __future__ import annotations
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 
-from grader.services.site import Site
-from grader.web.app import create_app
+from grader.config import Settings
 
 _TURN_S = 0.001  # of one thread while others wait: a person waits for each of them
 _PATIENCE_S = 5  # with requests that are answered, and streams, when it is told to end
 
 
-def run(site: Site) -> None:
+def run(app: FastAPI, settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT."""
     sys.setswitchinterval(_TURN_S)
-    settings = site.settings
     uvicorn.run(
-        create_app(site),
+        app,
         host=settings.host,
         port=settings.port,
         log_config=None,  # ours is there already
