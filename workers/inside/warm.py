@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Iterable
 
+from .hugecode import move_code
+
 _HUGE_PAGE = 1 << 21
 _MADV_COLLAPSE = 25
 
@@ -111,7 +113,8 @@ def _in_child(names: object) -> list[str]:
 
 
 def settle() -> None:
-    """Make forks cheap: no garbage left, objects frozen, holes filled, memory in huge pages.
+    """Make forks cheap: no garbage left, objects frozen, holes filled, memory and torch's code in
+    huge pages.
 
     `gc.freeze` keeps the collector from writing to the pages that children share. A fork copies
     one entry for a huge page where it would copy 512, which more than halves its cost; a write in
@@ -127,6 +130,7 @@ def settle() -> None:
     for start, end in _private_writable():
         for at in range(start, end, _HUGE_PAGE):
             libc.madvise(ctypes.c_void_p(at), ctypes.c_size_t(_HUGE_PAGE), _MADV_COLLAPSE)
+    move_code(libc)
 
 
 def _forget_locks_of_logging() -> None:
