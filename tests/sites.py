@@ -2,17 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.testclient import TestClient
 
 from grader.config import load_settings
 from grader.db.models import Course, Enrolment, Person, Role
 from grader.services.access import Actor, Right
 from grader.services.people import issue_token
 from grader.services.site import Site, open_site
+from grader.web.app import create_app, serve
 
 NO_REDIS = "unix:///nonexistent/redis.sock"
+
+
+@cache
+def _app() -> FastAPI:
+    return create_app(site_at("sqlite://", Path()))
+
+
+@contextmanager
+def client_of(site: Site) -> Iterator[TestClient]:
+    """Somebody who sends requests to this installation.
+
+    One application serves all of them, one after the other: making its routes takes longer than
+    most tests.
+    """
+    serve(_app(), site)
+    with TestClient(_app(), raise_server_exceptions=False) as client:
+        yield client
 
 
 def site_at(database_url: str, folder: Path, redis: str = NO_REDIS, **variables: str) -> Site:

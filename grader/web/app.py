@@ -44,22 +44,27 @@ def create_app(site: Site) -> FastAPI:
         redoc_url=None,
         lifespan=_lifespan,
     )
-    app.state.site = site
-    app.state.metrics = Metrics(site)
-    app.state.notebooks = Notebooks()
-    app.state.apart = CapacityLimiter(APART)
-    app.state.watcher = Watcher(partial(look, site))
+    serve(app, site)
     app.include_router(router)
     app.include_router(operations.router)
     app.include_router(pages.router, include_in_schema=False)
     app.mount("/static", Files(directory=STATIC), name="static")
     problems.install(app)
-    app.add_middleware(BodyLimit, limit=site.settings.upload_bytes)
+    app.add_middleware(BodyLimit)
     app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     app.add_middleware(SafeHeaders)
-    app.add_middleware(Requests, routed=app, observe=app.state.metrics.observe)  # the outermost
+    app.add_middleware(Requests, routed=app)  # the outermost
     app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
     return app
+
+
+def serve(app: FastAPI, site: Site) -> None:
+    """Have the application answer for this installation from now on, by the routes it has."""
+    app.state.site = site
+    app.state.metrics = Metrics(site)
+    app.state.notebooks = Notebooks()
+    app.state.apart = CapacityLimiter(APART)
+    app.state.watcher = Watcher(partial(look, site))
 
 
 @asynccontextmanager

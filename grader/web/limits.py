@@ -10,20 +10,20 @@ from grader.web.problems import too_large
 
 
 class BodyLimit:
-    """Answers 413 to a request that is, or turns out to be, longer than `limit` bytes."""
+    """Answers 413 to a request that is, or turns out to be, longer than the installation reads."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._limit = limit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, counting what is read of its body."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit: int = scope["app"].state.site.settings.upload_bytes
         declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > self._limit:
-            await self._refused(scope)(scope, receive, send)
+        if not declared.isdigit() or int(declared) > limit:
+            await _refused(scope, limit)(scope, receive, send)
             return
         seen = 0
         answered = too_long = False
@@ -32,7 +32,7 @@ class BodyLimit:
             nonlocal seen, too_long
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._limit:
+            if seen > limit:
                 too_long = True
                 raise _TooLong
             return message
@@ -47,11 +47,12 @@ class BodyLimit:
         with suppress(_TooLong):
             await self._app(scope, counted, watched)
         if too_long and not answered:
-            await self._refused(scope)(scope, receive, send)
+            await _refused(scope, limit)(scope, receive, send)
 
-    def _refused(self, scope: Scope) -> ASGIApp:
-        words = f"a request is {self._limit >> 10} KiB at most; clear the notebook's outputs"
-        return too_large(scope, words)
+
+def _refused(scope: Scope, limit: int) -> ASGIApp:
+    words = f"a request is {limit >> 10} KiB at most; clear the notebook's outputs"
+    return too_large(scope, words)
 
 
 class _TooLong(Exception):

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -28,20 +28,17 @@ _QUIET = frozenset({"/healthz", "/readyz", "/metrics"})
 
 log = logging.getLogger(__name__)
 
-Observer = Callable[[str, str, int, float], None]
-
 
 class Requests:
     """Binds an id to each request, answers it in X-Request-ID and logs one line when it is over.
 
     The outermost of the application's layers: a failure that nothing below has handled is logged
-    and answered here, with the id. `observe` is told method, route, status and seconds.
+    and answered here, with the id.
     """
 
-    def __init__(self, app: ASGIApp, *, routed: FastAPI, observe: Observer) -> None:
+    def __init__(self, app: ASGIApp, *, routed: FastAPI) -> None:
         self._app = app
         self._routed = routed
-        self._observe = observe
         self._known: Mapping[Any, str] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +73,7 @@ class Requests:
     def _over(self, scope: Scope, status: int, seconds: float) -> None:
         route = self._template(scope)
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
-        self._observe(method, route, status, seconds)
+        self._routed.state.metrics.observe(method, route, status, seconds)
         log.log(
             logging.DEBUG if route in _QUIET else logging.INFO,
             "request",

@@ -10,7 +10,6 @@ import pytest
 from starlette.testclient import TestClient
 
 from grader.services.site import Site
-from grader.web.app import create_app
 from tests.databases import (  # noqa: F401 - fixtures
     database,
     database_url,
@@ -19,7 +18,7 @@ from tests.databases import (  # noqa: F401 - fixtures
     migrated_sqlite,
     postgresql,
 )
-from tests.sites import People, people_of, site_at
+from tests.sites import People, client_of, people_of, site_at
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def site(database_url: str, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
 @pytest.fixture
 def client(site: Site) -> Iterator[TestClient]:
     """Somebody who sends requests; nobody yet."""
-    with TestClient(create_app(site), raise_server_exceptions=False) as client:
+    with client_of(site) as client:
         yield client
 
 

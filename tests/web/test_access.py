@@ -21,9 +21,8 @@ from grader.db.models import AssignmentVersion, Extension, Node, Override, Role,
 from grader.services.access import RIGHTS, Right
 from grader.services.site import Site
 from grader.web import pages
-from grader.web.app import create_app
 from tests.assigned import assignment, published, version, zipped
-from tests.sites import People, Signed, people_of, site_at
+from tests.sites import People, Signed, client_of, people_of, site_at
 from tests.unit._builders import check, exercise, result
 from tests.web._work import handed_in, judge, notebook
 
@@ -186,7 +185,7 @@ def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[Wo
     """A fresh world, in the state in which the route of that label can succeed."""
     (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
     site = site_at(f"sqlite:///{folder}/chainrule.db", folder)
-    with TestClient(create_app(site), raise_server_exceptions=False) as client:
+    with client_of(site) as client:
         people = people_of(site)
         world = World(client, people, made(site, client, people, waits=label in WHILE_IT_WAITS))
         if label in IN_THE_SHADOW:

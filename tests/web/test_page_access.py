@@ -17,9 +17,8 @@ from starlette.testclient import TestClient
 
 from grader.services.site import Site
 from grader.web import pages
-from grader.web.app import create_app
 from grader.web.pages.failures import is_for_pages
-from tests.sites import people_of
+from tests.sites import client_of, people_of
 from tests.web._browsing import as_
 
 WHO = {"anybody", "signed in", "read", "submit", "owner", "owner alone", "grade", "manage", "admin"}
@@ -73,7 +72,7 @@ def test_the_tables_agree_and_say_who_in_words_that_mean_something() -> None:
 @pytest.fixture
 def nobody(site: Site) -> Iterator[TestClient]:
     """Somebody without a session, at an installation without anything."""
-    with TestClient(create_app(site), raise_server_exceptions=False) as client:
+    with client_of(site) as client:
         client.follow_redirects = False
         yield client
 

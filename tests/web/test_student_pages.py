@@ -18,9 +18,8 @@ from grader.domain.outcomes import RunStatus
 from grader.services import requests
 from grader.services.attempts import regrade
 from grader.services.site import Site
-from grader.web.app import create_app
 from tests.assigned import assignment, published, rubric, statements, upload
-from tests.sites import People, Signed, people_of, site_at
+from tests.sites import People, Signed, client_of, people_of, site_at
 from tests.unit._builders import check, exercise, result
 from tests.web._studying import HALF, RIGHT, WRONG, announced, judged, text_of
 from tests.web._visiting import Visit, visit
@@ -80,7 +79,7 @@ class World:
 def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[World]:
     (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
     site = site_at(f"sqlite:///{folder}/chainrule.db", folder)
-    with TestClient(create_app(site), raise_server_exceptions=False) as client:
+    with client_of(site) as client:
         people = people_of(site)
         assignment_id = assignment(client, people, policy={"counts": "chosen"})
         published(client, people, assignment_id)
@@ -301,7 +300,7 @@ def test_a_request_that_is_too_long_is_answered_by_a_page(
     site: Site, people: People, assignment_id: int
 ) -> None:
     small = replace(site, settings=replace(site.settings, upload_bytes=2000))
-    with TestClient(create_app(small), raise_server_exceptions=False) as client:
+    with client_of(small) as client:
         ada = visit(small, client, people.ada.actor)
         path = f"/assignments/{assignment_id}/submissions"
         answer = ada.post(path, files={"files": ("a0.ipynb", b" " * 3000)})
