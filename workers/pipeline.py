@@ -40,14 +40,18 @@ from grader.errors import InternalError, NotASubmission, SandboxUnavailable
 from grader.notebooks.names import definitions, place_of, python_source
 from grader.notebooks.read import Submission
 from grader.notebooks.starter import starter_cells
+from workers.afresh import Afresh
 from workers.references import Reference
-from workers.sandbox.session import CellStarted, Ending, Program, Session, Stopped
+from workers.sandbox.session import CellStarted, Program, Session, Stopped
 from workers.stopping import Stop
 from workers.tests_runner.client import TestFiles
 from workers.zygote import Zygote
 
 # Wide on purpose: code that is run as text or comes from a module may train as well.
 _TRAINS = re.compile(r"backward|step|optim|grad|minimi|train|fit|exec|eval|import|magic")
+
+# How many checks have a verdict, of how many, and whether all cells have run.
+Judged = Callable[[int, int, bool], None]
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +62,7 @@ def grade(
     submission: Submission,
     seed: int | None = None,
     on_cell: CellStarted | None = None,
-    on_last_look: Callable[[], None] | None = None,
+    on_judged: Judged | None = None,
     stop: Stop | None = None,
     *,
     gpus: tuple[int, ...] | None = None,
@@ -66,7 +70,8 @@ def grade(
     """Judge one submission against one version of an assignment.
 
     `seed` is the attempt's secret, from which every input is drawn; the same one gives the same
-    result. `on_cell` hears of each code cell as it starts, `on_last_look` that all have run.
+    result. `on_cell` hears of each code cell as it starts, `on_judged` how many checks of
+    how many have a verdict, and whether all cells have run.
     `gpus` are the devices of the attempt, which nothing else uses meanwhile; by default as many as
     the rubric asks for of the zygote's. Raises InternalError where we failed, and Stopped where
     another thread calls `stop`.
@@ -74,7 +79,7 @@ def grade(
     seed = secrets.randbits(63) if seed is None else seed
     stop = stop or Stop()
     with stop.heeded(), _devices(zygote, bundle.rubric.runtime.gpu, gpus) as own:
-        return _graded(zygote, bundle, submission, seed, own, stop, on_cell, on_last_look)
+        return _graded(zygote, bundle, submission, seed, own, stop, on_cell, on_judged)
 
 
 def _devices(
@@ -95,7 +100,7 @@ def _graded(
     gpus: tuple[int, ...],
     stop: Stop,
     on_cell: CellStarted | None,
-    on_last_look: Callable[[], None] | None,
+    on_judged: Judged | None,
 ) -> Result:
     opened = partial(
         zygote.open,
@@ -113,10 +118,12 @@ def _graded(
     with (
         zygote.references.lend(bundle) as reference,
         sandbox(on_cell=on_cell) as student,
-        _Afresh(sandbox, once=bool(gpus)) as afresh,
+        Afresh(sandbox, once=bool(gpus)) as afresh,
     ):
-        attempt = _Attempt(bundle, submission, seed, student, reference, zygote.tests, afresh)
-        attempt.run(on_last_look)
+        attempt = _Attempt(
+            bundle, submission, seed, student, reference, zygote.tests, afresh, on_judged
+        )
+        attempt.run()
         ending = student.close()
         outputs = _with_given(student.cell_outputs(), submission, bundle)
         every = (ending, *afresh.close())
@@ -193,47 +200,6 @@ class _Looks:
         return look.end or look.cell in self.cells or (self.trained and trained)
 
 
-class _Afresh:
-    """A second sandbox, for re-runs; opened when the first one is asked.
-
-    It runs the cells before the training once more and stays there. Where a process can't be
-    forked, since CUDA has begun in it, a re-run uses it up: with `once` each gets a sandbox anew.
-    """
-
-    def __init__(self, sandbox: Callable[[], Session], *, once: bool = False) -> None:
-        self.in_sequence = False
-        self._sandbox = sandbox
-        self._once = once
-        self._session: Session | None = None
-        self._endings: list[Ending] = []
-
-    def rerun(self, request: Rerun, program: Program) -> Answer:
-        """The answer to `request`: the cells after the kept state of `program`, then its probe."""
-        if self._session is None:
-            assert program.keep is not None
-            self._session = self._sandbox()
-            self._session.run(replace(program, stops=frozenset([program.keep]), trained_steps=0))
-        answer = self._session.rerun(request)
-        self.in_sequence |= self._session.in_sequence
-        if self._once:
-            self.close()
-        return answer
-
-    def close(self) -> tuple[Ending, ...]:
-        """How it ended, each time that there was need of one."""
-        if self._session is not None:
-            session, self._session = self._session, None
-            self._endings.append(session.close())
-        return tuple(self._endings)
-
-    def __enter__(self) -> _Afresh:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._session is not None:
-            self._session.__exit__(*exc)
-
-
 class _Attempt:
     """The submission's run and its checks, in step."""
 
@@ -245,7 +211,8 @@ class _Attempt:
         student: Session,
         reference: Reference,
         tests: TestFiles,
-        afresh: _Afresh,
+        afresh: Afresh,
+        on_judged: Judged | None,
     ) -> None:
         self._bundle = bundle
         self._seed = seed
@@ -253,6 +220,7 @@ class _Attempt:
         self._reference = reference
         self._tests = tests
         self._afresh = afresh
+        self._on_judged = on_judged
         self._cells = submission.cells
         self._answers = submission.answers
         self._code = tuple(cell for cell in submission.cells if cell.kind == "code")
@@ -262,15 +230,14 @@ class _Attempt:
         self._by_key = {judgement.key: judgement for judgement in self._judgements}
         self._program = self._planned_program()
 
-    def run(self, on_last_look: Callable[[], None] | None) -> None:
+    def run(self) -> None:
         """Run all cells; at each stop, let the checks that look there judge."""
         # The state before the training can be had again, for the few that need it.
         stopped = self._student.run(replace(self._program, keep=None))
         while stopped is not None and not stopped.end:
             self._look(Look(stopped.cell), stopped.trained)
             stopped = self._student.resume()
-        if on_last_look is not None:
-            on_last_look()
+        self._tell(last=True)
         self._finish(stopped)
 
     def results(self) -> tuple[ExerciseResult, ...]:
@@ -319,6 +286,7 @@ class _Attempt:
             if judgement.verdict is None and judgement.looks.include(look, trained):
                 judgement.looks.taken.add(look.cell)
                 self._advance(judgement, look)
+                self._tell(last=False)
 
     def _finish(self, stopped: Stopped | None) -> None:
         """The last look: whatever has no verdict yet comes to one."""
@@ -330,7 +298,13 @@ class _Attempt:
                 self._advance(judgement, last)
                 while judgement.verdict is None:  # it asked for a look beyond the last
                     self._step(judgement, None)
+                self._tell(last=True)
             waiting = [one for one in waiting if one.verdict is None]
+
+    def _tell(self, *, last: bool) -> None:
+        if self._on_judged is not None:
+            done = sum(one.verdict is not None for one in self._judgements)
+            self._on_judged(done, len(self._judgements), last)
 
     def _dependencies(self, judgement: _Judgement) -> Iterator[_Judgement]:
         for name in judgement.spec.depends_on:

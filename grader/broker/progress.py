@@ -18,11 +18,25 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Stage:
-    """What a worker does with an attempt: code cell `cell` of `cells` runs (from 1), or judging."""
+    """What a worker does with an attempt: code cell `cell` of `cells` runs (from 1), or judging.
+
+    `checked` of `checks` have a verdict by now.
+    """
 
     stage: Literal["starting", "running", "judging"]
     cell: int = 0
     cells: int = 0
+    checked: int = 0
+    checks: int = 0
+
+
+@dataclass(frozen=True)
+class Steps:
+    """How far a version's own test has come: `done` of `of` runs of this part of it."""
+
+    part: str
+    done: int
+    of: int
 
 
 class Progress:
@@ -56,6 +70,23 @@ class Progress:
             if text is not None
         }
 
+    def tell_trial(self, trial_id: int, steps: Steps) -> None:
+        """Note how far a trial has come."""
+        try:
+            self._redis.set(_trial_key(trial_id), json.dumps(asdict(steps)), ex=_KEPT_S)
+        except RedisError as error:
+            log.debug("progress is not told: %s", error)
+
+    def of_trial(self, trial_id: int) -> Steps | None:
+        """How far a trial has come, where that is known."""
+        try:
+            found = self._redis.get(_trial_key(trial_id))
+        except RedisError as error:
+            log.debug("progress is not known: %s", error)
+            return None
+        assert found is None or isinstance(found, bytes)
+        return None if found is None else Steps(**json.loads(found))
+
     def answers(self) -> bool:
         """Whether Redis answers."""
         try:
@@ -66,3 +97,7 @@ class Progress:
 
 def _key(attempt_id: int) -> str:
     return f"chainrule:progress:{attempt_id}"
+
+
+def _trial_key(trial_id: int) -> str:
+    return f"chainrule:trial:{trial_id}"

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import BinaryIO
 
+from grader.broker.progress import Steps
 from grader.db import audit, bulk, leases, people, trials, versions
 from grader.db.assignments import Hold, held
-from grader.db.models import Assignment, AssignmentVersion, Purpose, Trial, VersionState
+from grader.db.models import (
+    Assignment,
+    AssignmentVersion,
+    AttemptState,
+    Purpose,
+    Trial,
+    VersionState,
+)
 from grader.db.pages import Page
 from grader.db.session import Session
 from grader.errors import Conflict, NotFound
@@ -24,11 +32,15 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True)
 class Tried:
-    """A version with its latest trial, and the name of who uploaded it."""
+    """A version with its latest trial, and the name of who uploaded it.
+
+    `steps` is how far a trial that runs has come, where that is known.
+    """
 
     version: AssignmentVersion
     trial: Trial | None
     author: str
+    steps: Steps | None = None
 
 
 def upload_version(
@@ -86,7 +98,10 @@ def get_version(site: Site, actor: Actor, version_id: int) -> Tried:
     """One version; for staff."""
     with site.database.reading() as session:
         version, _ = permitted_version(session, actor, version_id, Right.GRADE)
-        return _tried(session, version)
+        tried = _tried(session, version)
+    if tried.trial is None or tried.trial.state is not AttemptState.RUNNING:
+        return tried
+    return replace(tried, steps=site.progress.of_trial(tried.trial.id))
 
 
 def open_bundle(site: Site, actor: Actor, version_id: int) -> tuple[str, Iterator[bytes]]:

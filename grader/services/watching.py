@@ -44,7 +44,10 @@ _ENDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class News:
-    """Where an attempt stands: `position` while it waits, `cell` of `cells` while they run."""
+    """Where an attempt stands: `position` while it waits, `cell` of `cells` while they run.
+
+    `checked` of `checks` have a verdict, as soon as the first look has been taken.
+    """
 
     attempt_id: int
     stage: Stage
@@ -52,6 +55,8 @@ class News:
     position: int | None = None
     cell: int | None = None
     cells: int | None = None
+    checked: int | None = None
+    checks: int | None = None
 
     @property
     def is_last(self) -> bool:
@@ -97,17 +102,24 @@ def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -
     if one.state is AttemptState.QUEUED:
         return _waiting(one, offered)
     at = told.get(one.attempt_id, _STARTING)
-    if at.stage == "running":
+    if at.stage == "starting":
+        words = "A sandbox is prepared."
+        return News(attempt_id=one.attempt_id, stage=Stage.STARTING, words=words)
+    if at.stage == "judging":
+        words = "The answers are compared."
+    else:
         words = f"Cell {at.cell} of {at.cells} runs." if at.cells else "Cells run."
-        return News(
-            attempt_id=one.attempt_id,
-            stage=Stage.RUNNING,
-            words=words,
-            cell=at.cell,
-            cells=at.cells,
-        )
-    words = "The answers are compared." if at.stage == "judging" else "A sandbox is prepared."
-    return News(attempt_id=one.attempt_id, stage=Stage(at.stage), words=words)
+    if at.checked:
+        words = f"{words} {at.checked} of {at.checks} checks are judged."
+    return News(
+        attempt_id=one.attempt_id,
+        stage=Stage(at.stage),
+        words=words,
+        cell=at.cell,
+        cells=at.cells,
+        checked=at.checked,
+        checks=at.checks,
+    )
 
 
 def _waiting(one: Standing, offered: Collection[Queue]) -> News:

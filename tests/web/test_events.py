@@ -169,11 +169,13 @@ def test_cells_and_judging_are_told_as_the_worker_tells_them(
             await stream.until(lambda: stream.news)
             await in_thread(claimed, site, one)
             await stream.until(lambda: stream.stages[-1] == "starting")
-            for told in (Told("running", 3, 8), Told("judging")):
+            for told in (Told("running", 3, 8), Told("judging", 8, 8, 2, 9)):
                 await in_thread(site.progress.tell, one, told)
                 await stream.until(lambda: stream.stages[-1] == told.stage)  # noqa: B023
-            cells = stream.news[-2]
+            cells, checks = stream.news[-2:]
             assert (cells["cell"], cells["cells"]) == (3, 8)
+            assert (checks["checked"], checks["checks"]) == (2, 9)
+            assert checks["words"] == "The answers are compared. 2 of 9 checks are judged."
 
     asyncio.run(scenario())
     site.close()

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import AssignmentVersion, VersionState
+from grader.broker.progress import Steps
+from grader.db.models import AssignmentVersion, Queue, VersionState
+from grader.services import judging
 from grader.services.site import Site
 from tests.assigned import (
     assignment,
@@ -86,6 +88,22 @@ def test_a_broken_one_is_told_by_file_line_and_field(
     assert 'aria-describedby="bundle-error"' in refused.text
     nothing = ines.post(f"/assignments/{one}/versions")
     assert "Choose the zip of a bundle." in text_of(nothing)
+
+
+def test_a_test_that_runs_says_how_far_it_has_come(
+    site: Site,
+    client: TestClient,
+    people: People,
+    ines: Reader,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = f"/versions/{version(client, people, assignment(client, people))}"
+    ines.post(f"{page}/trials")
+    assert judging.claim_trial(site, Queue.CPU) is not None
+    monkeypatch.setattr(site.progress, "of_trial", lambda _: Steps("mutants", 12, 48))
+    part = ines.get(f"{page}/trial")
+    assert "Now mutants: 12 of 48" in text_of(part)
+    assert 'max="48" value="12"' in part.text
 
 
 def test_a_test_is_started_followed_and_reported(

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 
-from grader.broker.progress import Stage
 from grader.db.models import Attempt, Queue
 from grader.domain.results import Result
 from grader.domain.rubric import Bundle
@@ -126,10 +125,10 @@ class Service:
         task = judging.start(self.site, held)
         if task is None:
             return None
-        telling = Telling(self.site.progress, held.id)
-        telling.tell(Stage("starting"))
         bundle = self.bundles.of(task.bundle_sha256)
         submission = parse(task.name, task.content)
+        cells = sum(cell.kind == "code" for cell in submission.cells)
+        telling = Telling(self.site.progress, held.id, cells)
         result = self._graded(bundle, submission, task.seed, telling, stop)
         notebook = executed_notebook(submission, result)
         return lambda: judging.finish(self.site, held, result, notebook)
@@ -142,15 +141,14 @@ class Service:
         telling: Telling,
         stop: Stop,
     ) -> Result:
-        cells = sum(cell.kind == "code" for cell in submission.cells)
         with self.zygotes.lend(bundle.rubric.runtime) as zygote:
             return grade(
                 zygote,
                 bundle,
                 submission,
                 seed,
-                on_cell=lambda cell: telling.tell(Stage("running", cell + 1, cells)),
-                on_last_look=lambda: telling.tell(Stage("judging", cells, cells)),
+                on_cell=telling.cell,
+                on_judged=telling.judged,
                 stop=stop,
             )
 

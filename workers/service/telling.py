@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 from grader.broker.progress import Progress, Stage
 
@@ -10,18 +11,29 @@ _EVERY_S = 0.25
 
 
 class Telling:
-    """One attempt's news: changes of the stage at once, cells four times a second at most."""
+    """One attempt's news: changes of the stage at once, the rest four times a second at most."""
 
-    def __init__(self, progress: Progress, attempt_id: int) -> None:
+    def __init__(self, progress: Progress, attempt_id: int, cells: int) -> None:
         self._progress = progress
         self._attempt_id = attempt_id
-        self._stage = ""
+        self._at = Stage("starting", cells=cells)
+        self._told = ""
         self._next = 0.0
+        self._tell(self._at)
 
-    def tell(self, stage: Stage) -> None:
-        """This is where it stands."""
-        if stage.stage == self._stage and time.monotonic() < self._next:
+    def cell(self, index: int) -> None:
+        """This code cell starts."""
+        self._tell(replace(self._at, stage="running", cell=index + 1))
+
+    def judged(self, checked: int, checks: int, last: bool) -> None:
+        """So many checks have a verdict, and perhaps all cells have run."""
+        stage = "judging" if last else self._at.stage
+        self._tell(replace(self._at, stage=stage, checked=checked, checks=checks))
+
+    def _tell(self, at: Stage) -> None:
+        self._at = at
+        if at.stage == self._told and time.monotonic() < self._next:
             return
-        self._progress.tell(self._attempt_id, stage)
-        self._stage = stage.stage
+        self._progress.tell(self._attempt_id, at)
+        self._told = at.stage
         self._next = time.monotonic() + _EVERY_S

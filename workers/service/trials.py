@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from grader.broker.progress import Progress, Steps
 from grader.db.models import Queue, Trial
 from grader.errors import BadInput, Stopped
 from grader.rubricfile import load_bundle
@@ -26,6 +29,7 @@ from workers.stopping import Stop, Why
 LONGEST_S = 1800.0
 
 _SEEDS = 20
+_EVERY_S = 1.0
 
 
 class Trials(Beside):
@@ -49,7 +53,7 @@ class Trials(Beside):
         if sha256 is None:
             return None
         try:
-            report = self._report(sha256, stop)
+            report = self._report(held.id, sha256, stop)
         except BadInput as error:
             report = _failed(str(error))
         except Stopped:
@@ -58,7 +62,7 @@ class Trials(Beside):
             report = _failed(f"it took longer than {self._longest_s / 60:g} minutes")
         return lambda: judging.finish_trial(site, held, report)
 
-    def _report(self, sha256: str, stop: Stop) -> dict[str, Any]:
+    def _report(self, trial_id: int, sha256: str, stop: Stop) -> dict[str, Any]:
         with ExitStack() as stack:
             name = stack.enter_context(tempfile.TemporaryDirectory(prefix="chainrule-trial-"))
             folder = unpacked(self.service.site, sha256, Path(name, "bundle"))
@@ -69,8 +73,26 @@ class Trials(Beside):
             overtime.daemon = True
             overtime.start()
             stack.callback(overtime.cancel)
-            found = try_out(zygote, trial, 1, lambda *_: None, stop)
+            found = try_out(zygote, trial, 1, _Counted(self.service.site.progress, trial_id), stop)
             return findings_document(trial, found)
+
+
+class _Counted:
+    """Tells how far a trial has come: a new part of it at once, its runs once a second at most."""
+
+    def __init__(self, progress: Progress, trial_id: int) -> None:
+        self._progress = progress
+        self._trial_id = trial_id
+        self._steps = Steps("the model answer", 0, 1)
+        self._next = 0.0
+
+    def __call__(self, part: str, count: int) -> None:
+        """A part of `count` runs begins, or, without a name, one run is over."""
+        known = self._steps
+        self._steps = Steps(part, 0, count) if part else replace(known, done=known.done + 1)
+        if part or time.monotonic() >= self._next:
+            self._progress.tell_trial(self._trial_id, self._steps)
+            self._next = time.monotonic() + _EVERY_S
 
 
 def _failed(why: str) -> dict[str, Any]:

@@ -27,7 +27,8 @@ class RegradeBody(Body):
 
 
 class NewsView(View):
-    """Where an attempt stands, also in words: its `position` while it waits, `cell` of `cells`."""
+    """Where an attempt stands, also in words: its `position` while it waits, `cell` of `cells`, and
+    how many checks of how many have a verdict."""
 
     attempt_id: int
     stage: Stage
@@ -35,6 +36,8 @@ class NewsView(View):
     position: int | None
     cell: int | None
     cells: int | None
+    checked: int | None
+    checks: int | None
 
 
 class AttemptView(View):

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from grader.db.models import AttemptState, Trial
+from grader.db.models import AttemptState
 from grader.errors import BadBundle, BadInput
 from grader.services import versions
 from grader.services.site import Site
@@ -91,7 +91,7 @@ def show_trial(
     """How the version's own test stands: a part of its page, asked for until it has ended."""
     tried = versions.get_version(site, visitor.actor, version_id)
     frame = assignment_frame(site, visitor.actor, tried.version.assignment_id)
-    context = {"frame": frame, "version": tried.version, **_trial(tried.trial)}
+    context = {"frame": frame, "version": tried.version, **_trial(tried)}
     has_ended = tried.trial is None or tried.trial.state not in OPEN
     # With the report there is another thing to do: the whole page is asked for once more.
     headers = {"HX-Refresh": "true"} if has_ended else {}
@@ -179,13 +179,14 @@ def _show(
         "needs_reason": needs_reason(tried),
         "sheet": sheet,
         "done": what_is_done(request, _DONE),
-        **_trial(tried.trial),
+        **_trial(tried),
     }
     return page(request, "versions/version.html", context, status=sheet.status)
 
 
-def _trial(trial: Trial | None) -> dict[str, Any]:
+def _trial(tried: Tried) -> dict[str, Any]:
     """What the template shows of a trial; of mutants the first ones, with how many there are."""
+    trial = tried.trial
     report = (trial.report if trial is not None else None) or {}
     mutation = report.get("mutation") or {}
     lists = {
@@ -205,6 +206,7 @@ def _trial(trial: Trial | None) -> dict[str, Any]:
     }
     return {
         "trial": trial,
+        "steps": tried.steps,
         "is_open": trial is not None and trial.state in OPEN,
         "report": report,
         "mutation": mutation,

@@ -28,7 +28,10 @@ function show(place, news) {
   if (news.stage === "running" && news.cells) {
     bar.max = news.cells;
     bar.value = news.cell;
-  } else if (news.stage === "judging" || news.stage === "done") {
+  } else if (news.stage === "judging" && news.checks) {
+    bar.max = news.checks;
+    bar.value = news.checked;
+  } else if (news.stage === "done") {
     bar.value = bar.max;
   }
 }
