@@ -17,7 +17,7 @@ from grader.services.site import Site
 from grader.services.submissions import Seen, see
 
 
-class Stage(StrEnum):
+class AttemptStage(StrEnum):
     """How far an attempt has come. The last three are ends."""
 
     QUEUED = "queued"
@@ -32,13 +32,13 @@ class Stage(StrEnum):
 
 _STARTING = Told("starting")
 _ENDS = {
-    AttemptState.DONE: (Stage.DONE, "Judged."),
+    AttemptState.DONE: (AttemptStage.DONE, "Judged."),
     AttemptState.FAILED: (
-        Stage.FAILED,
+        AttemptStage.FAILED,
         "This could not be judged through a fault of ours, not yours. The staff see it; it is not "
         "a zero.",
     ),
-    AttemptState.CANCELLED: (Stage.CANCELLED, "Cancelled: it is not judged."),
+    AttemptState.CANCELLED: (AttemptStage.CANCELLED, "Cancelled: it is not judged."),
 }
 
 
@@ -50,7 +50,7 @@ class News:
     """
 
     attempt_id: int
-    stage: Stage
+    stage: AttemptStage
     words: str
     position: int | None = None
     cell: int | None = None
@@ -61,7 +61,7 @@ class News:
     @property
     def is_last(self) -> bool:
         """Whether nothing follows."""
-        return self.stage in (Stage.DONE, Stage.FAILED, Stage.CANCELLED)
+        return self.stage in (AttemptStage.DONE, AttemptStage.FAILED, AttemptStage.CANCELLED)
 
 
 def look(site: Site, attempt_ids: Collection[int]) -> dict[int, News]:
@@ -104,7 +104,7 @@ def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -
     at = told.get(one.attempt_id, _STARTING)
     if at.stage == "starting":
         words = "A sandbox is prepared."
-        return News(attempt_id=one.attempt_id, stage=Stage.STARTING, words=words)
+        return News(attempt_id=one.attempt_id, stage=AttemptStage.STARTING, words=words)
     if at.stage == "judging":
         words = "The answers are compared."
     else:
@@ -113,7 +113,7 @@ def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -
         words = f"{words} {at.checked} of {at.checks} checks are judged."
     return News(
         attempt_id=one.attempt_id,
-        stage=Stage(at.stage),
+        stage=AttemptStage(at.stage),
         words=words,
         cell=at.cell,
         cells=at.cells,
@@ -125,9 +125,9 @@ def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -
 def _waiting(one: Standing, offered: Collection[Queue]) -> News:
     before = one.position or 0
     if one.queue not in offered:
-        stage = Stage.WAITING_FOR_GPU
+        stage = AttemptStage.WAITING_FOR_GPU
         words = "It needs a GPU, and no worker has one at present; it waits until one does."
     else:
-        stage = Stage.QUEUED
+        stage = AttemptStage.QUEUED
         words = f"About {before} go before." if before else "It is next."
     return News(attempt_id=one.attempt_id, stage=stage, words=words, position=before)

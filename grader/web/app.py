@@ -43,6 +43,8 @@ def create_app(site: Site) -> FastAPI:
         docs_url=None,  # the ready-made pages load their scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
+        # Clients name their functions by it; without the path, which says the same again.
+        generate_unique_id_function=lambda route: route.name,
     )
     serve(app, site)
     app.include_router(router)

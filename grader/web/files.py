@@ -28,6 +28,17 @@ def file_body(name: str) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": content}}
 
 
+def file_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that answers with a file says in the OpenAPI document."""
+    schema = {"type": "string", "format": "binary"}
+    return {200: {"content": {media_type: {"schema": schema}}}}
+
+
+def text_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
+    """What a route that answers with text says in the OpenAPI document."""
+    return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
+
+
 def _one(name: str) -> Callable[..., AsyncIterator[UploadFile]]:
     async def one(request: Request, _: CurrentActor) -> AsyncIterator[UploadFile]:
         # Not as a parameter of the route: it would be read before anybody knows who sends it.

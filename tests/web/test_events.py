@@ -19,7 +19,7 @@ from grader.broker.progress import Stage as Told
 from grader.db import attempts, leases
 from grader.db.models import Attempt, Node, Queue
 from grader.services.site import Site
-from grader.services.watching import News, Stage, look
+from grader.services.watching import AttemptStage, News, look
 from grader.web.app import create_app
 from grader.web.watcher import Watcher
 from tests.redis_server import redis_url  # noqa: F401 - a fixture
@@ -233,21 +233,21 @@ def test_what_needs_a_gpu_is_told_so_while_no_worker_has_one(
     number = assignment(site, people.course_id, queue=Queue.GPU)
     one = handed_in(client, people.ada, number)["attempt_id"]
 
-    def stage() -> Stage:
+    def stage() -> AttemptStage:
         return look(site, [one])[one].stage
 
-    assert stage() is Stage.WAITING_FOR_GPU
+    assert stage() is AttemptStage.WAITING_FOR_GPU
     with site.database.writing() as session:
         session.add(Node(name="n1", queues="cpu,gpu", facts={}))
-    assert stage() is Stage.QUEUED
+    assert stage() is AttemptStage.QUEUED
     with site.database.writing() as session:
         session.get_one(Node, "n1").seen_at -= 2 * site.settings.lease
-    assert stage() is Stage.WAITING_FOR_GPU
+    assert stage() is AttemptStage.WAITING_FOR_GPU
     with site.database.writing() as session:
         node = session.get_one(Node, "n1")
         node.seen_at += 2 * site.settings.lease
         node.draining = True
-    assert stage() is Stage.WAITING_FOR_GPU
+    assert stage() is AttemptStage.WAITING_FOR_GPU
 
 
 def test_a_client_that_has_gone_is_noticed_and_nobody_is_asked_for_any_more(
@@ -363,7 +363,7 @@ def test_500_who_watch_are_one_look_at_a_time() -> None:
 
     def looked(ids: Collection[int]) -> dict[int, News]:
         asked.append(ids)
-        return {one: News(attempt_id=one, stage=Stage.DONE, words="") for one in ids}
+        return {one: News(attempt_id=one, stage=AttemptStage.DONE, words="") for one in ids}
 
     async def scenario() -> None:
         watcher = Watcher(looked)
@@ -382,7 +382,9 @@ def test_500_who_watch_are_one_look_at_a_time() -> None:
 
 def test_a_look_that_fails_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.001)
-    answers = iter([OSError("no database"), {1: News(attempt_id=1, stage=Stage.DONE, words="")}])
+    answers = iter(
+        [OSError("no database"), {1: News(attempt_id=1, stage=AttemptStage.DONE, words="")}]
+    )
 
     def looked(_: Collection[int]) -> dict[int, News]:
         answer = next(answers)
@@ -394,6 +396,6 @@ def test_a_look_that_fails_is_followed_by_another(monkeypatch: pytest.MonkeyPatc
         with Watcher(looked).watching(1, 1) as stream:
             found = await stream.next(DEADLINE_S)
             assert found is not None
-            assert found.stage is Stage.DONE
+            assert found.stage is AttemptStage.DONE
 
     asyncio.run(scenario())

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Response
 from grader.db.models import AttemptState, Purpose, Queue
 from grader.services import attempts
 from grader.services.attempts import Watched
-from grader.services.watching import News, Stage
+from grader.services.watching import AttemptStage, News
 from grader.web.api.bodies import Body, Reason, RowId, View
 from grader.web.api.submissions import SubmissionId
 from grader.web.security import CurrentActor, CurrentSite
@@ -31,7 +31,7 @@ class NewsView(View):
     how many checks of how many have a verdict."""
 
     attempt_id: int
-    stage: Stage
+    stage: AttemptStage
     words: str
     position: int | None
     cell: int | None
@@ -67,7 +67,7 @@ def list_attempts(
 
 
 @router.post("/submissions/{submission_id}/regrade", status_code=202)
-def regrade(
+def regrade_submission(
     site: CurrentSite,
     actor: CurrentActor,
     submission_id: SubmissionId,
@@ -87,7 +87,7 @@ def get_attempt(site: CurrentSite, actor: CurrentActor, attempt_id: AttemptId) -
 
 
 @router.post("/attempts/{attempt_id}/cancel")
-def cancel(site: CurrentSite, actor: CurrentActor, attempt_id: AttemptId) -> AttemptView:
+def cancel_attempt(site: CurrentSite, actor: CurrentActor, attempt_id: AttemptId) -> AttemptView:
     """Don't judge: for staff, and for students what waits and was handed in again since."""
     return _view(attempts.cancel(site, actor, attempt_id))
 

@@ -143,7 +143,7 @@ def unenrol(
 
 
 @router.get("/{course_id}/audit")
-def audit_log(
+def get_audit_log(
     site: CurrentSite,
     actor: CurrentActor,
     course_id: CourseId,

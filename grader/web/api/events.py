@@ -14,6 +14,7 @@ from grader.services.access import Actor
 from grader.services.site import Site
 from grader.services.watching import News
 from grader.web.api.attempts import AttemptId, news_view
+from grader.web.files import text_answer
 from grader.web.security import CurrentActor, CurrentSite
 from grader.web.watcher import Watcher
 
@@ -36,11 +37,11 @@ _HEADERS = {
     "/attempts/{attempt_id}/events",
     response_class=StreamingResponse,
     responses={
-        200: {"content": {"text/event-stream": {}}},
+        **text_answer("text/event-stream"),
         204: {"description": "The last event was received before: don't connect again"},
     },
 )
-async def watch(
+async def watch_attempt(
     request: Request,
     site: CurrentSite,
     actor: CurrentActor,

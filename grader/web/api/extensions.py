@@ -63,7 +63,7 @@ def list_extensions(
 
 
 @router.put("")
-def extend_several(
+def give_extensions(
     site: CurrentSite, actor: CurrentActor, assignment_id: AssignmentId, body: ExtensionsBody
 ) -> list[ExtensionView]:
     """Give several people a later due date, all of them or none."""
@@ -74,7 +74,7 @@ def extend_several(
 
 
 @router.put("/{person_id}")
-def extend(
+def give_extension(
     site: CurrentSite,
     actor: CurrentActor,
     assignment_id: AssignmentId,
@@ -89,7 +89,7 @@ def extend(
 
 
 @router.delete("/{person_id}", status_code=204)
-def withdraw(
+def withdraw_extension(
     site: CurrentSite, actor: CurrentActor, assignment_id: AssignmentId, person_id: PersonId
 ) -> None:
     """The assignment's due date holds for them again."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
@@ -16,6 +16,7 @@ from grader.services import gradebook, grades, overrides, release
 from grader.services.gradebook import GradebookRow
 from grader.services.grades import Released
 from grader.web.api.bodies import Body, PageView, Plain, Reason, RowId, View, items_of
+from grader.web.files import text_answer
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
 router = APIRouter(tags=["grades"])
@@ -24,11 +25,6 @@ AssignmentId = Annotated[RowId, Path()]
 PersonId = Annotated[RowId, Path()]
 SubmissionId = Annotated[RowId, Path()]
 CourseId = Annotated[RowId, Path()]
-
-
-_CSV: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/csv": {"schema": {"type": "string"}}}}
-}
 
 
 class CountingView(View):
@@ -197,7 +193,9 @@ class GradebookView(PageView[RowView]):
 
 
 @router.get("/assignments/{assignment_id}/grade")
-def own_grade(site: CurrentSite, actor: CurrentActor, assignment_id: AssignmentId) -> OwnGradeView:
+def get_own_grade(
+    site: CurrentSite, actor: CurrentActor, assignment_id: AssignmentId
+) -> OwnGradeView:
     """One's own grade."""
     found = grades.own_grade(site, actor, assignment_id)
     released = None
@@ -237,7 +235,7 @@ def list_overrides(
 
 
 @router.post("/submissions/{submission_id}/overrides", status_code=201)
-def give(
+def give_override(
     site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId, body: OverrideBody
 ) -> OverrideView:
     """Give points in the place of what was computed; what stood there before is revoked."""
@@ -246,7 +244,9 @@ def give(
 
 
 @router.delete("/overrides/{override_id}", status_code=204)
-def revoke(site: CurrentSite, actor: CurrentActor, override_id: Annotated[RowId, Path()]) -> None:
+def revoke_override(
+    site: CurrentSite, actor: CurrentActor, override_id: Annotated[RowId, Path()]
+) -> None:
     """What was computed counts again."""
     overrides.revoke(site, actor, override_id)
 
@@ -301,7 +301,11 @@ def get_gradebook(
     )
 
 
-@router.get("/courses/{course_id}/gradebook.csv", response_class=StreamingResponse, responses=_CSV)
+@router.get(
+    "/courses/{course_id}/gradebook.csv",
+    response_class=StreamingResponse,
+    responses=text_answer("text/csv"),
+)
 def get_gradebook_csv(
     site: CurrentSite, actor: CurrentActor, course_id: CourseId
 ) -> StreamingResponse:

@@ -102,7 +102,7 @@ def change_node(
 
 
 @router.get("/queue")
-def whole_queue(site: CurrentSite, actor: CurrentActor) -> QueueView:
+def get_queue(site: CurrentSite, actor: CurrentActor) -> QueueView:
     """How much waits, and for how long; for admins."""
     waiting, waited = operations.whole_queue(site, actor)
     return QueueView(waiting=_waiting(waiting), waited=WaitsView.model_validate(waited))
@@ -134,7 +134,7 @@ def list_running(
 
 
 @router.get("/courses/{course_id}/queue")
-def course_queue(
+def get_course_queue(
     site: CurrentSite, actor: CurrentActor, course_id: Annotated[RowId, Path()]
 ) -> CourseQueueView:
     """How much waits of the course and in all; for its staff."""

@@ -95,7 +95,7 @@ def sign_in(site: CurrentSite, body: SignIn) -> IssuedTokenView:
 
 
 @router.get("/me")
-def me(site: CurrentSite, actor: CurrentActor) -> PersonView:
+def get_me(site: CurrentSite, actor: CurrentActor) -> PersonView:
     """Who the token belongs to."""
     return PersonView.model_validate(people.get_person(site, actor))
 

@@ -12,7 +12,7 @@ from grader.resultdoc import ResultDocument
 from grader.services import results
 from grader.web.api.bodies import RowId, View
 from grader.web.api.submissions import AssignmentId, SubmissionId
-from grader.web.files import download
+from grader.web.files import download, file_answer, text_answer
 from grader.web.security import CurrentActor, CurrentSite
 
 router = APIRouter(tags=["results"])
@@ -21,8 +21,7 @@ VersionChoice = Annotated[
     RowId | None, Query(description="a version that is not the one in force; for staff")
 ]
 
-_NOTEBOOK: dict[int | str, dict[str, Any]] = {200: {"content": {"application/x-ipynb+json": {}}}}
-_TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+_NOTEBOOK = "application/x-ipynb+json"
 
 
 class CauseView(View):
@@ -57,7 +56,9 @@ def get_result(
 
 
 @router.get(
-    "/submissions/{submission_id}/notebook", response_class=StreamingResponse, responses=_NOTEBOOK
+    "/submissions/{submission_id}/notebook",
+    response_class=StreamingResponse,
+    responses=file_answer(_NOTEBOOK),
 )
 def get_notebook(
     site: CurrentSite,
@@ -68,11 +69,13 @@ def get_notebook(
     """The executed notebook, to be saved: it is as untrusted as what was handed in."""
     submission, content = results.executed_notebook(site, actor, submission_id, version_id)
     stem = submission.name.rpartition(".")[0]
-    return download(f"{stem}-executed.ipynb", content, "application/x-ipynb+json")
+    return download(f"{stem}-executed.ipynb", content, _NOTEBOOK)
 
 
 @router.get(
-    "/submissions/{submission_id}/report", response_class=PlainTextResponse, responses=_TEXT
+    "/submissions/{submission_id}/report",
+    response_class=PlainTextResponse,
+    responses=text_answer("text/plain"),
 )
 def get_report(
     site: CurrentSite,

@@ -104,7 +104,7 @@ class VersionStateView(View):
     published_at: datetime | None
 
 
-class RegradeBody(Body):
+class RegradeSeveralBody(Body):
     """All submissions, or only some."""
 
     reason: Reason
@@ -131,7 +131,7 @@ def preview_shadow(site: CurrentSite, actor: CurrentActor, version_id: VersionId
 
 
 @router.get("/versions/{version_id}/shadow/changes")
-def list_changes(
+def list_shadow_changes(
     site: CurrentSite,
     actor: CurrentActor,
     version_id: VersionId,
@@ -164,8 +164,8 @@ def abandon_shadow(
 
 
 @router.post("/assignments/{assignment_id}/regrade", status_code=202)
-def regrade(
-    site: CurrentSite, actor: CurrentActor, assignment_id: AssignmentId, body: RegradeBody
+def regrade_assignment(
+    site: CurrentSite, actor: CurrentActor, assignment_id: AssignmentId, body: RegradeSeveralBody
 ) -> RegradeView:
     """Judge again, from fresh seeds, behind what is handed in meanwhile; for staff."""
     made = regrading.regrade(

@@ -13,7 +13,7 @@ from grader.domain.outcomes import RunStatus
 from grader.services import submissions
 from grader.services.submissions import Filters, Found, Order
 from grader.web.api.bodies import PageView, RowId, View
-from grader.web.files import OneFile, download, file_body, pieces
+from grader.web.files import OneFile, download, file_answer, file_body, pieces
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
 router = APIRouter(tags=["submissions"])
@@ -27,7 +27,6 @@ _KEY = Header(
     pattern=r"^[\x20-\x7e]+$",
     description="The same key with the same file gets the same receipt, and no second submission",
 )
-_FILE: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
 
 
 class ReceiptView(View):
@@ -184,9 +183,9 @@ def get_submission(
 @router.get(
     "/submissions/{submission_id}/file",
     response_class=StreamingResponse,
-    responses=_FILE,
+    responses=file_answer("application/octet-stream"),
 )
-def get_file(
+def get_submission_file(
     site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId
 ) -> StreamingResponse:
     """The file as it was handed in."""
@@ -195,7 +194,9 @@ def get_file(
 
 
 @router.put("/submissions/{submission_id}/choice")
-def choose(site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId) -> SubmissionView:
+def choose_submission(
+    site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId
+) -> SubmissionView:
     """Have this one count, where the assignment leaves that to who handed it in."""
     return _view(submissions.choose(site, actor, submission_id))
 

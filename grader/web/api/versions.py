@@ -13,7 +13,7 @@ from grader.services import versions
 from grader.services.versions import Tried
 from grader.web.api.assignments import AssignmentId
 from grader.web.api.bodies import Body, PageView, Reason, RowId, View
-from grader.web.files import OneBundle, download, file_body
+from grader.web.files import OneBundle, download, file_answer, file_body
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
 router = APIRouter(tags=["versions"])
@@ -117,7 +117,7 @@ def get_version(
 @router.get(
     "/versions/{version_id}/bundle",
     response_class=StreamingResponse,
-    responses={200: {"content": {"application/zip": {}}}},
+    responses=file_answer("application/zip"),
 )
 def get_bundle(site: CurrentSite, actor: CurrentActor, version_id: VersionId) -> StreamingResponse:
     """The version's zip; for instructors."""
