@@ -8,6 +8,12 @@ CHAINRULE_ACCEPT_MISSING   layers of the sandbox, by name and separated by comma
                            grading may go on
 CHAINRULE_DEBUG            1: show the traceback of an unexpected failure
 
+For handing in from a terminal, where `chainrule login` has not been told:
+
+CHAINRULE_SERVER           the address of the service
+CHAINRULE_TOKEN            a token for it, with the scopes read and submit
+XDG_CONFIG_HOME            the folder for people's settings; by default ~/.config
+
 For the service; every process of it reads the same ones:
 
 CHAINRULE_DATA             the folder for everything that is kept; by default ./data
@@ -66,6 +72,28 @@ def load_config(environment: Mapping[str, str] = os.environ) -> Config:
         root=_root(environment.get("CHAINRULE_RUBRICS", "")),
         accept_missing=_layers(environment.get("CHAINRULE_ACCEPT_MISSING", "")),
         debug=debug(environment),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClientSettings:
+    """What the environment says for a terminal: which service, and where its own files are."""
+
+    server: str | None
+    token: str | None
+    folder: Path
+
+
+def load_client_settings(environment: Mapping[str, str] = os.environ) -> ClientSettings:
+    """The settings of who hands in from a terminal."""
+    read = _Reader(environment)
+    given = environment.get("XDG_CONFIG_HOME", "")
+    # A relative one is none, by the rule that the variable comes from.
+    base = Path(given) if given.startswith("/") else Path.home() / ".config"
+    return ClientSettings(
+        server=read.text("SERVER", "") or None,
+        token=read.text("TOKEN", "") or None,
+        folder=base / "chainrule",
     )
 
 

@@ -13,7 +13,8 @@ ChainruleError
 ├── InternalError            ours to mend; exit status 3, never a zero
 │   ├── SandboxUnavailable   a layer or the zygote is missing
 │   ├── SandboxFailed        a sandbox ended for a reason of ours
-│   └── BlobMissing          a blob that something refers to is not there, or is not what it was
+│   ├── BlobMissing          a blob that something refers to is not there, or is not what it was
+│   └── Unreachable          the service does not answer a terminal; trying again may help
 └── Stopped                  judging was told to end: nothing is known, and nobody is at fault
 
 `status` is the HTTP status by which the API answers; one handler renders all of them.
@@ -99,6 +100,10 @@ class SandboxFailed(InternalError):
 
 class BlobMissing(InternalError):
     """A blob that something refers to is not there, or is not what it was."""
+
+
+class Unreachable(InternalError):
+    """The service does not answer, or something on the way answers in its stead."""
 
 
 class Stopped(ChainruleError):

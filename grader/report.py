@@ -74,7 +74,8 @@ def points(number: float) -> str:
 
 def _heading(result: ResultDocument) -> Text:
     return Text.assemble(
-        (one_line(result["submission"]["name"], 100), "bold"), (f"  {result['assignment']}", "dim")
+        (one_line(result["submission"]["name"], 100), "bold"),
+        (f"  {one_line(result['assignment'], 100)}", "dim"),
     )
 
 
@@ -116,7 +117,7 @@ def _row(outcome: Outcome, title: str, score: float, of: float, style: str = "")
 def _check(check: CheckDocument, several: bool, is_for_staff: bool) -> Iterator[RenderableType]:
     """Under an exercise of one check, the row above has said its outcome already."""
     if several:
-        yield _row(check["outcome"], check["id"], check["score"], check["max_score"])
+        yield _row(check["outcome"], one_line(check["id"], 100), check["score"], check["max_score"])
     if is_for_staff and check["visibility"] != "visible":
         yield _indented(Text(_SEEN[check["visibility"]], "dim"))
     yield _indented(Text(printable(check["message"])))
