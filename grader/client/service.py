@@ -229,8 +229,9 @@ class Service:
         try:
             yield
         except httpx2.TimeoutException as error:
-            what = "be reached" if isinstance(error, httpx2.ConnectTimeout) else "answer"
-            raise Unreachable(f"{self.server} did not {what} in time") from None
+            late = isinstance(error, httpx2.ConnectTimeout)
+            what = "could not be reached" if late else "did not answer"
+            raise Unreachable(f"{self.server} {what} in time") from None
         except httpx2.ProxyError as error:
             raise Unreachable(f"the proxy on the way to {self.server} refused: {error}") from None
         except httpx2.ConnectError as error:
@@ -267,8 +268,6 @@ class Service:
             )
         if status >= 500:
             return InternalError(f"{self.server}: {detail}")
-        if status == 401:
-            detail += " (chainrule login)"
         if status == 429:
             until = _until(response)
             return NotNow(detail if until is None else f"{detail} From {clock(until)} on.", until)

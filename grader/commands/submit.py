@@ -69,6 +69,7 @@ def submit(
     from grader.client.showing import Progress
     from grader.client.signing_in import service_and_token
     from grader.config import load_client_settings
+    from grader.errors import NotSignedIn
 
     if submission_id is not None and assignment is not None:
         raise click.UsageError("--follow looks at what is in: name no assignment with it")
@@ -81,12 +82,15 @@ def submit(
     with Service(there, secret, progress.tell) as service:
         again = "chainrule submit" + (f" --server {there}" if server else "") + " --follow"
         order = Order(service=service, progress=progress, as_json=as_json, again=again)
-        if submission_id is not None:
-            is_judged = _look_again(order, submission_id)
-        elif assignment is None or submission is None:
-            is_judged = _list(order)
-        else:
-            is_judged = _hand_in(order, kept, assignment, files[0], submission)
+        try:
+            if submission_id is not None:
+                is_judged = _look_again(order, submission_id)
+            elif assignment is None or submission is None:
+                is_judged = _list(order)
+            else:
+                is_judged = _hand_in(order, kept, assignment, files[0], submission)
+        except NotSignedIn as error:
+            raise NotSignedIn(f"{error} (chainrule login {there})") from None
     if not is_judged:
         ctx.exit(FAILURE)
 
@@ -116,7 +120,7 @@ def _list(order: Order) -> bool:
 
 
 def _hand_in(order: Order, kept: Kept, name: str, path: Path, submission: Submission) -> bool:
-    """Hand it in, print the receipt and what comes out; False where the service failed at a part."""
+    """Hand it in, print the receipt and what comes out; False where a part failed there."""
     from grader.client.choosing import assignments_of, chosen, listed
     from grader.client.showing import receipt_lines
     from grader.errors import BadInput, InternalError, NotFound

@@ -1,0 +1,58 @@
+"""An application that is served over TCP, and a student's terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grader.cli import chainrule
+from grader.commands.login import login, logout
+from grader.commands.submit import submit
+from grader.services.site import Site
+from grader.web.app import create_app
+from tests.client._serving import listening
+from tests.client._terminal import Terminal
+from tests.databases import migrated_sqlite  # noqa: F401 - a fixture
+from tests.sites import People, people_of, site_at
+from tests.web._work import Recorded
+
+
+@pytest.fixture
+def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+    """An installation without workers."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
+    opened = site_at(f"sqlite:///{folder}/chainrule.db", folder)
+    made = replace(opened, messages=Recorded())  # type: ignore[arg-type]
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def people(site: Site) -> People:
+    """Who is in it."""
+    return people_of(site)
+
+
+@pytest.fixture
+def server(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Its address; whoever watches hears of a change at once."""
+    monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.02)
+    with listening(create_app(site)) as address:
+        yield address
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Where somebody types commands; nobody is signed in yet."""
+    for command in (login, logout, submit):
+        assert command.name is not None
+        monkeypatch.setitem(chainrule.commands, command.name, command)
+    for variable in ("CHAINRULE_SERVER", "CHAINRULE_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    return Terminal(tmp_path / "settings" / "chainrule")
