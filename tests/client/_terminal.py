@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
-from grader.cli import run
+from grader.cli import chainrule, run
+from grader.commands.login import login, logout
+from grader.commands.submit import submit
 
 
 @dataclass(frozen=True)
@@ -42,3 +45,15 @@ class Terminal:
         """With a token that was made elsewhere."""
         said = self.run("login", server, "--token-file", "-", typed=token)
         assert said.status == 0, said.err
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """Where somebody types commands; nobody is signed in yet."""
+    for command in (login, logout, submit):
+        assert command.name is not None
+        monkeypatch.setitem(chainrule.commands, command.name, command)
+    for variable in ("CHAINRULE_SERVER", "CHAINRULE_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
+    return Terminal(tmp_path / "settings" / "chainrule")

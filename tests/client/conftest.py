@@ -8,13 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grader.cli import chainrule
-from grader.commands.login import login, logout
-from grader.commands.submit import submit
 from grader.services.site import Site
 from grader.web.app import create_app
 from tests.client._serving import listening
-from tests.client._terminal import Terminal
+from tests.client._terminal import terminal  # noqa: F401 - a fixture
 from tests.databases import migrated_sqlite  # noqa: F401 - a fixture
 from tests.sites import People, people_of, site_at
 from tests.web._work import Recorded
@@ -44,15 +41,3 @@ def server(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.02)
     with listening(create_app(site)) as address:
         yield address
-
-
-@pytest.fixture
-def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Terminal:
-    """Where somebody types commands; nobody is signed in yet."""
-    for command in (login, logout, submit):
-        assert command.name is not None
-        monkeypatch.setitem(chainrule.commands, command.name, command)
-    for variable in ("CHAINRULE_SERVER", "CHAINRULE_TOKEN"):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "settings"))
-    return Terminal(tmp_path / "settings" / "chainrule")

@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tests.client._terminal import Terminal, terminal  # noqa: F401 - a fixture
 from tests.service._installation import ROOT
 from tests.serving import ancestry, served
 from tests.waiting import wait_until
@@ -25,7 +26,10 @@ def data() -> Iterator[Path]:
         yield Path(name)
 
 
-def test_from_nothing_to_a_verdict_and_back_to_nothing(data: Path) -> None:
+def test_from_nothing_to_a_verdict_and_back_to_nothing(
+    data: Path,
+    terminal: Terminal,  # noqa: F811
+) -> None:
     with served(data) as first:
         signing_in = re.search(r"curl (\S+) .*-d '(.+)'", first.printed)
         assert signing_in
@@ -44,6 +48,10 @@ def test_from_nothing_to_a_verdict_and_back_to_nothing(data: Path) -> None:
             url = receipt.json()["url"]
             wait_until(lambda: student.get(url).json()["state"] == "done")
             assert student.get(url).json()["score"] == 15
+        terminal.sign_in(first.url, token)
+        submitted = terminal.run("submit", "demo/uw-cse447-a0", SAMPLE)
+        assert submitted.status == 0, submitted.err
+        assert "15 of 20 points" in submitted.out
         below = first.descendants()
         assert len(below) > 5
     assert not below & set(ancestry())
