@@ -14,7 +14,7 @@ ChainruleError
 │   ├── SandboxUnavailable   a layer or the zygote is missing
 │   ├── SandboxFailed        a sandbox ended for a reason of ours
 │   ├── BlobMissing          a blob that something refers to is not there, or is not what it was
-│   └── Unreachable          the service does not answer a terminal; trying again may help
+│   └── NoAnswer             the service does not answer a terminal; trying again may help
 └── Stopped                  judging was told to end: nothing is known, and nobody is at fault
 
 `status` is the HTTP status by which the API answers; one handler renders all of them.
@@ -102,7 +102,7 @@ class BlobMissing(InternalError):
     """A blob that something refers to is not there, or is not what it was."""
 
 
-class Unreachable(InternalError):
+class NoAnswer(InternalError):
     """The service does not answer, or something on the way answers in its stead."""
 
 

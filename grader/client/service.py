@@ -37,11 +37,11 @@ from grader.errors import (
     Conflict,
     Forbidden,
     InternalError,
+    NoAnswer,
     NotFound,
     NotNow,
     NotSignedIn,
     TooLarge,
-    Unreachable,
 )
 from grader.safetext import one_line, storable
 
@@ -219,7 +219,7 @@ class Service:
         for pause in _PAUSES_S:
             try:
                 return ask()
-            except Unreachable as error:
+            except NoAnswer as error:
                 self.tell(f"{error}; trying again in {pause} s")
                 time.sleep(pause)
         return ask()
@@ -231,14 +231,14 @@ class Service:
         except httpx2.TimeoutException as error:
             late = isinstance(error, httpx2.ConnectTimeout)
             what = "could not be reached" if late else "did not answer"
-            raise Unreachable(f"{self.server} {what} in time") from None
+            raise NoAnswer(f"{self.server} {what} in time") from None
         except httpx2.ProxyError as error:
-            raise Unreachable(f"the proxy on the way to {self.server} refused: {error}") from None
+            raise NoAnswer(f"the proxy on the way to {self.server} refused: {error}") from None
         except httpx2.ConnectError as error:
             raise self._no_connection(error) from None
         except (httpx2.HTTPError, httpx2.StreamError) as error:
             words = str(error) or type(error).__name__
-            raise Unreachable(f"the connection to {self.server} broke: {words}") from None
+            raise NoAnswer(f"the connection to {self.server} broke: {words}") from None
         except (httpx2.InvalidURL, UnicodeError, ValueError) as error:
             raise InternalError(f"{self.server} cannot be asked: {error}") from None
 
@@ -249,7 +249,7 @@ class Service:
                 why = getattr(cause, "verify_message", "") or cause.reason or "no TLS"
                 return InternalError(f"{self.server} is not trusted, nothing was sent: {why}")
             cause = cause.__cause__ or cause.__context__
-        return Unreachable(f"{self.server} cannot be reached: {error}")
+        return NoAnswer(f"{self.server} cannot be reached: {error}")
 
     def _refusal(self, response: httpx2.Response, body: bytes) -> BadInput | InternalError:
         status = response.status_code
@@ -261,7 +261,7 @@ class Service:
         except ValidationError:
             detail = None
         if detail is None:
-            kind = Unreachable if status in _GATEWAYS else InternalError
+            kind = NoAnswer if status in _GATEWAYS else InternalError
             return kind(
                 f"{self.server} answered {status}, and not as Chainrule does; is the address "
                 "right, or does a proxy or a sign-in page of your network stand before it?"
