@@ -27,15 +27,19 @@ def _app() -> FastAPI:
     return create_app(site_at("sqlite://", Path()))
 
 
-@contextmanager
-def client_of(site: Site) -> Iterator[TestClient]:
-    """Somebody who sends requests to this installation.
+def app_of(site: Site) -> FastAPI:
+    """The application that answers for this installation from now on.
 
-    One application serves all of them, one after the other: making its routes takes longer than
-    most tests.
+    One serves all of them, one after the other: making its routes takes longer than most tests.
     """
     serve(_app(), site)
-    with TestClient(_app(), raise_server_exceptions=False) as client:
+    return _app()
+
+
+@contextmanager
+def client_of(site: Site) -> Iterator[TestClient]:
+    """Somebody who sends requests to this installation."""
+    with TestClient(app_of(site), raise_server_exceptions=False) as client:
         yield client
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from grader.services.site import Site
-from grader.web.app import create_app
 from tests.client._serving import listening
 from tests.client._terminal import terminal  # noqa: F401 - a fixture
 from tests.databases import migrated_sqlite  # noqa: F401 - a fixture
-from tests.sites import People, people_of, site_at
+from tests.sites import People, app_of, people_of, site_at
 from tests.web._work import Recorded
 
 
@@ -39,5 +38,5 @@ def people(site: Site) -> People:
 def server(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Its address; whoever watches hears of a change at once."""
     monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.02)
-    with listening(create_app(site)) as address:
+    with listening(app_of(site)) as address:
         yield address

@@ -19,8 +19,7 @@ from filelock import FileLock
 
 from grader.services import people as persons
 from grader.services.site import Site
-from grader.web.app import create_app
-from tests.sites import People, Signed, site_at
+from tests.sites import People, Signed, app_of, site_at
 from tests.unit._builders import exercise, result
 from tests.web._work import assignment, judge, notebook
 
@@ -33,7 +32,7 @@ PASSWORD = "correct horse battery"
 def document(folder: Path) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
     """The API's document."""
     site = site_at("sqlite://", folder)
-    made: dict[str, dict[str, dict[str, dict[str, str]]]] = create_app(site).openapi()
+    made: dict[str, dict[str, dict[str, dict[str, str]]]] = app_of(site).openapi()
     site.close()
     return made
 
