@@ -16,6 +16,8 @@ from datetime import timedelta
 
 from grader.db import deliveries
 from grader.db.deliveries import Owed, Sending
+from grader.db.models import WebhookMessage
+from grader.services import hooksending
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=2)
@@ -39,7 +41,7 @@ class Kind:
     send: Callable[[Site, Sending], None]
 
 
-KINDS: Sequence[Kind] = ()
+KINDS: Sequence[Kind] = (Kind(WebhookMessage, hooksending.send),)
 
 
 def run(site: Site, over: threading.Event) -> None:

@@ -22,6 +22,7 @@ from grader.domain.results import Result as Judged
 from grader.errors import InternalError
 from grader.resultdoc import document
 from grader.safetext import one_line, storable
+from grader.services import hookmessages
 from grader.services.likeness import LONGEST
 from grader.services.marking import follow_judging
 from grader.services.sending import TASKS
@@ -141,6 +142,7 @@ def finish(site: Site, held: Held, judged: Judged, notebook: bytes) -> bool:
         done = attempts.finish(session, held.claim, result, _outcomes(judged, result))
         if done:
             follow_judging(session, result.submission_id, result.version_id)
+            hookmessages.attempt_graded(session, attempt, result)
         return done
 
 

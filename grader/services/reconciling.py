@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from grader.db import leases, nodes, references
 from grader.db.models import Queue
+from grader.services.hooksending import sweep_messages
 from grader.services.sending import TASKS
 from grader.services.site import Site
 
@@ -42,6 +43,7 @@ def run(site: Site, over: threading.Event) -> None:
             reconcile(site)
             if swept is None or time.monotonic() - swept >= _SWEEP_EVERY.total_seconds():
                 sweep_blobs(site)
+                sweep_messages(site)
                 swept = time.monotonic()
         except Exception:
             log.exception("this round failed")

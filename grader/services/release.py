@@ -14,6 +14,7 @@ from grader.db.pages import MOST
 from grader.db.session import Session, hold, moment
 from grader.domain.grades import Grade, GradeState
 from grader.errors import NotFound
+from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.grades import grade_from
 from grader.services.policies import policy_of
@@ -84,6 +85,7 @@ def release(
                 new.append(_released(session, actor, assignment, member, found, former, at))
         grades.forget_releases(session, assignment_id, [one.person_id for one in new])
         session.add_all(new)
+        hookmessages.grades_released(session, assignment.course_id, new)
     return Releasing(new, unchanged, left)
 
 

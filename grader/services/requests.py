@@ -26,6 +26,7 @@ from grader.db.requests import Summary
 from grader.db.session import Session, hold, moment
 from grader.errors import BadInput, Conflict, Forbidden, NotFound, NotNow
 from grader.safetext import storable
+from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.site import Site
 from grader.services.submissions import see
@@ -116,6 +117,7 @@ def open_request(
         session.flush()
         _add(session, request, actor, text)
         _record(session, actor, "request.opened", request, assignment)
+        hookmessages.regrade_requested(session, assignment.course_id, request)
     return request
 
 

@@ -37,6 +37,7 @@ from grader.domain.policy import (
 from grader.errors import Conflict, Forbidden, NotASubmission, NotFound, NotNow, TooLarge
 from grader.notebooks.read import MAX_FILE_BYTES, parse
 from grader.safetext import storable
+from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
 from grader.services.policies import policy_of
 from grader.services.sending import send
@@ -163,6 +164,7 @@ def submit(
         # Noted in this transaction, so that an upload needs no second one.
         leases.mark_sent(session, Attempt, [one.id for one in waiting])
         receipt = _receipt(session, assignment, submission, attempt.id, is_new=True)
+        hookmessages.submission_received(session, assignment.course_id, submission)
     log.info("handed in", extra={"submission": receipt.submission.id, "attempt": attempt.id})
     send(site, waiting)
     return receipt

@@ -106,6 +106,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
         sa.Column("disabled_because", sa.String(length=400), nullable=True),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("resting_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["author_id"], ["person.id"], name=op.f("fk_webhook_author_id_person")
         ),
@@ -193,7 +195,7 @@ def upgrade() -> None:
         sa.Column("event", sa.String(length=40), nullable=False),
         sa.Column("body", DOCUMENT, nullable=False),
         sa.Column("last_status", sa.BigInteger(), nullable=True),
-        sa.Column("last_answer", sa.String(length=1000), nullable=True),
+        sa.Column("history", DOCUMENT, nullable=False),
         sa.Column(
             "state",
             sa.Enum(
@@ -245,7 +247,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'sending'"),
     )
     op.create_index(
-        op.f("ix_webhook_message_message_id"), "webhook_message", ["message_id"], unique=False
+        op.f("ix_webhook_message_created_at"), "webhook_message", ["created_at"], unique=False
     )
     op.create_index(
         op.f("ix_webhook_message_webhook_id_id"),
@@ -457,7 +459,7 @@ def downgrade() -> None:
     op.drop_table("context")
     op.drop_index(op.f("ix_webhook_message_webhook_id_state_id"), table_name="webhook_message")
     op.drop_index(op.f("ix_webhook_message_webhook_id_id"), table_name="webhook_message")
-    op.drop_index(op.f("ix_webhook_message_message_id"), table_name="webhook_message")
+    op.drop_index(op.f("ix_webhook_message_created_at"), table_name="webhook_message")
     op.drop_index(
         "ix_webhook_message_leased",
         table_name="webhook_message",

@@ -17,7 +17,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from grader.db import trials
-from grader.db.models import AssignmentVersion, Extension, Node, Override, Role, Token
+from grader.db.models import (
+    AssignmentVersion,
+    Extension,
+    Node,
+    Override,
+    Role,
+    Token,
+    Webhook,
+    WebhookMessage,
+)
 from grader.services.access import RIGHTS, Right
 from grader.services.site import Site
 from grader.web import pages
@@ -138,6 +147,22 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "PATCH /nodes/{name}": (Right.ADMIN, json(draining=True)),
     "GET /queue": (Right.ADMIN, nothing),
     "GET /queue/running": (Right.ADMIN, nothing),
+    "GET /courses/{course_id}/webhooks": (Right.MANAGE, nothing),
+    "POST /courses/{course_id}/webhooks": (
+        Right.MANAGE,
+        json(url="https://1.1.1.1/in", name="hook", events=["grade.released"]),
+    ),
+    "GET /courses/{course_id}/webhooks/{webhook_id}": (Right.MANAGE, nothing),
+    "PATCH /courses/{course_id}/webhooks/{webhook_id}": (Right.MANAGE, json(name="other")),
+    "DELETE /courses/{course_id}/webhooks/{webhook_id}": (Right.MANAGE, nothing),
+    "POST /courses/{course_id}/webhooks/{webhook_id}/secret": (Right.MANAGE, nothing),
+    "POST /courses/{course_id}/webhooks/{webhook_id}/test": (Right.MANAGE, nothing),
+    "POST /courses/{course_id}/webhooks/{webhook_id}/replay": (Right.MANAGE, json(since=DUE)),
+    "GET /courses/{course_id}/webhooks/{webhook_id}/messages": (Right.MANAGE, nothing),
+    "POST /courses/{course_id}/webhooks/{webhook_id}/messages/{message_id}/replay": (
+        Right.MANAGE,
+        nothing,
+    ),
 }
 
 
@@ -240,6 +265,18 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
                 Node(name="w1", queues="cpu", facts={}),
             ]
         )
+        hook = Webhook(
+            course_id=people.course_id,
+            url="https://1.1.1.1/in",
+            name="hook",
+            events="grade.released",
+            secret="whsec_eA==",
+            author_id=staff,
+        )
+        session.add(hook)
+        session.flush()
+        message = WebhookMessage(webhook_id=hook.id, message_id="msg_1", event="x", body={})
+        session.add(message)
         trial = trials.enqueue(session, session.get_one(AssignmentVersion, live), staff)
         session.flush()
         token = session.query(Token).filter_by(person_id=ada).one()
@@ -254,6 +291,8 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
             "person_id": ada,
             "token_id": token.id,
             "name": "w1",
+            "webhook_id": hook.id,
+            "message_id": message.id,
         }
 
 

@@ -35,7 +35,7 @@ from grader.db.models.marking import (
 from grader.db.models.people import BrowserSession, Course, Enrolment, Person, Role, Token
 from grader.db.models.requests import RegradeRequest, RequestMessage, RequestState
 from grader.db.models.similarity import Comparison, SimilarPair
-from grader.db.models.webhooks import Webhook, WebhookMessage
+from grader.db.models.webhooks import Webhook, WebhookEvent, WebhookMessage
 from grader.db.models.work import (
     Attempt,
     AuditEntry,
@@ -100,5 +100,6 @@ __all__ = [
     "Trial",
     "VersionState",
     "Webhook",
+    "WebhookEvent",
     "WebhookMessage",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, String
@@ -12,10 +13,21 @@ from grader.db.models.base import Base, Created, Key, Name, refers_to
 from grader.db.models.delivered import Delivered, delivered_arguments
 
 
+class WebhookEvent(StrEnum):
+    """What is told."""
+
+    SUBMISSION_RECEIVED = "submission.received"
+    ATTEMPT_GRADED = "attempt.graded"
+    GRADE_RELEASED = "grade.released"
+    REGRADE_REQUESTED = "regrade.requested"
+
+
 class Webhook(Base):
     """An address that is told. `events` are words separated by spaces; `secret` signs.
 
     `former_secret` signs as well until `former_until`, so that a new one can be brought in.
+    `failing_since` is when it failed first since anything arrived; until `resting_until` nothing is
+    sent, since nobody answers or we were asked to wait.
     """
 
     __tablename__ = "webhook"
@@ -32,10 +44,15 @@ class Webhook(Base):
     created_at: Mapped[Created]
     disabled_at: Mapped[datetime | None]
     disabled_because: Mapped[str | None] = mapped_column(String(400))
+    failing_since: Mapped[datetime | None]
+    resting_until: Mapped[datetime | None]
 
 
 class WebhookMessage(Delivered, Base):
-    """One thing told to one address. `message_id` is the same whenever it is sent again."""
+    """One thing told to one address. `message_id` is the same whenever it is sent again.
+
+    `history` holds, under "tries", what came of the latest ones: when, status, and what was said.
+    """
 
     __tablename__ = "webhook_message"
 
@@ -45,11 +62,11 @@ class WebhookMessage(Delivered, Base):
     event: Mapped[str] = mapped_column(String(40))
     body: Mapped[dict[str, Any]]
     last_status: Mapped[int | None]
-    last_answer: Mapped[str | None] = mapped_column(String(1000))
+    history: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (
         Index(None, "webhook_id", "id"),
         Index(None, "webhook_id", "state", "id"),
-        Index(None, "message_id"),
+        Index(None, "created_at"),
         *delivered_arguments("webhook_message"),
     )

@@ -17,6 +17,7 @@ from grader.web.api import (
     shadow,
     submissions,
     versions,
+    webhooks,
 )
 from grader.web.problems import RESPONSES
 
@@ -33,6 +34,7 @@ _PARTS = (
     grades,
     extensions,
     nodes,
+    webhooks,
 )
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)
