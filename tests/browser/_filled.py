@@ -13,11 +13,14 @@ from grader.db.models import (
     AttemptState,
     CellComment,
     Course,
+    DeliveryState,
     Person,
     RegradeRequest,
     RequestMessage,
     RubricItem,
     SavedComment,
+    Webhook,
+    WebhookMessage,
 )
 from grader.services import similarity
 from grader.services.access import Actor
@@ -84,6 +87,7 @@ def filled(site: Site) -> Filled:
     )
     release(site, ines, room.assignment_id, [room.people["bob"].person_id])
     pair = _compare(site, room)
+    webhook_id = _told(site, room)
     with site.database.reading() as session:
         version_id = session.get_one(Assignment, room.assignment_id).live_version_id
     ids = {
@@ -98,6 +102,7 @@ def filled(site: Site) -> Filled:
         "comparison_id": pair.comparison_id,
         "first_id": pair.first.submission.id,
         "second_id": pair.second.submission.id,
+        "webhook_id": webhook_id,
     }
     return Filled(room, ids, {**room.people, "root": _admin(site)})
 
@@ -170,6 +175,60 @@ def _compare(site: Site, room: Classroom) -> similarity.Pair:
 
     wait_until(done)
     return similarity.overview(site, tom, room.assignment_id).pairs.items[0]
+
+
+def _told(site: Site, room: Classroom) -> int:
+    """Webhooks, one of which is failing; that one's id."""
+    now = datetime.now(UTC)
+    failed = {"at": now.isoformat(), "status": 503, "said": "upstream is being deployed"}
+    arrived = {"at": now.isoformat(), "status": 204, "said": ""}
+    body = {
+        "type": "grade.released",
+        "timestamp": now.isoformat(),
+        "data": {"course": "dl", "assignment": SLUG, "score": 17.5, "max_score": 20.0},
+    }
+    with site.database.writing() as session:
+        rows = [
+            Webhook(
+                course_id=room.course_id,
+                url=f"https://hooks.example.org/{name.split()[0].lower()}",
+                name=name,
+                events=events,
+                secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+                author_id=room.people["ines"].person_id,
+                failing_since=since,
+            )
+            for name, events, since in (
+                ("Gradebook sync", "grade.released", now - timedelta(hours=3)),
+                ("Chat of the staff", "attempt.graded regrade.requested", None),
+            )
+        ]
+        session.add_all(rows)
+        session.flush()
+        failing, works = (row.id for row in rows)
+        session.add_all(
+            WebhookMessage(
+                webhook_id=webhook_id,
+                message_id=f"msg_{number}",
+                event=event,
+                body={**body, "type": event},
+                state=state,
+                failure=failure,
+                tries=1,
+                last_status=tries[-1]["status"],
+                history={"tries": tries},
+                delivered_at=now if state is DeliveryState.DELIVERED else None,
+            )
+            for number, (webhook_id, event, state, failure, tries) in enumerate(
+                [
+                    (failing, "grade.released", DeliveryState.DELIVERED, None, [failed, arrived]),
+                    (failing, "grade.released", DeliveryState.STUCK, "status 503", [failed] * 3),
+                    (failing, "webhook.test", DeliveryState.WAITING, "status 503", [failed]),
+                    (works, "attempt.graded", DeliveryState.DELIVERED, None, [arrived]),
+                ]
+            )
+        )
+    return failing
 
 
 def _admin(site: Site) -> Actor:

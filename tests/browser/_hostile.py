@@ -19,6 +19,7 @@ from grader.db.models import (
     CheckOutcome,
     Comparison,
     Course,
+    DeliveryState,
     Enrolment,
     Extension,
     Mark,
@@ -36,6 +37,8 @@ from grader.db.models import (
     SavedComment,
     SimilarPair,
     Submission,
+    Webhook,
+    WebhookMessage,
 )
 from grader.db.session import Session
 from grader.domain.outcomes import Outcome
@@ -340,6 +343,30 @@ def _around(
     session.merge(
         Node(name=text, queues=text, facts={"version": text, "devices": [text], text: text})
     )
+    hook = Webhook(
+        course_id=assignment.course_id,
+        url=f"https://hooks.example/{text}"[:2000],
+        name=text[:200],
+        events="grade.released",
+        secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        author_id=staff,
+        disabled_at=NOW,
+        disabled_because=text[:400],
+    )
+    session.add(hook)
+    session.flush()
+    session.add_all(
+        WebhookMessage(
+            webhook_id=hook.id,
+            message_id=f"msg_{number}",
+            event="grade.released",
+            body={"type": "grade.released", "data": {"assignment": payload.text}},
+            state=DeliveryState.STUCK,
+            failure=payload.text[:2000],
+            history={"tries": [{"at": NOW.isoformat(), "status": 500, "said": payload.text[:500]}]},
+        )
+        for number, payload in enumerate(PAYLOADS[:25])
+    )
     request = session.query(RegradeRequest).filter_by(submission_id=submissions[-1]).one()
     return {
         "course_id": assignment.course_id,
@@ -350,6 +377,7 @@ def _around(
         "second_id": pairs[-1][1],
         "request_id": request.id,
         "exercise": EXERCISE,
+        "webhook_id": hook.id,
     }
 
 

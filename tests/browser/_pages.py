@@ -41,6 +41,8 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/courses/{course_id}/people/{person_id}": ("ines",),
     "/courses/{course_id}/queue": ("tom",),
     "/courses/{course_id}/settings": ("ines",),
+    "/courses/{course_id}/webhooks": ("ines",),
+    "/courses/{course_id}/webhooks/{webhook_id}": ("ines",),
     "/requests/{request_id}": ("ada", "tom"),
     "/sign-in": (NOBODY,),
     "/similarity/{comparison_id}/{first_id}/{second_id}": ("tom",),

@@ -29,6 +29,7 @@ from grader.web.pages import (
     submissions_table,
     versions,
     watching,
+    webhooks,
     workers,
 )
 
@@ -57,6 +58,7 @@ _PARTS = (
     submissions_table,
     versions,
     watching,
+    webhooks,
     workers,
 )
 

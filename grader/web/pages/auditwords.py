@@ -51,6 +51,14 @@ ACTIONS: Mapping[str, str] = {
     "version.uploaded": "Version uploaded",
     "version.answers_changed": "Model answer changed",
     "version.published": "Version published",
+    "webhook.created": "Webhook added",
+    "webhook.changed": "Webhook changed",
+    "webhook.secret_rotated": "Webhook: new secret",
+    "webhook.tested": "Webhook tested",
+    "webhook.replayed": "Webhook: messages sent again",
+    "webhook.disabled": "Webhook disabled",
+    "webhook.enabled": "Webhook enabled",
+    "webhook.deleted": "Webhook deleted",
 }
 _ROLES = {"student": "a student", "ta": "a teaching assistant", "instructor": "an instructor"}
 _SAID = {"reason", "because"}  # quoted below the sentence
@@ -143,6 +151,12 @@ def _regraded(entry: _Entry) -> str:
     return f"had {many} to {entry.assignment} judged again"
 
 
+def _replayed(entry: _Entry) -> str:
+    count = entry.get("messages")
+    many = "1 message" if count == 1 else f"{count} messages"
+    return f"had {many} to the webhook {entry.get('name')} sent again"
+
+
 _KEYS = {"opens_at": "opens", "due_at": "due", "policy": "rules"}
 _WORDS: Mapping[str, Words] = {
     "assignment.created": lambda e: f"made the assignment {e.assignment}",
@@ -185,6 +199,14 @@ _WORDS: Mapping[str, Words] = {
     "version.uploaded": lambda e: f"uploaded {e.version}",
     "version.answers_changed": lambda e: f"changed the model answer or the waivers of {e.version}",
     "version.published": lambda e: f"published {e.version}",
+    "webhook.created": lambda e: f"added the webhook {e.get('name')}",
+    "webhook.changed": lambda e: f"changed the webhook {e.get('name')}",
+    "webhook.secret_rotated": lambda e: f"made a new secret for the webhook {e.get('name')}",
+    "webhook.tested": lambda e: f"sent a test to the webhook {e.get('name')}",
+    "webhook.replayed": _replayed,
+    "webhook.disabled": lambda e: f"disabled the webhook {e.get('name')}",
+    "webhook.enabled": lambda e: f"enabled the webhook {e.get('name')}",
+    "webhook.deleted": lambda e: f"deleted the webhook {e.get('name')}",
 }
 
 
