@@ -23,6 +23,7 @@ from grader.web import operations, pages, problems
 from grader.web.apart import APART
 from grader.web.api import router
 from grader.web.api.bodies import Problem
+from grader.web.api.told import told
 from grader.web.limits import BodyLimit
 from grader.web.operations import Metrics
 from grader.web.pages.files import Files
@@ -50,6 +51,7 @@ def create_app(site: Site) -> FastAPI:
     app.include_router(router)
     app.include_router(operations.router)
     app.include_router(pages.router, include_in_schema=False)
+    app.webhooks.include_router(told)
     app.mount("/static", Files(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(BodyLimit)
@@ -79,12 +81,17 @@ async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """The document, with problem details in the place of the framework's own validation error."""
     if app.openapi_schema is None:
-        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        document = get_openapi(
+            title=app.title,
+            version=app.version,
+            routes=app.routes,
+            webhooks=app.webhooks.routes,
+        )
         schemas = document["components"]["schemas"]
         schemas["Problem"] = Problem.model_json_schema()
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for path in document["paths"].values():
+        for path in (*document["paths"].values(), *document["webhooks"].values()):
             for operation in path.values():
                 operation["responses"].pop("422", None)
         app.openapi_schema = document
