@@ -126,7 +126,7 @@ def _note(
         deliveries.stick(session, WebhookMessage, held, came.failure, **values)
         return
     wait = _wait_after(held.tries)
-    if wait is None:
+    if wait is None or webhook.disabled_at is not None:
         done = deliveries.stick(session, WebhookMessage, held, came.failure, **values)
     else:
         longer = max(wait, came.means.wait)

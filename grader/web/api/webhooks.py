@@ -143,7 +143,7 @@ def delete_webhook(
 
 
 @router.post("/{webhook_id}/secret", status_code=201)
-def rotate_secret(
+def rotate_webhook_secret(
     site: CurrentSite, actor: CurrentActor, course_id: CourseId, webhook_id: WebhookId
 ) -> WebhookWithSecretView:
     """A new secret; the one before signs as well for 24 hours."""
@@ -151,7 +151,7 @@ def rotate_secret(
 
 
 @router.post("/{webhook_id}/test", status_code=202)
-def send_test(
+def send_test_message(
     site: CurrentSite, actor: CurrentActor, course_id: CourseId, webhook_id: WebhookId
 ) -> None:
     """Send `webhook.test`, which tells nothing but that messages arrive."""
@@ -159,7 +159,7 @@ def send_test(
 
 
 @router.post("/{webhook_id}/replay", status_code=202)
-def replay_failed(
+def replay_failed_messages(
     site: CurrentSite,
     actor: CurrentActor,
     course_id: CourseId,
@@ -172,7 +172,7 @@ def replay_failed(
 
 
 @router.get("/{webhook_id}/messages")
-def list_messages(
+def list_webhook_messages(
     site: CurrentSite,
     actor: CurrentActor,
     course_id: CourseId,
@@ -190,7 +190,7 @@ def list_messages(
 
 
 @router.post("/{webhook_id}/messages/{message_id}/replay", status_code=202)
-def replay(
+def replay_message(
     site: CurrentSite,
     actor: CurrentActor,
     course_id: CourseId,
