@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +40,7 @@ from tests.assigned import statements
 from tests.sites import People
 from tests.web._hooks import (
     URL,
+    Got,
     Receiver,
     answer,
     assignment,
@@ -111,6 +115,27 @@ def test_a_course_is_told_what_happens_and_every_body_is_as_documented(
     said = b"".join(got.content for got in receiver.got)
     for secret in (b"ada@example.org", b"Lovelace", b"a0.ipynb", b"x = 1"):
         assert secret not in said
+
+
+def test_what_the_documentation_shows_is_what_is_sent_and_its_example_verifies_it(
+    place: Site, people: People, receiver: Receiver
+) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+    examples = [json.loads(one) for one in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+    assert [one["type"] for one in examples] == list(MODELS)
+    for one in examples:
+        MODELS[one["type"]].model_validate(one)
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    made = hook(place, people)
+    webhooks.send_test(place, people.instructor.actor, people.course_id, made.summary.webhook.id)
+    deliver(place)
+    (got,) = receiver.got
+    names: dict[str, Any] = {}
+    exec(code, names)
+    receive = names["receive"]
+    assert receive(dict(got.headers), got.content, made.secret) == 204
+    assert names["seen"] == {got.id}
+    assert receive(dict(got.headers), got.content + b" ", made.secret) == 401
 
 
 def test_where_a_body_says_to_look_there_is_an_answer(
@@ -460,8 +485,6 @@ def test_over_a_real_connection_a_message_arrives_signed_and_a_redirect_is_not_f
     assert sorted(path for path, _, _ in seen) == ["/in", "/moved"]
     states = {one.state: one.failure for one in messages(place)}
     assert states == {DeliveryState.DELIVERED: None, DeliveryState.WAITING: "status 307"}
-    from tests.web._hooks import Got
-
     (arrived,) = (Got(URL, headers, body) for path, headers, body in seen if path == "/in")
     assert arrived.verified(made.secret)["type"] == "submission.received"
 

@@ -96,16 +96,16 @@ def test_how_it_stands_why_it_failed_and_sending_again(
     deliver(place)
     assert "Delivered submission.received" in text_of(ines.get(one))
     assert "Works" in text_of(ines.get(path))
-    assert ines.post(f"{one}/replay", since="2026-01-01T00:00").headers["location"].endswith(
-        "?done=none"
+    assert (
+        ines.post(f"{one}/replay", since="2026-01-01T00:00")
+        .headers["location"]
+        .endswith("?done=none")
     )
     assert ines.post(f"{one}/replay").status_code == 422
     assert ines.post(f"{one}/test").headers["location"] == f"{one}?done=tested"
 
 
-def test_it_is_changed_disabled_enabled_and_deleted(
-    place: Site, ines: Reader, path: str
-) -> None:
+def test_it_is_changed_disabled_enabled_and_deleted(place: Site, ines: Reader, path: str) -> None:
     one, _ = added(ines, path)
     form = {"name": "Other", "url": f"{URL}/2", "events": ["attempt.graded", "grade.released"]}
     assert ines.post(one, **form).headers["location"] == f"{one}?done=saved"
@@ -115,7 +115,7 @@ def test_it_is_changed_disabled_enabled_and_deleted(
     assert ines.post(f"{one}/disable").status_code == 303
     disabled = text_of(ines.get(one))
     assert "Why: somebody disabled it." in disabled
-    assert "Send a test" not in disabled
+    assert "Try it" not in disabled
     assert ines.post(f"{one}/test").status_code == 409
     assert ines.post(f"{one}/enable").status_code == 303
     assert "Send a test" in text_of(ines.get(one))
@@ -126,9 +126,7 @@ def test_it_is_changed_disabled_enabled_and_deleted(
     assert ines.get(one).status_code == 404
 
 
-def test_lists_are_walked_in_pages(
-    place: Site, ines: Reader, path: str, people: People
-) -> None:
+def test_lists_are_walked_in_pages(place: Site, ines: Reader, path: str, people: People) -> None:
     one, _ = added(ines, path)
     for _ in range(26):
         ines.post(f"{one}/test")
