@@ -23,6 +23,7 @@ from grader.db.models.lms import (
     PlatformPerson,
     ResourceLink,
     SigningKey,
+    Trouble,
 )
 from grader.db.models.marking import (
     CellComment,
