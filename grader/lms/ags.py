@@ -5,10 +5,10 @@ A score is never anything but FullyGraded: Moodle erases the grade for any other
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -29,9 +29,17 @@ _SCORE = "application/vnd.ims.lis.v1.score+json"
 _OF_CANVAS = "https://canvas.instructure.com/lti/submission"
 _LONGEST_LABEL = 200
 
-# A token for these scopes; with True another one than the last.
-Bearer = Callable[[Collection[str], bool], str]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Bearer(Protocol):
+    """What gives tokens for the services of one platform."""
+
+    def get(self, scopes: Collection[str]) -> str:
+        """A token with these scopes."""
+
+    def forget(self, scopes: Collection[str], token: str) -> None:
+        """That one holds no more; the next is another."""
 
 
 class LineItem(BaseModel):
@@ -151,7 +159,8 @@ class GradeService:
     def _list(self, query: str) -> Iterator[LineItem]:
         url = self.url + ("&" if urlsplit(self.url).query else "?") + query
         for answer in pages(lambda at: self._send("GET", at, [LINE_ITEMS], _ITEMS), url):
-            yield from map(self._own, read(_items, answer))
+            items = read(_items, answer)
+            yield from map(self._own, items)
 
     def _own(self, item: LineItem) -> LineItem:
         # Tokens go there later on.
@@ -172,13 +181,15 @@ class GradeService:
         import json
 
         content = None if body is None else json.dumps(body).encode()
-        for again in (False, True):
-            headers = {"authorization": f"Bearer {self.bearer(scopes, again)}", "accept": accept}
+        for _ in range(2):
+            token = self.bearer.get(scopes)
+            headers = {"authorization": f"Bearer {token}", "accept": accept}
             if kind:
                 headers["content-type"] = kind
             answer = self.outside.send(method, url, headers=headers, content=content)
             if answer.status != 401:
                 break
+            self.bearer.forget(scopes, token)
         return answer
 
 

@@ -137,7 +137,8 @@ class Canvas:
     def _all(self, model: TypeAdapter[list[Read]], url: str) -> list[Read]:
         found: list[Read] = []
         for answer in pages(lambda at: self._send("GET", at), url):
-            found += read(model, answer)
+            some = read(model, answer)
+            found += some
             if len(found) > _MOST:
                 raise Unreachable(f"a list has more than {_MOST:,} entries")
         return found
@@ -197,4 +198,3 @@ def matched(
 def scaled(points: float, of: float, into: float) -> float:
     """Points of one scale in another."""
     return points if of <= 0 or math.isclose(of, into) else points * into / of
-

@@ -373,6 +373,7 @@ def upgrade() -> None:
         sa.Column("sent_max_score", sa.Double(), nullable=True),
         sa.Column("sent_submission_id", KEY, nullable=True),
         sa.Column("tried", DOCUMENT, nullable=False),
+        sa.Column("unsure_until", sa.BigInteger(), nullable=True),
         sa.Column("found_score", sa.Double(), nullable=True),
         sa.Column("overwrite", sa.Boolean(), nullable=False),
         sa.Column(

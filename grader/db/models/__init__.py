@@ -99,6 +99,7 @@ __all__ = [
     "Submission",
     "Token",
     "Trial",
+    "Trouble",
     "VersionState",
     "Webhook",
     "WebhookMessage",

@@ -230,10 +230,11 @@ class Passback(Delivered, Base):
 
     `score` and `max_score` are what is wanted there, None where the release was taken back: then
     nothing is sent, since an LMS's grade is never cleared. `sent_*` are what we have written last,
-    and `tried` holds what we may have written since, without having heard of it; `stamp` was the
-    last time that a score carried. `found_score` is what somebody else has written there meanwhile,
-    on the scale of what was sent, which is not overwritten before staff say so: `overwrite`.
-    `note` is what staff should know although it has arrived.
+    and `tried` holds what we may have written since, without having heard of it: until
+    `unsure_until` it may still take effect there. `stamp` was the last time that a score carried.
+    `found_score` is what somebody else has written there meanwhile, on the column's own scale,
+    which is not overwritten before staff say so: `overwrite`. `note` is what staff should know
+    although it has arrived.
     """
 
     __tablename__ = "passback"
@@ -249,6 +250,7 @@ class Passback(Delivered, Base):
     sent_max_score: Mapped[float | None]
     sent_submission_id: Mapped[int | None] = refers_to("submission.id")
     tried: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    unsure_until: Mapped[datetime | None]
     found_score: Mapped[float | None]
     overwrite: Mapped[bool] = mapped_column(default=False)
     trouble: Mapped[Trouble | None] = mapped_column(one_of(Trouble))
