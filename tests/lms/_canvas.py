@@ -15,7 +15,7 @@ from tests.lms._moodle import Fault
 
 HOST = "https://canvas.example"
 ITEMS_URL = f"{HOST}/api/lti/courses/7/line_items"
-REST_TOKEN = "canvas-token"  # noqa: S105 - of the simulation
+REST_TOKEN = "canvas-token"
 
 _SUBMISSION = "https://canvas.instructure.com/lti/submission"
 _MEDIA = "application/vnd.ims.lis.v1.score+json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
@@ -37,6 +38,8 @@ from tests.sites import People, Signed
 
 SCOPES = " ".join([ags.LINE_ITEMS, ags.RESULTS, ags.SCORES])
 HOUR = timedelta(hours=1)
+
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -86,6 +89,9 @@ class Linked:
         """Time passes: whatever waits is due, and what was unsure is settled."""
         with self.site.database.writing() as session:
             session.execute(update(Passback).values(next_at=now() - HOUR))
+            sending = Passback.state == DeliveryState.SENDING
+            session.execute(update(Passback).where(sending).values(lease_until=now() - HOUR))
+            session.execute(update(GradeColumn).values(looking_until=None))
             settled = now() - HOUR
             unsure = Passback.unsure_until.is_not(None)
             session.execute(update(Passback).where(unsure).values(unsure_until=settled))
@@ -123,10 +129,7 @@ class Linked:
     def crash(self) -> int:
         """A sender claims what is due and is never heard of again; how many rows."""
         with self.site.database.writing() as session:
-            held = deliveries.claim(session, Passback, 20)
-            sending = Passback.state == DeliveryState.SENDING
-            session.execute(update(Passback).where(sending).values(lease_until=now() - HOUR))
-        return len(held)
+            return len(deliveries.claim(session, Passback, 20))
 
 
 def subject(who: Signed) -> str:
@@ -157,7 +160,7 @@ def linked_by_rest(site: Site, people: People) -> Linked:
     number = lms.add("Homework", 20.0)
     there = replace(site, to_platforms=lms, outside=lms)
     staff = people.instructor.actor.person_id
-    work = assignment_of(there, people.course_id, staff, slug=f"r{number}")
+    work = assignment_of(there, people.course_id, staff, slug=f"rest-{next(_numbers)}")
     with there.database.writing() as session:
         course = CanvasCourse(
             course_id=people.course_id,
@@ -192,7 +195,7 @@ def linked_by_rest(site: Site, people: People) -> Linked:
 def _by_lti(site: Site, people: People, lms: Any, product: str, items_url: str) -> Linked:
     there = replace(site, to_platforms=lms, outside=lms)
     staff = people.instructor.actor.person_id
-    work = assignment_of(there, people.course_id, staff, slug="linked")
+    work = assignment_of(there, people.course_id, staff, slug=f"linked-{next(_numbers)}")
     with there.database.writing() as session:
         at = moment(session)
         platform = Platform(
@@ -201,7 +204,7 @@ def _by_lti(site: Site, people: People, lms: Any, product: str, items_url: str) 
             issuer=f"https://{product}.example/{at.timestamp()}",
             client_id="chainrule",
             login_url="https://lms.example/login",
-            token_url="https://lms.example/token",  # noqa: S106 - no secret
+            token_url="https://lms.example/token",
             jwks_url="https://lms.example/jwks",
             author_id=staff,
         )
@@ -222,9 +225,7 @@ def _by_lti(site: Site, people: People, lms: Any, product: str, items_url: str) 
         session.add(context)
         session.flush()
         session.add(
-            ResourceLink(
-                context_id=context.id, link_id="link-1", assignment_id=work.assignment_id
-            )
+            ResourceLink(context_id=context.id, link_id="link-1", assignment_id=work.assignment_id)
         )
         for one in (people.ada, people.bob):
             session.add(
@@ -235,4 +236,3 @@ def _by_lti(site: Site, people: People, lms: Any, product: str, items_url: str) 
     made = Linked(there, people, lms, work, context.id, Access(lms))
     catch_up(there)
     return made
-

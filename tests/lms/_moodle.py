@@ -169,9 +169,7 @@ class Moodle:
             return self._said(409, "Refusing score with an earlier timestamp")
         points = None
         if "scoreGiven" in body and body["gradingProgress"] == "FullyGraded":
-            points = min(
-                body["scoreGiven"] * column.maximum / body["scoreMaximum"], column.maximum
-            )
+            points = min(body["scoreGiven"] * column.maximum / body["scoreMaximum"], column.maximum)
         column.cells[person] = Held(points, self.now() if self.keeps_receipt else stamp)
         return self._said(200, "")
 
@@ -190,7 +188,9 @@ class Moodle:
 
     def _said(self, status: int, words: str) -> Answer:
         stamp = self.now().strftime("%a, %d %b %Y %H:%M:%S GMT")
-        return Answer(status, {"date": stamp}, json.dumps({"error": words} if words else {}).encode())
+        return Answer(
+            status, {"date": stamp}, json.dumps({"error": words} if words else {}).encode()
+        )
 
 
 class Access:
