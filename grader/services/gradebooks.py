@@ -78,7 +78,9 @@ class Cell:
 class Book(Protocol):
     """A column of a gradebook. Refusals are answers with their status, or Refused."""
 
-    is_lost: Sequence[int]  # statuses that mean that the column, or the student, is not there
+    @property
+    def is_lost(self) -> Sequence[int]:
+        """The statuses that mean that the column, or the student, is not there."""
 
     def read(self) -> Cell:
         """The student's cell."""

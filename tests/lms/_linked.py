@@ -151,7 +151,7 @@ def linked_to_canvas(site: Site, people: People) -> Linked:
 
 def linked_by_rest(site: Site, people: People) -> Linked:
     """Linked to a course in Canvas by its REST, with a column of twenty points."""
-    lms = _canvas.Canvas(
+    lms: Any = _canvas.Canvas(
         students={
             subject(one): {"name": one.actor.name, "email": one.email}
             for one in (people.ada, people.bob)

@@ -11,6 +11,7 @@ from grader.web.api import (
     events,
     extensions,
     grades,
+    gradesout,
     nodes,
     people,
     results,
@@ -31,6 +32,7 @@ _PARTS = (
     events,
     results,
     grades,
+    gradesout,
     extensions,
     nodes,
 )
