@@ -36,6 +36,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/courses/{course_id}/audit": ("ines",),
     "/courses/{course_id}/gradebook": ("ines",),
     "/courses/{course_id}/gradebook/import": ("ines",),
+    "/courses/{course_id}/grades-out": ("tom",),
     "/courses/{course_id}/people": ("ines",),
     "/courses/{course_id}/people/import": ("ines",),
     "/courses/{course_id}/people/{person_id}": ("ines",),
