@@ -241,7 +241,7 @@ def end_looking(
     if found is None:
         return
     address, title, max_score, made = found
-    if column.address is not None and column.address != address:
+    if column.address is not None and (made or column.address != address):
         start_anew(session, column_id)
         column.ours = made
     column.address, column.title, column.max_score = address, title[:200], max_score

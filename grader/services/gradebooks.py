@@ -232,7 +232,7 @@ def _looked_up(site: Site, parcel: Parcel, service: GradeService) -> tuple[str, 
     finally:
         with site.database.writing() as session:
             passbacks.end_looking(session, column.id, found)
-    if column.address is not None and column.address != item.id:
+    if column.address is not None and (made or column.address != item.id):
         raise Later("the column is another one: all grades are sent anew", timedelta(0))
     return item.id, item.maximum
 
