@@ -62,7 +62,9 @@ def points_text(points: float | None) -> str:
 
 def title_of(live: Live) -> str:
     """What a column is called: the title on one line, without what would mean something there."""
-    return " ".join(live.assignment.title.replace("|", "/").replace("[", "(").replace("]", ")").split())
+    return " ".join(
+        live.assignment.title.replace("|", "/").replace("[", "(").replace("]", ")").split()
+    )
 
 
 def _lines(site: Site, course_id: int, lives: Sequence[Live], manner: _Manner) -> Iterator[str]:

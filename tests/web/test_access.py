@@ -88,6 +88,7 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /courses/{course_id}/queue": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook.csv": (Right.GRADE, nothing),
+    "GET /courses/{course_id}/gradebook/{lms}.csv": (Right.GRADE, nothing),
     "GET /courses/{course_id}/grades-out": (Right.GRADE, nothing),
     "POST /courses/{course_id}/grades-out": (
         Right.GRADE,
@@ -259,6 +260,7 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
             "person_id": ada,
             "token_id": token.id,
             "name": "w1",
+            "lms": "canvas",
         }
 
 
