@@ -34,6 +34,8 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/courses/{course_id}": ("ada", "ines"),
     "/courses/{course_id}/assignments/new": ("ines",),
     "/courses/{course_id}/audit": ("ines",),
+    "/courses/{course_id}/canvas": ("ines",),
+    "/courses/{course_id}/canvas/{link_id}": ("ines",),
     "/courses/{course_id}/gradebook": ("ines",),
     "/courses/{course_id}/gradebook/fill": ("tom",),
     "/courses/{course_id}/gradebook/import": ("ines",),

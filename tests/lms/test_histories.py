@@ -71,6 +71,7 @@ FAULTS = {
     "killed before": killed_before,
     "killed after": killed_after,
 }
+FAULT = st.sampled_from(["none", "none", "late", "unanswered", *sorted(FAULTS)])
 WHO = st.booleans()
 # Teachers give halves and we give whole points, so that one is never taken for the other.
 OURS = st.integers(1, 9).map(float)
@@ -103,7 +104,7 @@ class Histories(RuleBasedStateMachine):
                 session.execute(delete(table))
         self.linked = type(self).make(self.site, self.people)
         self.students = {True: Student(self.people.ada), False: Student(self.people.bob)}
-        self.grade_release_and_send(True, 3.0)
+        self.grade_release_and_send(True, 3.0, "none", 0)
 
     def _some(self, everybody: bool, ada: bool) -> list[Student]:
         return list(self.students.values()) if everybody else [self.students[ada]]
@@ -120,9 +121,11 @@ class Histories(RuleBasedStateMachine):
         self.grade(ada, points)
         self.release(ada, False)
 
-    @rule(ada=WHO, points=OURS)
-    def grade_release_and_send(self, ada: bool, points: float) -> None:
+    @rule(ada=WHO, points=OURS, fault=FAULT, after=st.integers(0, 1))
+    def grade_release_and_send(self, ada: bool, points: float, fault: str, after: int) -> None:
+        """The reading fails, or the writing after it, or neither."""
         self.grade_and_release(ada, points)
+        self.fail(fault, after)
         self.send()
 
     @rule(ada=WHO, everybody=st.booleans())
@@ -165,9 +168,11 @@ class Histories(RuleBasedStateMachine):
                 lms.give(number, subject(one.who), None if points is None else points * self._scale)
                 one.theirs = True
 
-    @rule(fault=st.sampled_from([*sorted(FAULTS), "late"]), after=st.integers(0, 2))
+    @rule(fault=FAULT, after=st.integers(0, 3))
     def fail(self, fault: str, after: int) -> None:
         """One of the next requests; a late one is done later, and nobody hears of it."""
+        if fault == "none":
+            return
         fine: list[Any] = [lambda answer: answer()] * after
         kind = late(self.linked.lms) if fault == "late" else FAULTS[fault]
         self.linked.lms.faults += [*fine, kind]
