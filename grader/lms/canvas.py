@@ -62,6 +62,14 @@ class PersonThere(_Model):
         """All of that, in small letters."""
         return {one.strip().lower() for one in (self.email, self.login, self.sis_id) if one}
 
+    def known_by(self, address: str) -> str:
+        """Which of these is the address, in words."""
+        words = {self.email: "e-mail address", self.login: "login", self.sis_id: "SIS number"}
+        same = (
+            said for one, said in words.items() if one and one.strip().lower() == address.lower()
+        )
+        return next(same, "nothing that is the same")
+
 
 class GradeThere(_Model):
     """What somebody has in an assignment: the points that were entered, before what Canvas takes

@@ -291,7 +291,5 @@ def _asking() -> Iterator[None]:
     """What keeps Canvas from answering, in words for who asks."""
     try:
         yield
-    except NotAllowed:
-        raise
-    except (Unreachable, Refused) as error:
+    except (NotAllowed, Unreachable, Refused) as error:
         raise Conflict(f"Canvas does not answer as it should: {error}") from error

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from grader.errors import Conflict, NotFound
+from grader.errors import Conflict
 from grader.services import canvaslinks
 from grader.services.canvaslinks import NEW
 from grader.services.site import Site
@@ -194,8 +194,6 @@ def _link(
     try:
         columns = canvaslinks.columns(site, visitor.actor, frame.course.id, link_id)
         found = canvaslinks.match_people(site, visitor.actor, frame.course.id, link_id)
-    except NotFound:
-        raise
     except Conflict as error:
         context["silent"] = str(error)
     else:
