@@ -72,7 +72,8 @@ def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dic
             _refuse_others(cell, row)
             cell = _write(site, held, parcel, book)
     except Refused as error:
-        raise _judged(book, error) from error
+        _judge(book, row, error)
+        raise
     _wait_for_earlier_tries(site, held, row)
     return _arrived(row, cell)
 
@@ -87,8 +88,7 @@ def _write(site: Site, held: Sending, parcel: Parcel, book: Book) -> Cell:
         if answer.ok:
             assert row.score is not None
             assert row.max_score is not None
-            over = row.score > row.max_score
-            return book.read() if over else Cell(row.score, row.max_score)
+            return book.read() if _is_over(row) else Cell(row.score, row.max_score)
         # What is refused twice although the stamp is new is not refused for its stamp.
         if answer.status not in _STALE or turn == (2 if answer.status == 400 else _TURNS):
             raise Refused(answer)
@@ -180,7 +180,7 @@ def _arrived(row: Passback, cell: Cell) -> dict[str, Any]:
     assert row.score is not None
     assert row.max_score is not None
     note = None
-    if row.score > row.max_score:
+    if _is_over(row):
         note = f"{row.score:.10g} of {row.max_score:.10g} is more than there is to get"
         if cell.is_cut(row.score, row.max_score) and cell.points is not None:
             note += f": kept there as {cell.points:.10g} of {cell.of:.10g}"
@@ -195,24 +195,31 @@ def _arrived(row: Passback, cell: Cell) -> dict[str, Any]:
     }
 
 
-def _judged(book: Book, error: Refused) -> ChainruleError:
-    """What an answer that says no means; what time may mend is tried again."""
+def _is_over(row: Passback) -> bool:
+    """Whether it is more than there is to get."""
+    return (row.score or 0.0) > (row.max_score or 0.0)
+
+
+def _judge(book: Book, row: Passback, error: Refused) -> None:
+    """Raise what an answer that says no means, unless time may mend it."""
     status = error.answer.status
     if too_much(book, error.answer):
-        return error
+        return
     if status in book.is_lost:
         book.check()
-        return Stuck(Trouble.NO_STUDENT, f"it takes no grade for this person ({error})")
+        raise Stuck(Trouble.NO_STUDENT, f"it takes no grade for this person ({error})")
+    if status in (400, 422) and _is_over(row):
+        words = "the LMS takes no more points than there are to get, unless that is allowed there"
+        raise Stuck(Trouble.REFUSED, f"{words} ({error})")
     if status == 422:
-        return Stuck(Trouble.NO_STUDENT, f"for the LMS this is no student of the course ({error})")
+        raise Stuck(Trouble.NO_STUDENT, f"for the LMS this is no student of the course ({error})")
     if status == 400:
         words = "the LMS refuses this grade, as it does for teachers and people of other courses"
-        return Stuck(Trouble.NO_STUDENT, f"{words} ({error})")
+        raise Stuck(Trouble.NO_STUDENT, f"{words} ({error})")
     if status in (401, 403):
-        return Stuck(Trouble.LOCKED, f"the LMS does not let us in any more ({error})")
+        raise Stuck(Trouble.LOCKED, f"the LMS does not let us in any more ({error})")
     if 400 < status < 500 and status not in (408, 409, 425, 429):
-        return Stuck(Trouble.REFUSED, f"the LMS refuses this grade ({error})")
-    return error
+        raise Stuck(Trouble.REFUSED, f"the LMS refuses this grade ({error})")
 
 
 def _stick(site: Site, held: Sending, parcel: Parcel, error: Stuck) -> None:

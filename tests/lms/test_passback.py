@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from sqlalchemy import update
 
 from grader.db.models import (
+    Assignment,
     Context,
     DeliveryState,
     GradeColumn,
@@ -18,6 +20,7 @@ from grader.db.models import (
     Trouble,
 )
 from grader.lms import ags
+from grader.lms.outside import Answer
 from grader.services.passback import catch_up
 from grader.services.site import Site
 from tests.lms import _moodle
@@ -434,6 +437,57 @@ class TestMoodle:
         moodle.settle()
         assert (moodle.lms.points(subject(moodle.ada)), moodle.row(moodle.ada).note) == (9, None)
 
+    def test_a_platform_that_takes_no_more_than_there_is_says_so(self, moodle: Linked) -> None:
+        """Brightspace does, unless "Can Exceed" is set."""
+        moodle.grade(moodle.ada, 9)
+        moodle.release()
+        moodle.settle()
+        moodle.change(moodle.ada, score=12.0, state=WAITING)
+        fine: Any = lambda answer: answer()  # noqa: E731
+        moodle.lms.faults += [fine, saying(400), fine, saying(400)]
+        moodle.settle()
+        row = moodle.row(moodle.ada)
+        assert (row.state, row.trouble) == (STUCK, Trouble.REFUSED)
+        assert "no more points than there are" in (row.failure or "")
+
+    def test_nothing_that_is_sent_is_html(self, moodle: Linked) -> None:
+        with moodle.site.database.writing() as session:
+            title = "<b>Lines</b>\n & <script>"
+            session.get_one(Assignment, moodle.work.assignment_id).title = title
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.columns[1].label == "‹b›Lines‹/b› & ‹script›"
+        said = ags.Score("1", 1, 2, datetime.now(UTC), comment="<!-- 1 --> of 2").body()
+        assert said["comment"] == "‹!-- 1 --› of 2"
+
+    def test_an_address_of_a_column_on_another_server_gets_no_token(self, moodle: Linked) -> None:
+        def elsewhere(answer: Any) -> Answer:
+            item = {"id": "https://evil.example/1", "label": "x", "scoreMaximum": 10}
+            name = f"chainrule-assignment-{moodle.work.assignment_id}"
+            return Answer(200, {}, json.dumps([item | {"resourceId": name}]).encode())
+
+        moodle.lms.faults.append(elsewhere)
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        row = moodle.row(moodle.ada)
+        assert (row.state, row.trouble) == (STUCK, Trouble.REFUSED)
+        assert not any("evil" in url for _, url, _ in moodle.lms.seen)
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"[" * 5000, b'[{"userId": 5}, null]'])
+    def test_an_answer_that_is_none_is_tried_again(self, body: bytes, moodle: Linked) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        moodle.grade(moodle.ada, 8)
+        moodle.release()
+        moodle.lms.faults.append(lambda _: Answer(200, {}, body))
+        moodle.send()
+        assert moodle.row(moodle.ada).state is WAITING
+        moodle.settle()
+        assert moodle.lms.points(subject(moodle.ada)) == 8
+
     def test_without_the_right_to_read_nothing_is_written(self, moodle: Linked) -> None:
         with moodle.site.database.writing() as session:
             session.execute(update(Context).values(scopes=f"{ags.LINE_ITEMS} {ags.SCORES}"))
@@ -508,8 +562,6 @@ class TestCanvasByItsRest:
         assert linked.column().gone_at is not None
 
     def test_too_many_requests_are_told_by_403_as_well(self, site: Site, people: People) -> None:
-        from grader.lms.outside import Answer
-
         linked = linked_by_rest(site, people)
         linked.lms.faults += [lambda _: Answer(403, {}, b"403 Forbidden (Rate Limit Exceeded)")]
         linked.grade(linked.ada, 7)
