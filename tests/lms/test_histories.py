@@ -280,7 +280,7 @@ def test_in_the_end_the_gradebook_has_what_is_released(
         run_state_machine_as_test(
             kind,
             settings=settings(
-                max_examples=15,
+                max_examples=20,
                 stateful_step_count=25,
                 deadline=None,
                 derandomize=True,

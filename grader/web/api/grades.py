@@ -321,7 +321,7 @@ def get_gradebook_csv(
 @router.get(
     "/courses/{course_id}/gradebook/{lms}.csv",
     response_class=StreamingResponse,
-    responses=_CSV,
+    responses=text_answer("text/csv"),
 )
 def get_grades_for(
     site: CurrentSite, actor: CurrentActor, course_id: CourseId, lms: Annotated[Lms, Path()]

@@ -119,7 +119,7 @@ def get_grades_out(
 
 
 @router.post("/courses/{course_id}/grades-out")
-def decide(
+def decide_grades_out(
     site: CurrentSite, actor: CurrentActor, course_id: CourseId, body: DecisionBody
 ) -> DecidedView:
     """Try again, write over what somebody has changed there, or leave it; for staff."""
