@@ -57,6 +57,11 @@ def claim(session: Session, owed: Owed, limit: int) -> list[Sending]:
     return [Sending(*row) for row in rows]
 
 
+def keep(session: Session, owed: Owed, held: Sending, **values: Any) -> bool:
+    """Write down what is about to be sent, and prolong the lease; False where it was lost."""
+    return _changed(session, owed, held, lease_until=now() + LEASE, **values)
+
+
 def arrived(session: Session, owed: Owed, held: Sending, **values: Any) -> bool:
     """It was sent; it waits again at once where another was wanted meanwhile."""
     same = owed.wanted == held.wanted

@@ -136,7 +136,7 @@ def facts(session: Session, course_id: int, lives: Sequence[Live], of: Sequence[
     return Facts(
         handed_in=handed_in(session, scope),
         extensions=_extensions(session, assignment_ids, person_ids),
-        releases=_releases(session, assignment_ids, person_ids),
+        releases=released(session, assignment_ids, person_ids),
     )
 
 
@@ -283,9 +283,10 @@ def _teams(session: Session, course_id: int, teams: set[str]) -> dict[str | None
     return found
 
 
-def _releases(
+def released(
     session: Session, assignment_ids: Sequence[int], person_ids: Sequence[int]
 ) -> dict[tuple[int, int], Released]:
+    """What is released of these assignments for these people, by assignment and person."""
     query = select(
         Release.assignment_id,
         Release.person_id,

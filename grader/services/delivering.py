@@ -7,7 +7,6 @@ time.
 from __future__ import annotations
 
 import logging
-import random
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,15 +15,15 @@ from datetime import timedelta
 
 from grader.db import deliveries
 from grader.db.deliveries import Owed, Sending
-from grader.db.models import WebhookMessage
+from grader.db.models import Passback, WebhookMessage
 from grader.services import hooksending
+from grader.services.backoff import wait_after
+from grader.services.posting import send_grade
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=2)
 _AT_A_TIME = 4
 _A_ROUND = 20
-_FIRST_WAIT = timedelta(seconds=5)
-_LONGEST_WAIT = timedelta(hours=1)
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class Kind:
     send: Callable[[Site, Sending], None]
 
 
-KINDS: Sequence[Kind] = (Kind(WebhookMessage, hooksending.send),)
+KINDS: Sequence[Kind] = (Kind(Passback, send_grade), Kind(WebhookMessage, hooksending.send))
 
 
 def run(site: Site, over: threading.Event) -> None:
@@ -70,12 +69,6 @@ def deliver(site: Site, kinds: Sequence[Kind] = KINDS) -> int:
                 list(threads.map(lambda one, kind=kind: _send(site, kind, one), held))
         tried += len(held)
     return tried
-
-
-def wait_after(tries: int) -> timedelta:
-    """How long to wait after so many tries: longer each time, and never all at the same moment."""
-    longest = min(_LONGEST_WAIT, _FIRST_WAIT * (1 << min(tries - 1, 20)))
-    return longest * random.uniform(0.5, 1.0)
 
 
 def _send(site: Site, kind: Kind, held: Sending) -> None:

@@ -15,10 +15,12 @@ from datetime import timedelta
 from grader.db import leases, nodes, references
 from grader.db.models import Queue
 from grader.services.hooksending import sweep_messages
+from grader.services.passback import catch_up
 from grader.services.sending import TASKS
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=15)
+_CATCH_UP_EVERY = timedelta(minutes=1)
 _SWEEP_EVERY = timedelta(hours=1)
 _LOST_AFTER = timedelta(seconds=30)  # a message that should be on the queue and is not
 _FORGET_AFTER = timedelta(days=1)  # a worker that was never heard of again
@@ -38,9 +40,13 @@ class Reconciled:
 def run(site: Site, over: threading.Event) -> None:
     """Round after round until it is over; one that fails does not end it."""
     swept: float | None = None
+    caught_up: float | None = None
     while True:
         try:
             reconcile(site)
+            if caught_up is None or time.monotonic() - caught_up >= _CATCH_UP_EVERY.total_seconds():
+                catch_up(site)
+                caught_up = time.monotonic()
             if swept is None or time.monotonic() - swept >= _SWEEP_EVERY.total_seconds():
                 sweep_blobs(site)
                 sweep_messages(site)

@@ -17,6 +17,7 @@ from grader.errors import NotFound
 from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.grades import grade_from
+from grader.services.passback import follow
 from grader.services.policies import policy_of
 from grader.services.site import Site
 
@@ -86,13 +87,17 @@ def release(
         grades.forget_releases(session, assignment_id, [one.person_id for one in new])
         session.add_all(new)
         hookmessages.grades_released(session, assignment.course_id, new)
+        follow(session, assignment_id)
     return Releasing(new, unchanged, left)
 
 
 def unrelease(
     site: Site, actor: Actor, assignment_id: int, person_ids: Collection[int] | None = None
 ) -> int:
-    """Take released grades of these people, or of all, back; how many there were."""
+    """Take released grades of these people, or of all, back; how many there were.
+
+    What an LMS was told stays there.
+    """
     with site.database.writing() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         hold(session, assignment)
@@ -108,6 +113,7 @@ def unrelease(
                 person_id=one.person_id,
                 score=one.score,
             )
+        follow(session, assignment_id)
     return len(gone)
 
 

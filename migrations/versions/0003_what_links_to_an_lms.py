@@ -296,11 +296,17 @@ def upgrade() -> None:
         sa.Column("assignment_id", KEY, nullable=False),
         sa.Column("context_id", KEY, nullable=True),
         sa.Column("canvas_course_id", KEY, nullable=True),
-        sa.Column("address", sa.String(length=2000), nullable=False),
-        sa.Column("max_score", sa.Double(), nullable=False),
+        sa.Column("address", sa.String(length=2000), nullable=True),
+        sa.Column("title", sa.String(length=200), nullable=False),
+        sa.Column("max_score", sa.Double(), nullable=True),
         sa.Column("ours", sa.Boolean(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("gone_at", sa.BigInteger(), nullable=True),
+        sa.Column("looking_until", sa.BigInteger(), nullable=True),
+        sa.CheckConstraint(
+            "(context_id IS NULL) <> (canvas_course_id IS NULL)",
+            name=op.f("ck_grade_column_in_one_place"),
+        ),
         sa.ForeignKeyConstraint(
             ["assignment_id"],
             ["assignment.id"],
@@ -326,6 +332,12 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_grade_column_context_id"), "grade_column", ["context_id"], unique=False
+    )
+    op.create_index(
+        op.f("ix_grade_column_canvas_course_id"),
+        "grade_column",
+        ["canvas_course_id"],
+        unique=False,
     )
     op.create_table(
         "resource_link",
@@ -362,8 +374,27 @@ def upgrade() -> None:
         sa.Column("sent_score", sa.Double(), nullable=True),
         sa.Column("sent_max_score", sa.Double(), nullable=True),
         sa.Column("sent_submission_id", KEY, nullable=True),
+        sa.Column("tried", DOCUMENT, nullable=False),
+        sa.Column("unsure_until", sa.BigInteger(), nullable=True),
         sa.Column("found_score", sa.Double(), nullable=True),
         sa.Column("overwrite", sa.Boolean(), nullable=False),
+        sa.Column(
+            "trouble",
+            sa.Enum(
+                "changed",
+                "no_student",
+                "refused",
+                "gone",
+                "locked",
+                "tired",
+                name="trouble",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=True,
+        ),
+        sa.Column("note", sa.String(length=300), nullable=True),
         sa.Column(
             "state",
             sa.Enum(
@@ -453,6 +484,7 @@ def downgrade() -> None:
     op.drop_table("passback")
     op.drop_index(op.f("ix_resource_link_assignment_id"), table_name="resource_link")
     op.drop_table("resource_link")
+    op.drop_index(op.f("ix_grade_column_canvas_course_id"), table_name="grade_column")
     op.drop_index(op.f("ix_grade_column_context_id"), table_name="grade_column")
     op.drop_table("grade_column")
     op.drop_index(op.f("ix_context_course_id"), table_name="context")

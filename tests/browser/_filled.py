@@ -11,14 +11,19 @@ from typing import Any
 from grader.db.models import (
     Assignment,
     AttemptState,
+    CanvasCourse,
+    CanvasPerson,
     CellComment,
     Course,
     DeliveryState,
+    GradeColumn,
+    Passback,
     Person,
     RegradeRequest,
     RequestMessage,
     RubricItem,
     SavedComment,
+    Trouble,
     Webhook,
     WebhookMessage,
 )
@@ -88,6 +93,7 @@ def filled(site: Site) -> Filled:
     release(site, ines, room.assignment_id, [room.people["bob"].person_id])
     pair = _compare(site, room)
     webhook_id = _told(site, room)
+    link_id = _link_canvas(site, room, work["bob"])
     with site.database.reading() as session:
         version_id = session.get_one(Assignment, room.assignment_id).live_version_id
     ids = {
@@ -99,6 +105,7 @@ def filled(site: Site) -> Filled:
         "person_id": room.people["ada"].person_id,
         "exercise": EXPLAINED,
         "request_id": request_id,
+        "link_id": link_id,
         "comparison_id": pair.comparison_id,
         "first_id": pair.first.submission.id,
         "second_id": pair.second.submission.id,
@@ -229,6 +236,48 @@ def _told(site: Site, room: Classroom) -> int:
             )
         )
     return failing
+
+
+def _link_canvas(site: Site, room: Classroom, submission_id: int) -> int:
+    """A course of Canvas to which Bob's grade could not go; the link's id."""
+    bob, ines = room.people["bob"].person_id, room.people["ines"].person_id
+    with site.database.writing() as session:
+        linked = CanvasCourse(
+            course_id=room.course_id,
+            base_url="https://127.0.0.1:9",  # within a private network: nobody is asked
+            canvas_id="7",
+            title="Deep Learning 26",
+            token="not a token",
+            author_id=ines,
+        )
+        session.add(linked)
+        session.flush()
+        column = GradeColumn(
+            assignment_id=room.assignment_id,
+            canvas_course_id=linked.id,
+            address="100",
+            title="Homework 1",
+            max_score=20.0,
+        )
+        session.add_all(
+            [column, CanvasPerson(canvas_course_id=linked.id, person_id=bob, user_id="77")]
+        )
+        session.flush()
+        session.add(
+            Passback(
+                column_id=column.id,
+                person_id=bob,
+                submission_id=submission_id,
+                score=10.0,
+                max_score=20.0,
+                state=DeliveryState.STUCK,
+                trouble=Trouble.CHANGED,
+                found_score=12.5,
+                failure="somebody changed this grade there to 12.5 of 20",
+                tries=1,
+            )
+        )
+        return linked.id
 
 
 def _admin(site: Site) -> Actor:

@@ -97,6 +97,12 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /courses/{course_id}/queue": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook.csv": (Right.GRADE, nothing),
+    "GET /courses/{course_id}/gradebook/{lms}.csv": (Right.GRADE, nothing),
+    "GET /courses/{course_id}/grades-out": (Right.GRADE, nothing),
+    "POST /courses/{course_id}/grades-out": (
+        Right.GRADE,
+        json(decision="again", trouble="tired"),
+    ),
     "GET /assignments/{assignment_id}": (Right.READ, nothing),
     "PATCH /assignments/{assignment_id}": (Right.MANAGE, json(title="T")),
     "POST /assignments/{assignment_id}/versions": (Right.MANAGE, bundle),
@@ -293,6 +299,7 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
             "name": "w1",
             "webhook_id": hook.id,
             "message_id": message.id,
+            "lms": "canvas",
         }
 
 

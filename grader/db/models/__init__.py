@@ -23,6 +23,7 @@ from grader.db.models.lms import (
     PlatformPerson,
     ResourceLink,
     SigningKey,
+    Trouble,
 )
 from grader.db.models.marking import (
     CellComment,
@@ -98,6 +99,7 @@ __all__ = [
     "Submission",
     "Token",
     "Trial",
+    "Trouble",
     "VersionState",
     "Webhook",
     "WebhookEvent",

@@ -8,11 +8,13 @@ several may be linked to one course here.
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from grader.db.models.base import Base, Created, Key, Name, refers_to
+from grader.db.models.base import Base, Created, Key, Name, one_of, refers_to
 from grader.db.models.delivered import Delivered, delivered_arguments
 
 _LONGEST_ADDRESS = 2000
@@ -181,11 +183,23 @@ class CanvasPerson(Base):
     __table_args__ = (UniqueConstraint("canvas_course_id", "user_id"),)
 
 
+class Trouble(StrEnum):
+    """Why a grade is stuck."""
+
+    CHANGED = "changed"  # somebody has changed it in the LMS
+    NO_STUDENT = "no_student"  # the LMS takes no grade for this person
+    REFUSED = "refused"  # the LMS says no for another reason
+    GONE = "gone"  # the column is not there any more, and we cannot make it anew
+    LOCKED = "locked"  # the LMS does not let us in, or lets us read nothing
+    TIRED = "tired"  # it was tried for about a day
+
+
 class GradeColumn(Base):
     """An assignment's column in the gradebook of an LMS: a line item, or Canvas's assignment.
 
-    `address` is the line item's, or the number of the assignment in Canvas. `ours` tells whether we
-    have made it. Where it is gone from the LMS, `gone_at` says since when, and nothing is sent.
+    `address` is the line item's, or the number of the assignment in Canvas; None until it is found
+    or made, by who holds it until `looking_until`. `max_score` is its own scale. `ours` tells
+    whether we have made it. Where it is gone from the LMS, `gone_at` says since when.
     """
 
     __tablename__ = "grade_column"
@@ -194,16 +208,20 @@ class GradeColumn(Base):
     assignment_id: Mapped[int] = refers_to("assignment.id")
     context_id: Mapped[int | None] = refers_to("context.id")
     canvas_course_id: Mapped[int | None] = refers_to("canvas_course.id")
-    address: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
-    max_score: Mapped[float]
-    ours: Mapped[bool]
+    address: Mapped[str | None] = mapped_column(String(_LONGEST_ADDRESS))
+    title: Mapped[Name] = mapped_column(default="")
+    max_score: Mapped[float | None]
+    ours: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[Created]
     gone_at: Mapped[datetime | None]
+    looking_until: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("assignment_id", "context_id"),
         UniqueConstraint("assignment_id", "canvas_course_id"),
+        CheckConstraint("(context_id IS NULL) <> (canvas_course_id IS NULL)", name="in_one_place"),
         Index(None, "context_id"),
+        Index(None, "canvas_course_id"),
     )
 
 
@@ -211,10 +229,12 @@ class Passback(Delivered, Base):
     """A released grade on its way to a column of an LMS: one row for each student, latest wins.
 
     `score` and `max_score` are what is wanted there, None where the release was taken back: then
-    nothing is sent, since an LMS's grade is never cleared. `sent_*` are what we have written last;
-    `stamp` was the time that this score carried, as the LMS was told. `found_score` is what
-    somebody else has written there meanwhile, which is not overwritten before staff say so:
-    `overwrite`.
+    nothing is sent, since an LMS's grade is never cleared. `sent_*` are what we have written last,
+    and `tried` holds what we may have written since, without having heard of it: until
+    `unsure_until` it may still take effect there. `stamp` was the last time that a score carried.
+    `found_score` is what somebody else has written there meanwhile, on the column's own scale,
+    which is not overwritten before staff say so: `overwrite`. `note` is what staff should know
+    although it has arrived.
     """
 
     __tablename__ = "passback"
@@ -229,8 +249,12 @@ class Passback(Delivered, Base):
     sent_score: Mapped[float | None]
     sent_max_score: Mapped[float | None]
     sent_submission_id: Mapped[int | None] = refers_to("submission.id")
+    tried: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    unsure_until: Mapped[datetime | None]
     found_score: Mapped[float | None]
     overwrite: Mapped[bool] = mapped_column(default=False)
+    trouble: Mapped[Trouble | None] = mapped_column(one_of(Trouble))
+    note: Mapped[str | None] = mapped_column(String(300))
 
     __table_args__ = (
         UniqueConstraint("column_id", "person_id"),

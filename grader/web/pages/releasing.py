@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from grader.domain.grades import GradeState
-from grader.services import release
+from grader.services import gradesout, release
 from grader.web.pages.forms import go, what_is_done
 from grader.web.pages.frame import Frame, assignment_frame, for_staff
 from grader.web.pages.rendering import is_part, page
@@ -35,7 +35,9 @@ def show_release(
 ) -> Response:
     """Releasing and taking back; what either would do comes a little later. For staff."""
     frame = for_staff(assignment_frame(site, visitor.actor, assignment_id))
-    return page(request, "settings/release.html", _context(request, frame, None))
+    context = _context(request, frame, None)
+    context["columns"] = gradesout.columns_of(site, visitor.actor, assignment_id)
+    return page(request, "settings/release.html", context)
 
 
 @router.get("/assignments/{assignment_id}/release/counts")
@@ -45,8 +47,11 @@ def show_counts(
     """What releasing would do, and what is released: all grades are looked at for it."""
     frame = for_staff(assignment_frame(site, visitor.actor, assignment_id))
     found = release.preview_release(site, visitor.actor, assignment_id)
-    template = "release_counts" if is_part(request) else "release"
-    return page(request, f"settings/{template}.html", _context(request, frame, found))
+    context = _context(request, frame, found)
+    if is_part(request):
+        return page(request, "settings/release_counts.html", context)
+    context["columns"] = gradesout.columns_of(site, visitor.actor, assignment_id)
+    return page(request, "settings/release.html", context)
 
 
 @router.post("/assignments/{assignment_id}/release")

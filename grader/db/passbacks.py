@@ -1,0 +1,355 @@
+"""Grades on their way to an LMS: rows follow what is released, and what a sender needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from grader.db.models import (
+    Assignment,
+    CanvasCourse,
+    CanvasPerson,
+    Context,
+    DeliveryState,
+    Deployment,
+    GradeColumn,
+    Passback,
+    Platform,
+    PlatformPerson,
+    Release,
+    ResourceLink,
+    Submission,
+)
+from grader.db.types import now
+
+_LOOKS_FOR = timedelta(minutes=2)  # how long somebody may look for a column
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parcel:
+    """A grade and all that a sender needs to know of where it goes.
+
+    `subject` is who the student is there; None where nobody knows any more. Of `platform` and
+    `canvas` there is one. `link_ids` are the links there that open the assignment.
+    """
+
+    passback: Passback
+    column: GradeColumn
+    assignment: Assignment
+    context: Context | None
+    platform: Platform | None
+    canvas: CanvasCourse | None
+    subject: str | None
+    received_at: datetime | None
+    at: datetime  # on the database's clock
+
+
+def follow(session: Session, assignment_id: int) -> None:
+    """Have what is owed be what is released of an assignment, for all columns of it.
+
+    Rows that stand for just that are left alone; what is being sent is sent again afterwards.
+    The caller holds the assignment.
+    """
+    session.flush()
+    columns = select(GradeColumn.id).where(GradeColumn.assignment_id == assignment_id)
+    if session.scalar(columns.limit(1)) is None:
+        return
+    released = Release.__table__.alias("released")
+    mine = and_(
+        released.c.assignment_id == assignment_id, released.c.person_id == Passback.person_id
+    )
+    other = or_(
+        Passback.score.is_distinct_from(released.c.score),
+        Passback.max_score.is_distinct_from(released.c.max_score),
+        Passback.submission_id.is_distinct_from(released.c.submission_id),
+    )
+    here = Passback.column_id.in_(columns)
+    session.execute(
+        update(Passback)
+        .where(here, mine, other)
+        .values(
+            score=released.c.score,
+            max_score=released.c.max_score,
+            submission_id=released.c.submission_id,
+            **_wanted_anew(),
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    session.execute(
+        update(Passback)
+        .where(here, Passback.score.is_not(None), ~exists().where(mine))
+        .values(score=None, max_score=None, submission_id=None, **_wanted_anew()),
+        execution_options={"synchronize_session": False},
+    )
+    _add_missing(session, assignment_id)
+
+
+def _add_missing(session: Session, assignment_id: int) -> None:
+    rows = _missing(
+        GradeColumn.id,
+        Release.person_id,
+        Release.submission_id,
+        Release.score,
+        Release.max_score,
+        type_coerce(literal({}, Passback.__table__.c.tried.type), Passback.__table__.c.tried.type),
+        literal(value=False),
+        literal(DeliveryState.WAITING.value),
+        literal(1),
+        literal(0),
+        literal(0),
+    ).where(Release.assignment_id == assignment_id)
+    names = [
+        "column_id",
+        "person_id",
+        "submission_id",
+        "score",
+        "max_score",
+        "tried",
+        "overwrite",
+        "state",
+        "wanted",
+        "tries",
+        "fence",
+    ]
+    session.execute(insert(Passback).from_select(names, rows, include_defaults=False))
+
+
+def behind(session: Session, limit: int) -> Sequence[int]:
+    """Assignments of which grades are released that no row stands for yet, in a linked column."""
+    return session.scalars(_missing(Release.assignment_id).distinct().limit(limit)).all()
+
+
+def add_columns(session: Session) -> int:
+    """A column for each assignment that is linked where scores may be written; how many are new."""
+    linked = (
+        select(
+            ResourceLink.assignment_id,
+            ResourceLink.context_id,
+            literal(""),
+            literal(value=False),
+        )
+        .join(Context, Context.id == ResourceLink.context_id)
+        .outerjoin(
+            GradeColumn,
+            and_(
+                GradeColumn.context_id == ResourceLink.context_id,
+                GradeColumn.assignment_id == ResourceLink.assignment_id,
+            ),
+        )
+        .where(GradeColumn.id.is_(None), Context.scopes.contains("lti-ags/scope/score"))
+        .distinct()
+    )
+    names = ["assignment_id", "context_id", "title", "ours"]
+    made = session.execute(insert(GradeColumn).from_select(names, linked, include_defaults=False))
+    return _count(made)
+
+
+def parcel(session: Session, passback_id: int) -> Parcel:
+    """A row and where it goes."""
+    row = session.execute(
+        select(
+            Passback,
+            GradeColumn,
+            Assignment,
+            Context,
+            Platform,
+            CanvasCourse,
+            _subject_there(),
+            CanvasPerson.user_id,
+            Submission.received_at,
+            now(),
+        )
+        .join(GradeColumn, GradeColumn.id == Passback.column_id)
+        .join(Assignment, Assignment.id == GradeColumn.assignment_id)
+        .outerjoin(Context, Context.id == GradeColumn.context_id)
+        .outerjoin(Deployment, Deployment.id == Context.deployment_id)
+        .outerjoin(Platform, Platform.id == Deployment.platform_id)
+        .outerjoin(CanvasCourse, CanvasCourse.id == GradeColumn.canvas_course_id)
+        .outerjoin(
+            CanvasPerson,
+            and_(
+                CanvasPerson.canvas_course_id == GradeColumn.canvas_course_id,
+                CanvasPerson.person_id == Passback.person_id,
+            ),
+        )
+        .outerjoin(Submission, Submission.id == Passback.submission_id)
+        .where(Passback.id == passback_id)
+    ).one()
+    return Parcel(
+        passback=row[0],
+        column=row[1],
+        assignment=row[2],
+        context=row[3],
+        platform=row[4],
+        canvas=row[5],
+        subject=row[6] or row[7],
+        received_at=row[8],
+        at=row[9],
+    )
+
+
+def link_ids(session: Session, column: GradeColumn) -> Sequence[str]:
+    """The links in the column's course in the LMS that open its assignment, the oldest first."""
+    return session.scalars(
+        select(ResourceLink.link_id)
+        .where(
+            ResourceLink.context_id == column.context_id,
+            ResourceLink.assignment_id == column.assignment_id,
+        )
+        .order_by(ResourceLink.id)
+    ).all()
+
+
+def begin_looking(session: Session, column_id: int) -> bool:
+    """Be the one who looks for a column, for some minutes; False where somebody else does."""
+    free = or_(GradeColumn.looking_until.is_(None), GradeColumn.looking_until < now())
+    done = session.execute(
+        update(GradeColumn)
+        .where(GradeColumn.id == column_id, free)
+        .values(looking_until=now() + _LOOKS_FOR)
+    )
+    return _count(done) == 1
+
+
+def end_looking(
+    session: Session, column_id: int, found: tuple[str, str, float, bool] | None
+) -> None:
+    """Nobody looks any more. `found` are address, title and scale, and whether it is a new one.
+
+    Where it is another column than before, whatever was sent to that one is sent again.
+    """
+    column = session.get_one(GradeColumn, column_id, with_for_update=True)
+    column.looking_until = None
+    if found is None:
+        return
+    address, title, max_score, made = found
+    if column.address is not None and (made or column.address != address):
+        start_anew(session, column_id)
+        column.ours = made
+    column.address, column.title, column.max_score = address, title[:200], max_score
+    column.ours = column.ours or made
+    column.gone_at = None
+
+
+def start_anew(session: Session, column_id: int) -> None:
+    """The column is another one: nothing is in it yet, and all that is wanted is sent."""
+    session.execute(
+        update(Passback)
+        .where(Passback.column_id == column_id)
+        .values(
+            sent_score=None,
+            sent_max_score=None,
+            sent_submission_id=None,
+            tried={},
+            unsure_until=None,
+            found_score=None,
+            overwrite=False,
+            note=None,
+        ),
+        execution_options={"synchronize_session": False},
+    )
+    want_again(session, Passback.column_id == column_id, Passback.score.is_not(None))
+
+
+def is_gone(session: Session, column_id: int, address: str) -> None:
+    """The LMS has no such column any more."""
+    session.execute(
+        update(GradeColumn)
+        .where(GradeColumn.id == column_id, GradeColumn.address == address)
+        .values(gone_at=now())
+    )
+
+
+def want_again(session: Session, *where: ColumnElement[bool], **values: Any) -> int:
+    """Have rows be sent, from the first try on; how many there are."""
+    done = session.execute(
+        update(Passback).where(*where).values(**_wanted_anew(), **values),
+        execution_options={"synchronize_session": False},
+    )
+    return _count(done)
+
+
+def elsewhere(session: Session, row: Passback, assignment_id: int) -> bool:
+    """Whether this grade of the same person has arrived in another column of the assignment."""
+    others = (
+        select(Passback.id)
+        .join(GradeColumn, GradeColumn.id == Passback.column_id)
+        .where(
+            GradeColumn.assignment_id == assignment_id,
+            Passback.column_id != row.column_id,
+            Passback.person_id == row.person_id,
+            Passback.sent_score.is_not(None),
+        )
+    )
+    return session.scalar(others.limit(1)) is not None
+
+
+def _wanted_anew() -> dict[str, Any]:
+    sending = Passback.state == DeliveryState.SENDING
+    return {
+        "wanted": Passback.wanted + 1,
+        "state": case((sending, DeliveryState.SENDING.value), else_=DeliveryState.WAITING.value),
+        "tries": 0,
+        "next_at": now(),
+        "failure": None,
+        "trouble": None,
+    }
+
+
+def _missing(*what: Any) -> Any:
+    """Of released grades of people who are known in a column's course those without a row."""
+    known_by_lti = exists().where(
+        PlatformPerson.person_id == Release.person_id,
+        PlatformPerson.issuer == Platform.issuer,
+        Platform.id == Deployment.platform_id,
+        Deployment.id == Context.deployment_id,
+        Context.id == GradeColumn.context_id,
+    )
+    known_in_canvas = exists().where(
+        CanvasPerson.person_id == Release.person_id,
+        CanvasPerson.canvas_course_id == GradeColumn.canvas_course_id,
+    )
+    return (
+        select(*what)
+        .join_from(Release, GradeColumn, GradeColumn.assignment_id == Release.assignment_id)
+        .outerjoin(
+            Passback,
+            and_(Passback.column_id == GradeColumn.id, Passback.person_id == Release.person_id),
+        )
+        .where(Passback.id.is_(None), or_(known_by_lti, known_in_canvas))
+    )
+
+
+def _subject_there() -> Any:
+    return (
+        select(func.min(PlatformPerson.subject))
+        .where(
+            PlatformPerson.person_id == Passback.person_id,
+            PlatformPerson.issuer == Platform.issuer,
+        )
+        .correlate(Passback, Platform)
+        .scalar_subquery()
+    )
+
+
+def _count(done: object) -> int:
+    assert isinstance(done, CursorResult)
+    return done.rowcount

@@ -1,0 +1,295 @@
+"""Links to courses of Canvas by its REST, for places without LTI: with a token that somebody gave.
+
+Who is who there is matched by what is the same on both sides, and counts when staff have looked.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from grader.db import audit, canvas, grades, gradesout, passbacks
+from grader.db.models import Assignment, CanvasCourse, GradeColumn
+from grader.db.session import Session, hold, moment
+from grader.errors import BadInput, Conflict, NotFound
+from grader.lms.answers import Refused
+from grader.lms.canvas import AssignmentThere, Canvas, PersonThere, base_of, matched
+from grader.lms.outside import NotAllowed, Unreachable
+from grader.services.access import Actor, Right, permit
+from grader.services.assignments import list_assignments
+from grader.services.site import Site
+
+NEW = "new"  # in the place of a column's number: make one
+
+
+@dataclass(frozen=True)
+class Matched:
+    """A student here and who they are there; `there` is None where nobody is the same."""
+
+    person_id: int
+    name: str
+    address: str
+    there: PersonThere | None
+    known: bool  # confirmed already, as just that
+
+
+@dataclass(frozen=True)
+class Matching:
+    """What was found of all students; `left` are those there whom nobody here is, and `digest`
+    names what would be confirmed."""
+
+    people: Sequence[Matched]
+    left: Sequence[PersonThere]
+    digest: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An assignment here, and its column there if one is chosen."""
+
+    assignment: Assignment
+    column: GradeColumn | None
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Assignments here, and those there that grades can go to."""
+
+    choices: Sequence[Choice]
+    there: Sequence[AssignmentThere]
+
+
+def list_links(site: Site, actor: Actor, course_id: int) -> Sequence[CanvasCourse]:
+    """Courses of Canvas that a course is linked to, for who manages it."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        return canvas.courses(session, course_id)
+
+
+def get_link(site: Site, actor: Actor, course_id: int, link_id: int) -> CanvasCourse:
+    """One of them."""
+    with site.database.reading() as session:
+        return _link(session, actor, course_id, link_id)
+
+
+def link(
+    site: Site, actor: Actor, course_id: int, *, base_url: str, canvas_id: str, token: str
+) -> CanvasCourse:
+    """Link a course of Canvas, or give another token where it is linked; Canvas is asked first."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+    if not canvas_id.isdecimal() or len(canvas_id) > 20:
+        raise BadInput("canvas_id: the number that stands behind /courses/ in Canvas's address")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise BadInput("token: it is copied as Canvas shows it")
+    base = base_of(base_url)
+    try:
+        there = Canvas(site.outside, base, token, canvas_id).look()
+    except NotAllowed as error:
+        raise BadInput(f"base_url: {error}") from error
+    except Unreachable as error:
+        raise BadInput(f"base_url: there is no Canvas that answers ({error})") from error
+    except Refused as error:
+        name = "token" if error.answer.status in (401, 403) else "canvas_id"
+        raise BadInput(f"{name}: Canvas says no ({error})") from error
+    with site.database.writing() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        row = canvas.same(session, course_id, base, canvas_id)
+        if row is None:
+            row = CanvasCourse(course_id=course_id, base_url=base, canvas_id=canvas_id)
+            session.add(row)
+        row.title, row.token, row.author_id = there.name[:200], token, actor.person_id
+        row.disabled_at = None
+        session.flush()
+        session.refresh(row)
+        canvas.unlock(session, row.id)
+        audit.record(
+            session, actor.person_id, "canvas.linked", row, course_id=course_id, title=row.title
+        )
+    return row
+
+
+def unlink(site: Site, actor: Actor, course_id: int, link_id: int) -> None:
+    """Nothing goes there any more, and the token is forgotten; what arrived stays there."""
+    with site.database.writing() as session:
+        row = _link(session, actor, course_id, link_id)
+        row.disabled_at, row.token = moment(session), ""
+        audit.record(
+            session, actor.person_id, "canvas.unlinked", row, course_id=course_id, title=row.title
+        )
+
+
+def match_people(site: Site, actor: Actor, course_id: int, link_id: int) -> Matching:
+    """Who the course's students would be in Canvas, by an address, login or number that is the
+    same; nobody is until it is confirmed."""
+    with site.database.reading() as session:
+        row = _link(session, actor, course_id, link_id)
+        students = gradesout.students(session, course_id)
+        known = canvas.people(session, link_id)
+    with _asking():
+        there = _canvas(site, row).students()
+    found = matched([(person_id, address) for person_id, _, address in students], there)
+    people = [
+        Matched(
+            person_id,
+            name,
+            address,
+            found.get(person_id),
+            person_id in found and known.get(person_id) == found[person_id].id,
+        )
+        for person_id, name, address in students
+    ]
+    taken = {one.id for one in found.values()}
+    return Matching(
+        people, [one for one in there if one.id not in taken], digest_of(_pairs(people))
+    )
+
+
+def confirm_people(
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    link_id: int,
+    pairs: Sequence[tuple[int, str]],
+    digest: str,
+) -> int:
+    """They are who `match_people` has shown, and what is released for them goes out; how many.
+
+    Raises Conflict for anything else than what was shown.
+    """
+    if digest_of(pairs) != digest:
+        raise Conflict("this is not what was shown: look again, then confirm")
+    with site.database.writing() as session:
+        _link(session, actor, course_id, link_id)
+        ids = {person_id for person_id, _, _ in gradesout.students(session, course_id)}
+        if not {person_id for person_id, _ in pairs} <= ids:
+            raise Conflict("somebody has left the course meanwhile: look again, then confirm")
+        canvas.know(session, link_id, dict(pairs))
+        row = session.get_one(CanvasCourse, link_id)
+        audit.record(
+            session,
+            actor.person_id,
+            "canvas.people_confirmed",
+            row,
+            course_id=course_id,
+            title=row.title,
+            people=len(pairs),
+        )
+        _follow_all(session, link_id)
+    return len(pairs)
+
+
+def columns(site: Site, actor: Actor, course_id: int, link_id: int) -> Columns:
+    """Which assignments there are on both sides."""
+    with site.database.reading() as session:
+        row = _link(session, actor, course_id, link_id)
+        chosen = canvas.columns(session, link_id)
+    with _asking():
+        there = [one for one in _canvas(site, row).assignments() if one.takes_points]
+    ours = _assignments(site, actor, course_id)
+    return Columns([Choice(one, chosen.get(one.id)) for one in ours], there)
+
+
+def choose_column(
+    site: Site, actor: Actor, course_id: int, link_id: int, assignment_id: int, address: str
+) -> GradeColumn:
+    """Have an assignment's grades go to that one in Canvas, or to a NEW one."""
+    with site.database.reading() as session:
+        row = _link(session, actor, course_id, link_id)
+    ours = {one.id: one for one in _assignments(site, actor, course_id)}
+    if assignment_id not in ours:
+        raise NotFound("there is no such assignment in this course")
+    if address != NEW and not address.isdecimal():
+        raise BadInput("address: choose an assignment of Canvas")
+    with _asking():
+        there = _canvas(site, row)
+        if address == NEW:
+            found = _created(site, there, ours[assignment_id])
+        else:
+            found = there.assignment(address)
+    if not found.takes_points or found.points is None:
+        raise BadInput("address: this one takes no points in Canvas")
+    with site.database.writing() as session:
+        row = _link(session, actor, course_id, link_id)
+        hold(session, session.get_one(Assignment, assignment_id))
+        column = canvas.choose(
+            session,
+            link_id,
+            assignment_id,
+            (found.id, found.name, found.points),
+            made=address == NEW,
+        )
+        audit.record(
+            session,
+            actor.person_id,
+            "canvas.column_chosen",
+            column,
+            course_id=course_id,
+            assignment_id=assignment_id,
+            title=found.name,
+        )
+        passbacks.follow(session, assignment_id)
+    return column
+
+
+def digest_of(pairs: Sequence[tuple[int, str]]) -> str:
+    """Names who is who."""
+    return hashlib.sha256(json.dumps(sorted(pairs)).encode()).hexdigest()
+
+
+def _pairs(people: Sequence[Matched]) -> list[tuple[int, str]]:
+    return [(one.person_id, one.there.id) for one in people if one.there is not None]
+
+
+def _created(site: Site, there: Canvas, assignment: Assignment) -> AssignmentThere:
+    """A new one; one of the same title that a former try has left is taken instead."""
+    for one in there.assignments():
+        if one.name == assignment.title and one.takes_points:
+            return one
+    with site.database.reading() as session:
+        points = grades.assignment(session, assignment.id).max_score
+    if points <= 0:
+        raise BadInput("address: publish a version of the assignment first")
+    return there.create(assignment.title, points)
+
+
+def _assignments(site: Site, actor: Actor, course_id: int) -> list[Assignment]:
+    found: list[Assignment] = []
+    cursor: str | None = None
+    more = True
+    while more:
+        page = list_assignments(site, actor, course_id, cursor=cursor, limit=200)
+        found += [one.assignment for one in page.items]
+        cursor = page.next_cursor
+        more = cursor is not None
+    return found
+
+
+def _follow_all(session: Session, link_id: int) -> None:
+    for assignment_id in sorted(canvas.columns(session, link_id)):
+        hold(session, session.get_one(Assignment, assignment_id))
+        passbacks.follow(session, assignment_id)
+
+
+def _link(session: Session, actor: Actor, course_id: int, link_id: int) -> CanvasCourse:
+    permit(session, actor, course_id, Right.MANAGE)
+    row = session.get(CanvasCourse, link_id)
+    if row is None or row.course_id != course_id or row.disabled_at is not None:
+        raise NotFound("this course is linked to no such course of Canvas")
+    return row
+
+
+def _canvas(site: Site, row: CanvasCourse) -> Canvas:
+    return Canvas(site.outside, row.base_url, row.token, row.canvas_id)
+
+
+@contextmanager
+def _asking() -> Iterator[None]:
+    """What keeps Canvas from answering, in words for who asks."""
+    try:
+        yield
+    except (NotAllowed, Unreachable, Refused) as error:
+        raise Conflict(f"Canvas does not answer as it should: {error}") from error

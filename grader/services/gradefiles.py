@@ -1,0 +1,171 @@
+"""Released grades as files that other systems import as they are, each in its own manner.
+
+Only what is released: a file that lies about is taken for what students were told. Columns are
+called by titles, since by those the other systems find their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from grader.db import grades
+from grader.db.grades import Live, Member
+from grader.db.pages import MOST
+from grader.services.access import Actor, Right, permit
+from grader.services.site import Site
+from grader.services.tables import csv_text
+
+
+class Lms(StrEnum):
+    """A system that grades go to by a file."""
+
+    CANVAS = "canvas"
+    MOODLE = "moodle"
+    BLACKBOARD = "blackboard"
+    BRIGHTSPACE = "brightspace"
+    GRADESCOPE = "gradescope"
+
+
+Points = Mapping[int, float]  # by assignment
+Line = list[str]
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """What a system wants: the lines above the students', and a student's."""
+
+    head: Callable[[Sequence[Live]], list[Line]]
+    line: Callable[[Member, Sequence[Live], Points], Line]
+
+
+def grade_file(site: Site, actor: Actor, course_id: int, lms: Lms) -> Iterator[str]:
+    """The released grades of a course for that system, piece by piece; for staff.
+
+    What is refused is refused at once.
+    """
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        lives = [
+            one
+            for one in grades.assignments(session, course_id)
+            if one.assignment.live_version_id is not None
+        ]
+    return _lines(site, course_id, lives, _MANNERS[lms])
+
+
+def points_text(points: float | None) -> str:
+    """Points as every system reads them: with a dot, and without an exponent."""
+    return "" if points is None else f"{points:.6f}".rstrip("0").rstrip(".")
+
+
+def title_of(live: Live) -> str:
+    """What a column is called: the title on one line, without what would mean something there."""
+    return " ".join(
+        live.assignment.title.replace("|", "/").replace("[", "(").replace("]", ")").split()
+    )
+
+
+def _lines(site: Site, course_id: int, lives: Sequence[Live], manner: _Manner) -> Iterator[str]:
+    yield csv_text(manner.head(lives))
+    ids = [one.assignment.id for one in lives]
+    cursor: str | None = None
+    more = True
+    while more:
+        with site.database.reading() as session:
+            found = grades.members(session, course_id, cursor=cursor, limit=MOST)
+            people = [one.person_id for one in found.items]
+            released = grades.released(session, ids, people)
+        yield csv_text(
+            manner.line(
+                one,
+                lives,
+                {
+                    assignment_id: released[assignment_id, one.person_id].score
+                    for assignment_id in ids
+                    if (assignment_id, one.person_id) in released
+                },
+            )
+            for one in found.items
+        )
+        cursor = found.next_cursor
+        more = cursor is not None
+
+
+def _cells(lives: Sequence[Live], points: Points) -> Line:
+    return [points_text(points.get(one.assignment.id)) for one in lives]
+
+
+def _login(member: Member) -> str:
+    """What is most often somebody's user name: what stands before the @ of their address."""
+    return member.email.partition("@")[0]
+
+
+def _last_first(member: Member) -> tuple[str, str]:
+    first, _, last = member.name.rpartition(" ")
+    return last, first
+
+
+def _canvas_head(lives: Sequence[Live]) -> list[Line]:
+    titles = [title_of(one) for one in lives]
+    possible = [points_text(one.max_score) for one in lives]
+    return [
+        ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *titles],
+        ["    Points Possible", "", "", "", "", *possible],
+    ]
+
+
+def _canvas_line(member: Member, lives: Sequence[Live], points: Points) -> Line:
+    last, first = _last_first(member)
+    name = f"{last}, {first}" if first else last
+    return [name, "", "", member.email, "", *_cells(lives, points)]
+
+
+def _moodle_head(lives: Sequence[Live]) -> list[Line]:
+    return [["Email address", "ID number", *map(title_of, lives)]]
+
+
+def _moodle_line(member: Member, lives: Sequence[Live], points: Points) -> Line:
+    return [member.email, "", *_cells(lives, points)]
+
+
+def _blackboard_head(lives: Sequence[Live]) -> list[Line]:
+    columns = [f"{title_of(one)} [Total Pts: {points_text(one.max_score)} Score]" for one in lives]
+    return [["Last Name", "First Name", "Username", *columns]]
+
+
+def _blackboard_line(member: Member, lives: Sequence[Live], points: Points) -> Line:
+    return [*_last_first(member), _login(member), *_cells(lives, points)]
+
+
+def _brightspace_head(lives: Sequence[Live]) -> list[Line]:
+    columns = [f"{title_of(one)} Points Grade" for one in lives]
+    return [["Username", *columns, "End-of-Line Indicator"]]
+
+
+def _brightspace_line(member: Member, lives: Sequence[Live], points: Points) -> Line:
+    # Its own files have a # before each name, so that no spreadsheet makes a number of it.
+    return [f"#{_login(member)}", *_cells(lives, points), "#"]
+
+
+def _gradescope_head(lives: Sequence[Live]) -> list[Line]:
+    columns = [[title_of(one), f"{title_of(one)} - Max Points"] for one in lives]
+    return [["First Name", "Last Name", "SID", "Email", *(name for two in columns for name in two)]]
+
+
+def _gradescope_line(member: Member, lives: Sequence[Live], points: Points) -> Line:
+    last, first = _last_first(member)
+    cells = [
+        [points_text(points.get(one.assignment.id)), points_text(one.max_score)] for one in lives
+    ]
+    return [first, last, "", member.email, *(cell for two in cells for cell in two)]
+
+
+_MANNERS: Mapping[Lms, _Manner] = {
+    Lms.CANVAS: _Manner(_canvas_head, _canvas_line),
+    Lms.MOODLE: _Manner(_moodle_head, _moodle_line),
+    Lms.BLACKBOARD: _Manner(_blackboard_head, _blackboard_line),
+    Lms.BRIGHTSPACE: _Manner(_brightspace_head, _brightspace_line),
+    Lms.GRADESCOPE: _Manner(_gradescope_head, _gradescope_line),
+}

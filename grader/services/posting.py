@@ -1,0 +1,246 @@
+"""Sending one grade to an LMS: read before writing, write once, and know what became of it.
+
+Before each try the row says what is tried, so that after a crash at any point the grade that
+stands there is known for ours or for somebody else's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from grader.db import deliveries, passbacks
+from grader.db.deliveries import Sending
+from grader.db.models import Passback, Trouble
+from grader.db.passbacks import Parcel
+from grader.db.session import moment
+from grader.errors import ChainruleError
+from grader.lms.answers import Refused, moment_of, rest
+from grader.lms.outside import Answer, NotAllowed, Unreachable
+from grader.services.backoff import wait_after
+from grader.services.gradebooks import Book, Cell, Later, Stuck, book_of, too_much
+from grader.services.servicetokens import Bearers, bearer_of
+from grader.services.site import Site
+
+_MOST_TRIES = 40  # about a day
+_TURNS = 3  # stamps that are tried one after the other
+_SETTLED = timedelta(minutes=2)  # a request that was not answered takes effect by then or never
+_TICK = timedelta(seconds=1)
+_FURTHEST = timedelta(days=1)  # a clock there that is further ahead is not followed
+
+_STALE = (400, 409)  # Canvas and Moodle on a stamp that is older than what they have
+
+
+class _Overtaken(ChainruleError):
+    """Somebody else has the row by now."""
+
+
+def send_grade(site: Site, held: Sending, bearers: Bearers = bearer_of) -> None:
+    """Send what a row wants, and write down what came of it."""
+    with site.database.reading() as session:
+        parcel = passbacks.parcel(session, held.id)
+    usual = wait_after(held.tries)
+    try:
+        ended = _deliver(site, held, parcel, bearers)
+    except _Overtaken:
+        return
+    except Stuck as error:
+        _stick(site, held, parcel, error)
+    except NotAllowed as error:
+        _stick(site, held, parcel, Stuck(Trouble.REFUSED, str(error)))
+    except Later as error:
+        _put_off(site, held, parcel, str(error), usual if error.wait is None else error.wait)
+    except Unreachable as error:
+        _put_off(site, held, parcel, f"no answer: {error}", usual)
+    except Refused as error:
+        wait = rest(error.answer, parcel.at)
+        _put_off(site, held, parcel, str(error), max(usual, wait or usual))
+    else:
+        with site.database.writing() as session:
+            deliveries.arrived(session, Passback, held, **ended)
+
+
+def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dict[str, Any]:
+    """The values of a row that has arrived."""
+    row = parcel.passback
+    if row.score is None:
+        return {"trouble": None, "found_score": None, "overwrite": False}
+    book = book_of(site, parcel, bearers)
+    try:
+        cell = book.read()
+        if not _holds_wanted(cell, row):
+            _refuse_others(cell, row)
+            cell = _write(site, held, parcel, book)
+    except Refused as error:
+        _judge(book, row, error)
+        raise
+    _wait_for_earlier_tries(site, held, row)
+    return _arrived(row, cell)
+
+
+def _write(site: Site, held: Sending, parcel: Parcel, book: Book) -> Cell:
+    """Write it, with a later stamp where one is refused; what stands there then."""
+    row = parcel.passback
+    at_least = parcel.at
+    for turn in range(1, _TURNS + 1):
+        stamp = _reserve(site, held, row, at_least)
+        answer = book.write(stamp)
+        if answer.ok:
+            assert row.score is not None
+            assert row.max_score is not None
+            return book.read() if _is_over(row) else Cell(row.score, row.max_score)
+        # What is refused twice although the stamp is new is not refused for its stamp.
+        if answer.status not in _STALE or turn == (2 if answer.status == 400 else _TURNS):
+            raise Refused(answer)
+        cell = book.read()
+        if _holds_wanted(cell, row):
+            return cell
+        _refuse_others(cell, row)
+        at_least = _later_than(parcel.at, answer, cell)
+    raise AssertionError("unreachable")
+
+
+def _reserve(site: Site, held: Sending, row: Passback, at_least: datetime) -> datetime:
+    """The stamp of the next try; the row knows of both before anything is sent."""
+    stamp = at_least if row.stamp is None else max(at_least, row.stamp + _TICK)
+    tries = [*_tried(row), (row.score, row.max_score)]
+    row.tried = {"scores": [list(one) for one in dict.fromkeys(tries)]}
+    row.stamp = stamp
+    with site.database.writing() as session:
+        row.unsure_until = moment(session) + _SETTLED
+        values = {"stamp": stamp, "tried": row.tried, "unsure_until": row.unsure_until}
+        if not deliveries.keep(session, Passback, held, **values):
+            raise _Overtaken
+    return stamp
+
+
+def _later_than(now: datetime, answer: Answer, cell: Cell) -> datetime:
+    """A moment after all that the platform may compare with: its clock can be ahead of ours."""
+    known = [moment_of(answer.headers.get("date", "")), cell.at]
+    ahead = [one + _TICK for one in known if one is not None and one < now + _FURTHEST]
+    return max([now, *ahead])
+
+
+def _tried(row: Passback) -> list[tuple[float, float]]:
+    return [(score, max_score) for score, max_score in row.tried.get("scores", [])]
+
+
+def _holds_wanted(cell: Cell, row: Passback) -> bool:
+    assert row.score is not None
+    assert row.max_score is not None
+    ever = row.sent_score is not None or bool(row.tried)
+    if cell.points is None and not ever:
+        return False  # nothing there yet, where a zero may be wanted
+    return cell.holds(row.score, row.max_score)
+
+
+def _refuse_others(cell: Cell, row: Passback) -> None:
+    """Raise Stuck where somebody else has written what stands there, unless staff have seen it."""
+    if row.overwrite and cell.is_still(row.found_score):
+        return
+    if row.sent_score is None:
+        if cell.points is None:
+            return
+    elif row.sent_max_score is not None and cell.holds(row.sent_score, row.sent_max_score):
+        return
+    if any(cell.holds(*one) for one in _tried(row)):
+        return
+    if cell.points is None:
+        words = "somebody has taken this grade away there"
+    else:
+        words = f"somebody changed this grade there to {cell.points:.10g} of {cell.of:.10g}"
+    raise Stuck(Trouble.CHANGED, words, cell.points)
+
+
+def _wait_for_earlier_tries(site: Site, held: Sending, row: Passback) -> None:
+    """Raise Later while another grade, sent earlier without an answer, may still take effect."""
+    wanted = (row.score, row.max_score)
+    others = [one for one in _tried(row) if one != wanted]
+    if not others or row.unsure_until is None:
+        return
+    with site.database.writing() as session:
+        left = row.unsure_until - moment(session)
+        if left <= timedelta(0):
+            return
+        # What was written is known by now; the rest may come yet.
+        if not deliveries.keep(session, Passback, held, **_written(row)):
+            raise _Overtaken
+    raise Later("it is there; an earlier one that was never answered may still come", left)
+
+
+def _written(row: Passback) -> dict[str, Any]:
+    return {
+        "sent_score": row.score,
+        "sent_max_score": row.max_score,
+        "sent_submission_id": row.submission_id,
+    }
+
+
+def _arrived(row: Passback, cell: Cell) -> dict[str, Any]:
+    assert row.score is not None
+    assert row.max_score is not None
+    note = None
+    if _is_over(row):
+        note = f"{row.score:.10g} of {row.max_score:.10g} is more than there is to get"
+        if cell.is_cut(row.score, row.max_score) and cell.points is not None:
+            note += f": kept there as {cell.points:.10g} of {cell.of:.10g}"
+    return {
+        **_written(row),
+        "tried": {},
+        "unsure_until": None,
+        "found_score": None,
+        "overwrite": False,
+        "trouble": None,
+        "note": note,
+    }
+
+
+def _is_over(row: Passback) -> bool:
+    """Whether it is more than there is to get."""
+    return (row.score or 0.0) > (row.max_score or 0.0)
+
+
+def _judge(book: Book, row: Passback, error: Refused) -> None:
+    """Raise what an answer that says no means, unless time may mend it."""
+    status = error.answer.status
+    if too_much(book, error.answer):
+        return
+    if status in book.is_lost:
+        book.check()
+        raise Stuck(Trouble.NO_STUDENT, f"it takes no grade for this person ({error})")
+    if status in (400, 422) and _is_over(row):
+        words = "the LMS takes no more points than there are to get, unless that is allowed there"
+        raise Stuck(Trouble.REFUSED, f"{words} ({error})")
+    if status == 422:
+        raise Stuck(Trouble.NO_STUDENT, f"for the LMS this is no student of the course ({error})")
+    if status == 400:
+        words = "the LMS refuses this grade, as it does for teachers and people of other courses"
+        raise Stuck(Trouble.NO_STUDENT, f"{words} ({error})")
+    if status in (401, 403):
+        raise Stuck(Trouble.LOCKED, f"the LMS does not let us in any more ({error})")
+    if 400 < status < 500 and status not in (408, 409, 425, 429):
+        raise Stuck(Trouble.REFUSED, f"the LMS refuses this grade ({error})")
+
+
+def _stick(site: Site, held: Sending, parcel: Parcel, error: Stuck) -> None:
+    with site.database.writing() as session:
+        row, why = parcel.passback, str(error)
+        elsewhere = error.trouble is Trouble.NO_STUDENT and passbacks.elsewhere(
+            session, row, parcel.assignment.id
+        )
+        if elsewhere:
+            # Of several courses that are linked somebody is in one.
+            note = "not in that course; the grade is in another"
+            deliveries.arrived(session, Passback, held, trouble=None, note=note)
+            return
+        seen = {"trouble": error.trouble, "found_score": error.found}
+        deliveries.stick(session, Passback, held, why, overwrite=False, **seen)
+
+
+def _put_off(site: Site, held: Sending, parcel: Parcel, why: str, wait: timedelta) -> None:
+    with site.database.writing() as session:
+        if held.tries >= _MOST_TRIES:
+            words = f"tried {held.tries} times in about a day; at last: {why}"
+            deliveries.stick(session, Passback, held, words, trouble=Trouble.TIRED)
+        else:
+            deliveries.put_off(session, Passback, held, why, wait, trouble=None)

@@ -1,0 +1,610 @@
+"""Grades on their way to an LMS that behaves as real ones do: Moodle and Canvas, simulated."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+
+from grader.db.models import (
+    Assignment,
+    Context,
+    DeliveryState,
+    GradeColumn,
+    PlatformPerson,
+    ResourceLink,
+    Trouble,
+)
+from grader.lms import ags
+from grader.lms.outside import Answer
+from grader.services.passback import catch_up
+from grader.services.site import Site
+from tests.lms import _moodle
+from tests.lms._linked import (
+    Linked,
+    linked_by_rest,
+    linked_to_canvas,
+    linked_to_moodle,
+    subject,
+)
+from tests.lms._moodle import late, never_arrives, saying, unanswered
+from tests.sites import People
+
+DELIVERED, STUCK, WAITING = DeliveryState.DELIVERED, DeliveryState.STUCK, DeliveryState.WAITING
+KINDS = {
+    "moodle-4.3": lambda site, people: linked_to_moodle(site, people, keeps_receipt=True),
+    "moodle-4.5": linked_to_moodle,
+    "canvas": linked_to_canvas,
+    "canvas-rest": linked_by_rest,
+}
+
+
+@pytest.fixture(params=KINDS)
+def linked(request: pytest.FixtureRequest, site: Site, people: People) -> Linked:
+    """Each kind of gradebook."""
+    return KINDS[request.param](site, people)
+
+
+@pytest.fixture
+def moodle(site: Site, people: People) -> Linked:
+    """Moodle 4.5."""
+    return linked_to_moodle(site, people)
+
+
+@pytest.fixture
+def canvas(site: Site, people: People) -> Linked:
+    """Canvas by LTI."""
+    return linked_to_canvas(site, people)
+
+
+def scores(linked: Linked) -> list[Any]:
+    """The scores that were sent."""
+    return [body for method, url, body in linked.lms.seen if "/scores" in url]
+
+
+def points(linked: Linked, who: Any) -> float | None:
+    """What stands there, on our scale of ten."""
+    found = linked.lms.points(subject(who))
+    scale = linked.column().max_score
+    return None if found is None or scale is None else found * 10 / scale
+
+
+class TestAnyGradebook:
+    def test_a_released_grade_arrives_and_one_that_is_not_does_not(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7.5)
+        linked.grade(linked.people.bob, 3)
+        linked.release(linked.ada)
+        linked.settle()
+        assert points(linked, linked.ada) == 7.5
+        assert points(linked, linked.people.bob) is None
+        row = linked.row(linked.ada)
+        assert (row.state, row.sent_score, row.sent_max_score) == (DELIVERED, 7.5, 10)
+        assert row.tried == {}
+
+    def test_a_regrade_is_sent_when_it_is_released(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        linked.grade(linked.ada, 4)
+        linked.settle()
+        assert points(linked, linked.ada) == 7
+        linked.release()
+        linked.settle()
+        assert points(linked, linked.ada) == 4
+
+    def test_a_grade_that_is_taken_back_stays_there(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        linked.unrelease()
+        linked.settle()
+        row = linked.row(linked.ada)
+        assert (row.state, row.score, row.sent_score) == (DELIVERED, None, 7)
+        assert points(linked, linked.ada) == 7
+
+    def test_what_is_taken_back_before_it_was_sent_is_not_sent(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.unrelease()
+        linked.settle()
+        assert points(linked, linked.ada) is None
+
+    def test_the_same_grade_again_is_not_sent_again(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        linked.unrelease()
+        linked.release()
+        linked.settle()
+        writes = [one for one in linked.lms.seen if one[0] == "PUT" or "/scores" in one[1]]
+        assert len(writes) == 1
+
+    def test_what_a_teacher_changed_is_not_written_over_before_staff_say_so(
+        self, linked: Linked
+    ) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        (number,) = linked.lms.columns
+        of = linked.column().max_score or 0
+        linked.lms.give(number, subject(linked.ada), of * 0.9)
+        linked.grade(linked.ada, 8)
+        linked.release()
+        linked.settle()
+        row = linked.row(linked.ada)
+        assert (row.state, row.trouble, row.found_score) == (STUCK, Trouble.CHANGED, of * 0.9)
+        assert f"to {of * 0.9:.10g} of {of:.10g}" in (row.failure or "")
+        assert points(linked, linked.ada) == 9
+
+    def test_a_grade_that_was_there_before_is_not_written_over(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.grade(linked.people.bob, 7)
+        linked.release(linked.people.bob)
+        linked.settle()
+        (number,) = linked.lms.columns
+        linked.lms.give(number, subject(linked.ada), 1)
+        linked.release()
+        linked.settle()
+        assert linked.row(linked.ada).trouble is Trouble.CHANGED
+        assert linked.lms.points(subject(linked.ada)) == 1
+
+    def test_a_grade_that_somebody_took_away_there_is_asked_about(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        (number,) = linked.lms.columns
+        linked.lms.give(number, subject(linked.ada), None)
+        linked.grade(linked.ada, 8)
+        linked.release()
+        linked.settle()
+        row = linked.row(linked.ada)
+        assert (row.trouble, row.found_score) == (Trouble.CHANGED, None)
+        assert "taken this grade away" in (row.failure or "")
+
+    def test_zero_points_arrive_and_are_known_for_ours_later(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 0)
+        linked.release()
+        linked.settle()
+        assert points(linked, linked.ada) == 0
+        linked.grade(linked.ada, 5)
+        linked.release()
+        linked.settle()
+        assert points(linked, linked.ada) == 5
+
+    def test_what_fails_for_a_while_is_tried_again(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        for tries, fault in enumerate([never_arrives, unanswered, saying(500), saying(503)], 1):
+            linked.lms.faults += [fault]
+            linked.wait()
+            linked.send()
+            row = linked.row(linked.ada)
+            assert (row.state, row.tries) == (WAITING, tries)
+            assert row.failure
+        linked.settle()
+        assert points(linked, linked.ada) == 7
+        assert linked.row(linked.ada).failure is None
+
+    def test_a_write_that_was_done_and_never_answered_is_known_for_ours(
+        self, linked: Linked
+    ) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        linked.grade(linked.ada, 4)
+        linked.release()
+        linked.lms.faults += [lambda answer: answer(), unanswered]  # the read, then the write
+        linked.send()
+        assert points(linked, linked.ada) == 4
+        linked.grade(linked.ada, 5)
+        linked.release()
+        linked.settle()
+        assert points(linked, linked.ada) == 5
+
+    def test_an_earlier_write_that_comes_late_does_not_win(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        linked.grade(linked.ada, 4)
+        linked.release()
+        linked.lms.faults += [lambda answer: answer(), late(linked.lms)]
+        linked.send()
+        linked.grade(linked.ada, 5)
+        linked.release()
+        linked.send()
+        assert linked.row(linked.ada).state is WAITING  # until the earlier one cannot come any more
+        linked.lms.apply_late()
+        linked.settle()
+        assert points(linked, linked.ada) == 5
+        assert linked.row(linked.ada).state is DELIVERED
+
+    def test_a_sender_that_is_never_heard_of_again_loses_nothing(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        assert linked.crash() == 1
+        linked.settle()
+        assert points(linked, linked.ada) == 7
+
+    def test_after_about_a_day_it_waits_for_a_person(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.change(linked.ada, tries=39)
+        linked.lms.faults += [saying(500)] * 5
+        linked.send()
+        row = linked.row(linked.ada)
+        assert (row.state, row.trouble) == (STUCK, Trouble.TIRED)
+        assert "40 times in about a day; at last: status 500" in (row.failure or "")
+
+    def test_a_rest_that_is_asked_for_is_kept(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 7)
+        linked.release()
+        before = datetime.now(UTC)
+        linked.lms.faults += [saying(429, **{"retry-after": "1800"})]
+        linked.send()
+        row = linked.row(linked.ada)
+        assert row.state is WAITING
+        assert row.next_at >= before + timedelta(seconds=1800)
+
+    def test_each_of_a_team_gets_the_grade(self, linked: Linked) -> None:
+        from tests.web._work import team_up
+
+        team_up(linked.site, linked.people, linked.ada, linked.people.bob)
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        assert points(linked, linked.ada) == points(linked, linked.people.bob) == 7
+
+    def test_somebody_who_is_no_student_there_is_told_to_staff(self, linked: Linked) -> None:
+        linked.lms.students = type(linked.lms.students)()
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        row = linked.row(linked.ada)
+        assert (row.state, row.trouble) == (STUCK, Trouble.NO_STUDENT)
+
+
+class TestMoodle:
+    def test_nothing_but_a_full_grade_is_ever_sent(self, moodle: Linked) -> None:
+        for given in (7, 8):
+            moodle.grade(moodle.ada, given)
+            moodle.release()
+            moodle.settle()
+        sent = scores(moodle)
+        assert len(sent) == 2
+        assert {one["gradingProgress"] for one in sent} == {"FullyGraded"}
+        assert all({"scoreGiven", "scoreMaximum", "activityProgress"} <= one.keys() for one in sent)
+
+    def test_scores_go_in_front_of_the_query_of_a_line_item(self, moodle: Linked) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        (url,) = [url for _, url, _ in moodle.lms.seen if "/scores" in url]
+        assert url.endswith("/lineitems/1/lineitem/scores?type_id=1")
+
+    def test_a_column_is_looked_up_before_one_is_made(self, moodle: Linked) -> None:
+        name = f"chainrule-assignment-{moodle.work.assignment_id}"
+        moodle.lms.columns[5] = _moodle.Column("Ours", 10, resource_id=name)
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert list(moodle.lms.columns) == [5]
+        assert not moodle.column().ours
+
+    def test_a_column_of_the_link_is_taken_and_its_scale_kept(self, moodle: Linked) -> None:
+        moodle.lms.columns[5] = _moodle.Column("Link", 100, link_id="link-1")
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.columns[5].cells[subject(moodle.ada)].points == 70
+        assert scores(moodle)[0]["comment"] == "7 of 10 points"
+
+    def test_it_is_found_behind_a_page_whose_link_is_broken(self, moodle: Linked) -> None:
+        name = f"chainrule-assignment-{moodle.work.assignment_id}"
+        moodle.lms.page_size = 1
+        for number in (3, 4, 5):
+            moodle.lms.columns[number] = _moodle.Column("Other", 10, link_id="link-1")
+        moodle.lms.columns[4].resource_id = name
+        service = ags.GradeService(moodle.lms, moodle.access, _moodle.ITEMS_URL)
+        listed = [item.id for item in service._list("x=1")]
+        assert len(listed) == 3
+        assert service.find(name, []) is not None
+
+    def test_only_one_column_is_made_by_several_senders(self, moodle: Linked) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.grade(moodle.people.bob, 7)
+        moodle.release()
+        moodle.settle()
+        assert len(moodle.lms.columns) == 1
+        assert moodle.column().ours
+
+    def test_a_stamp_that_is_refused_is_followed_by_a_later_one(
+        self, site: Site, people: People
+    ) -> None:
+        """4.3 keeps its own time of receipt, and its clock may be ahead."""
+        ahead = timedelta(minutes=20)
+        linked = linked_to_moodle(site, people, keeps_receipt=True, ahead=ahead)
+        for given in (7, 8, 9):
+            linked.grade(linked.ada, given)
+            linked.release()
+            linked.send()
+            linked.settle()
+            assert linked.lms.points(subject(linked.ada)) == given
+        assert linked.row(linked.ada).state is DELIVERED
+
+    def test_stamps_of_one_student_are_a_second_apart_at_least(self, moodle: Linked) -> None:
+        for given in (7, 8, 9):
+            moodle.grade(moodle.ada, given)
+            moodle.release()
+            moodle.send()
+        stamps = [datetime.fromisoformat(one["timestamp"]) for one in scores(moodle)]
+        assert len(stamps) == 3
+        assert all(b - a >= timedelta(seconds=1) for a, b in pairwise(stamps))
+
+    def test_a_stamp_of_ours_in_the_future_blocks_none_of_the_later_ones(
+        self, moodle: Linked
+    ) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        future = datetime.now(UTC) + timedelta(hours=3)
+        moodle.lms.columns[1].cells[subject(moodle.ada)].stored = future
+        moodle.change(moodle.ada, stamp=future)
+        moodle.grade(moodle.ada, 8)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.points(subject(moodle.ada)) == 8
+
+    def test_a_token_that_holds_no_more_is_followed_by_another(self, moodle: Linked) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.access.get([])
+        moodle.lms.tokens.clear()
+        moodle.send()
+        assert moodle.access.count == 2
+        assert moodle.row(moodle.ada).state is DELIVERED
+
+    def test_a_column_that_was_deleted_is_made_anew_and_filled(self, moodle: Linked) -> None:
+        for who, given in ((moodle.ada, 7), (moodle.people.bob, 5)):
+            moodle.grade(who, given)
+        moodle.release()
+        moodle.settle()
+        moodle.lms.columns.clear()
+        moodle.grade(moodle.ada, 8)
+        moodle.release()
+        moodle.send()
+        assert moodle.column().gone_at is not None
+        moodle.settle()
+        assert moodle.column().gone_at is None
+        assert moodle.lms.points(subject(moodle.ada)) == 8
+        assert moodle.lms.points(subject(moodle.people.bob)) == 5
+
+    def test_a_score_for_a_teacher_is_stuck_with_words_for_it(self, moodle: Linked) -> None:
+        moodle.lms.teachers.add(subject(moodle.ada))
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        row = moodle.row(moodle.ada)
+        assert row.trouble is Trouble.NO_STUDENT
+        assert "as it does for teachers" in (row.failure or "")
+
+    def test_who_is_in_one_of_several_linked_courses_is_not_stuck_in_the_others(
+        self, moodle: Linked
+    ) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        with moodle.site.database.writing() as session:
+            first = session.get_one(Context, moodle.context_id)
+            other = Context(
+                deployment_id=first.deployment_id,
+                context_id="c2",
+                title="Group 2",
+                course_id=first.course_id,
+                line_items_url=_moodle.ITEMS_URL,
+                scopes=first.scopes,
+                linked_by=first.linked_by,
+            )
+            session.add(other)
+            session.flush()
+            work = moodle.work.assignment_id
+            session.add(ResourceLink(context_id=other.id, link_id="l2", assignment_id=work))
+        moodle.lms.students.clear()
+        moodle.lms.columns.clear()
+        catch_up(moodle.site)
+        moodle.settle()
+        second = moodle.rows()[1]
+        assert (second.state, second.note) == (
+            DELIVERED,
+            "not in that course; the grade is in another",
+        )
+
+    def test_more_points_than_there_are_arrive_cut_off_and_staff_are_told(
+        self, moodle: Linked
+    ) -> None:
+        moodle.grade(moodle.ada, 10)
+        moodle.release()
+        moodle.change(moodle.ada, score=12.0)
+        moodle.settle()
+        row = moodle.row(moodle.ada)
+        assert row.state is DELIVERED
+        assert row.note == "12 of 10 is more than there is to get: kept there as 10 of 10"
+        moodle.grade(moodle.ada, 9)
+        moodle.release()
+        moodle.settle()
+        assert (moodle.lms.points(subject(moodle.ada)), moodle.row(moodle.ada).note) == (9, None)
+
+    def test_a_platform_that_takes_no_more_than_there_is_says_so(self, moodle: Linked) -> None:
+        """Brightspace does, unless "Can Exceed" is set."""
+        moodle.grade(moodle.ada, 9)
+        moodle.release()
+        moodle.settle()
+        moodle.change(moodle.ada, score=12.0, state=WAITING)
+        fine: Any = lambda answer: answer()  # noqa: E731
+        moodle.lms.faults += [fine, saying(400), fine, saying(400)]
+        moodle.settle()
+        row = moodle.row(moodle.ada)
+        assert (row.state, row.trouble) == (STUCK, Trouble.REFUSED)
+        assert "no more points than there are" in (row.failure or "")
+
+    def test_nothing_that_is_sent_is_html(self, moodle: Linked) -> None:
+        with moodle.site.database.writing() as session:
+            title = "<b>Lines</b>\n & <script>"
+            session.get_one(Assignment, moodle.work.assignment_id).title = title
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.columns[1].label == "‹b›Lines‹/b› & ‹script›"
+        said = ags.Score("1", 1, 2, datetime.now(UTC), comment="<!-- 1 --> of 2").body()
+        assert said["comment"] == "‹!-- 1 --› of 2"
+
+    def test_an_address_of_a_column_on_another_server_gets_no_token(self, moodle: Linked) -> None:
+        def elsewhere(answer: Any) -> Answer:
+            item = {"id": "https://evil.example/1", "label": "x", "scoreMaximum": 10}
+            name = f"chainrule-assignment-{moodle.work.assignment_id}"
+            return Answer(200, {}, json.dumps([item | {"resourceId": name}]).encode())
+
+        moodle.lms.faults.append(elsewhere)
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        row = moodle.row(moodle.ada)
+        assert (row.state, row.trouble) == (STUCK, Trouble.REFUSED)
+        assert not any("evil" in url for _, url, _ in moodle.lms.seen)
+
+    @pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b"[" * 5000, b'[{"userId": 5}, null]'])
+    def test_an_answer_that_is_none_is_tried_again(self, body: bytes, moodle: Linked) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        moodle.grade(moodle.ada, 8)
+        moodle.release()
+        moodle.lms.faults.append(lambda _: Answer(200, {}, body))
+        moodle.send()
+        assert moodle.row(moodle.ada).state is WAITING
+        moodle.settle()
+        assert moodle.lms.points(subject(moodle.ada)) == 8
+
+    def test_without_the_right_to_read_nothing_is_written(self, moodle: Linked) -> None:
+        with moodle.site.database.writing() as session:
+            session.execute(update(Context).values(scopes=f"{ags.LINE_ITEMS} {ags.SCORES}"))
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert moodle.row(moodle.ada).trouble is Trouble.LOCKED
+        assert moodle.lms.seen == []
+
+
+class TestCanvas:
+    def test_the_time_of_receipt_goes_along_and_a_regrade_is_no_new_submission(
+        self, canvas: Linked
+    ) -> None:
+        for given in (7, 8):
+            canvas.grade(canvas.ada, given)
+            canvas.release()
+            canvas.settle()
+        (cell,) = canvas.lms.cells.values()
+        assert (cell.points, cell.submissions) == (8, 1)
+        assert cell.submitted_at < canvas.work.due_at
+        received = canvas.work.due_at + timedelta(hours=-1)
+        assert abs(cell.submitted_at - received) < timedelta(milliseconds=1)
+
+    def test_other_work_is_a_new_submission(self, canvas: Linked) -> None:
+        canvas.grade(canvas.ada, 7)
+        canvas.release()
+        canvas.settle()
+        canvas.submissions.clear()
+        canvas.grade(canvas.ada, 9)
+        canvas.release()
+        canvas.settle()
+        (cell,) = canvas.lms.cells.values()
+        assert (cell.points, cell.submissions) == (9, 2)
+
+    def test_stamps_have_thousandths(self) -> None:
+        at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+        assert ags.in_words(at) == "2026-01-02T03:04:05.678+00:00"
+
+    def test_others_are_not_told_what_is_for_canvas_alone(self, moodle: Linked) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert not any("canvas" in name for one in scores(moodle) for name in one)
+
+
+class TestCanvasByItsRest:
+    def test_points_are_given_in_the_scale_of_the_column(self, site: Site, people: People) -> None:
+        linked = linked_by_rest(site, people)
+        linked.grade(linked.ada, 7.5)
+        linked.release()
+        linked.settle()
+        assert linked.lms.points(subject(linked.ada)) == 15
+
+    def test_a_token_that_is_not_taken_any_more_waits_for_another(
+        self, site: Site, people: People
+    ) -> None:
+        linked = linked_by_rest(site, people)
+        linked.lms.tokens.clear()
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        assert linked.row(linked.ada).trouble is Trouble.LOCKED
+
+    def test_a_column_that_is_gone_waits_for_another(self, site: Site, people: People) -> None:
+        linked = linked_by_rest(site, people)
+        linked.lms.columns.clear()
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        assert linked.row(linked.ada).trouble is Trouble.GONE
+        assert linked.column().gone_at is not None
+
+    def test_too_many_requests_are_told_by_403_as_well(self, site: Site, people: People) -> None:
+        linked = linked_by_rest(site, people)
+        linked.lms.faults += [lambda _: Answer(403, {}, b"403 Forbidden (Rate Limit Exceeded)")]
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.send()
+        assert linked.row(linked.ada).state is WAITING
+
+
+class TestWhatComesLater:
+    def test_an_assignment_that_is_linked_later_gets_what_is_released_already(
+        self, moodle: Linked
+    ) -> None:
+        with moodle.site.database.writing() as session:
+            session.query(ResourceLink).delete()
+            session.query(GradeColumn).delete()
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        with moodle.site.database.writing() as session:
+            session.add(
+                ResourceLink(
+                    context_id=moodle.context_id,
+                    link_id="link-9",
+                    assignment_id=moodle.work.assignment_id,
+                )
+            )
+        assert catch_up(moodle.site) == 1
+        assert catch_up(moodle.site) == 0
+        moodle.settle()
+        assert moodle.lms.points(subject(moodle.ada)) == 7
+
+    def test_a_student_who_is_known_there_later_gets_theirs(self, moodle: Linked) -> None:
+        with moodle.site.database.writing() as session:
+            person = moodle.ada.actor.person_id
+            known = session.query(PlatformPerson).filter_by(person_id=person).one()
+            issuer = known.issuer
+            session.delete(known)
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        assert moodle.rows() == []
+        with moodle.site.database.writing() as session:
+            session.add(
+                PlatformPerson(issuer=issuer, subject=subject(moodle.ada), person_id=person)
+            )
+        assert catch_up(moodle.site) == 1
+        moodle.settle()
+        assert moodle.lms.points(subject(moodle.ada)) == 7

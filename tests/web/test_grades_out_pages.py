@@ -1,0 +1,146 @@
+"""Grades on their way to an LMS, as staff see them and decide about them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from grader.services.site import Site
+from tests.lms._linked import Linked, linked_to_moodle, subject
+from tests.sites import People
+from tests.web._pages import Reader, reader, text_of
+
+ROUTES = {
+    "GET /courses/{course_id}/grades-out": "grade",
+    "POST /courses/{course_id}/grades-out": "grade",
+}
+
+
+@pytest.fixture
+def linked(site: Site, people: People) -> Linked:
+    """ada's grade has arrived, and was changed there; bob's has arrived."""
+    made = linked_to_moodle(site, people)
+    made.grade(people.ada, 7)
+    made.grade(people.bob, 5)
+    made.release()
+    made.settle()
+    made.lms.give(1, subject(people.ada), 9.5)
+    made.grade(people.ada, 8)
+    made.release()
+    made.settle()
+    return made
+
+
+@pytest.fixture
+def tom(site: Site, client: TestClient, people: People) -> Reader:
+    return reader(site, client, people.ta.actor)
+
+
+def where(people: People) -> str:
+    return f"/courses/{people.course_id}/grades-out"
+
+
+def decide(tom: Reader, people: People, decision: str, **which: Any) -> Any:
+    return tom.post(where(people), decision=decision, **which)
+
+
+def test_a_course_that_is_linked_to_nothing_says_how_it_could_be(
+    tom: Reader, people: People
+) -> None:
+    assert "Nothing goes out of this course" in text_of(tom.get(where(people)))
+
+
+def test_the_page_says_what_has_arrived_what_is_stuck_and_why(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    shown = text_of(tom.get(where(people)))
+    assert "Our LMS: Deep Learning 26" in shown
+    assert "Somebody changed this grade there to 9.5 of 10." in shown
+    assert "Changed there by somebody 1 grade" in shown
+    assert "Write ours" in shown
+    narrowed = text_of(tom.get(where(people), trouble="no_student"))
+    assert "ada@example.org" not in narrowed
+
+
+@pytest.mark.parametrize("which", ["id", "trouble"])
+def test_staff_write_ours_over_or_leave_theirs(
+    tom: Reader, people: People, linked: Linked, which: str
+) -> None:
+    one = {"id": linked.row(people.ada).id} if which == "id" else {"trouble": "changed"}
+    assert decide(tom, people, "again", **one).status_code == 303
+    linked.settle()
+    assert linked.lms.points(subject(people.ada)) == 9.5
+    assert decide(tom, people, "overwrite", **one).status_code == 303
+    linked.settle()
+    assert linked.lms.points(subject(people.ada)) == 8
+    assert "Nothing is held up" in text_of(tom.get(where(people)))
+
+
+def test_what_is_left_stays_and_is_noted(tom: Reader, people: People, linked: Linked) -> None:
+    shown = decide(tom, people, "leave", id=linked.row(people.ada).id)
+    assert shown.headers["location"].endswith("?done=leave")
+    linked.settle()
+    assert linked.lms.points(subject(people.ada)) == 9.5
+    assert "Left as it is there." in text_of(tom.get(where(people)))
+
+
+def test_what_is_changed_again_after_staff_have_looked_is_asked_about_again(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    decide(tom, people, "overwrite", id=linked.row(people.ada).id)
+    linked.lms.give(1, subject(people.ada), 2.5)
+    linked.settle()
+    assert linked.lms.points(subject(people.ada)) == 2.5
+    assert "to 2.5 of 10" in text_of(tom.get(where(people)))
+
+
+def test_a_grade_of_another_course_is_not_there(
+    site: Site, client: TestClient, people: People, linked: Linked
+) -> None:
+    olaf = reader(site, client, people.outside_instructor.actor)
+    other = f"/courses/{people.other_course_id}/grades-out"
+    assert olaf.get(where(people)).status_code == 404
+    row_id = linked.row(people.ada).id
+    assert olaf.post(other, decision="overwrite", id=row_id).status_code == 404
+    assert olaf.post(other, decision="again").status_code == 422
+    ada = reader(site, client, people.ada.actor)
+    assert ada.get(where(people)).status_code == 403
+    assert ada.post(where(people), decision="again", id=row_id).status_code == 403
+
+
+def test_a_grade_that_nobody_has_changed_is_not_written_over(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    assert decide(tom, people, "overwrite", id=linked.row(people.bob).id).status_code == 404
+
+
+def test_the_page_of_releases_says_where_grades_go(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    shown = text_of(tom.get(f"/assignments/{linked.work.assignment_id}/release"))
+    assert "Released grades go to Our LMS: Deep Learning 26." in shown
+    assert "1 grade has arrived, 1 stuck" in shown
+
+
+def test_the_audit_log_says_who_decided(
+    site: Site, client: TestClient, tom: Reader, people: People, linked: Linked
+) -> None:
+    decide(tom, people, "overwrite", id=linked.row(people.ada).id)
+    ines = reader(site, client, people.instructor.actor)
+    shown = text_of(ines.get(f"/courses/{people.course_id}/audit"))
+    assert "had ada's grade in the LMS written over" in shown
+
+
+def test_the_api_says_and_does_the_same(client: TestClient, people: People, linked: Linked) -> None:
+    path, headers = f"/api/v1{where(people)}", people.ta.headers
+    found = client.get(path, headers=headers).json()
+    (column,), (held,) = found["columns"], found["items"]
+    assert (column["sent"], column["stuck"], column["course"]) == (1, 1, "Deep Learning 26")
+    assert (held["trouble"], held["found"], held["score"]) == ("changed", 9.5, 8)
+    assert found["troubles"] == {"changed": 1}
+    body = {"decision": "overwrite", "ids": [held["id"]]}
+    assert client.post(path, json=body, headers=headers).json() == {"decided": 1}
+    linked.settle()
+    assert client.get(path, headers=headers).json()["items"] == []
