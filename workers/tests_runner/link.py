@@ -40,6 +40,7 @@ class Link:
         self._request = request
         self._left = 0.0  # seconds of asking, in this test
         self.last_look = ""  # what the test looked at last, in words
+        self.native = False  # values and errors are to be what they are in the submission
         self._context = Context(
             look=Look(-1),
             rng=np.random.default_rng(0),
@@ -107,7 +108,10 @@ class Link:
             if not isinstance(error, Raised):
                 raise BadEvidence("an exception was expected")
             words = raised(self._context, error, step.words).message
-            raise failing(kind, words, names(evidence, "bases"))
+            raised_error = failing(kind, words, names(evidence, "bases"))
+            if self.native:
+                raised_error.shown = error.message
+            raise raised_error
         if "value" not in evidence:
             raise BadEvidence("a value was expected")
         value = described(evidence["value"])

@@ -1,0 +1,105 @@
+"""An assignment of another tool on its way to a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from grader.domain.rubric import Visibility
+from grader.errors import BadInput
+
+NotebookDocument = dict[str, Any]
+
+
+class CannotImport(BadInput):
+    """What is to be imported is not valid; the message names the file and, where it can, the cell."""
+
+
+class Untranslatable(Exception):
+    """A test that can't be carried over; the message says why, for the instructor."""
+
+
+@dataclass(frozen=True)
+class ImportedCheck:
+    """One check of the bundle: tests of a file, or a person's points.
+
+    `lost` says why what was automatic is for a person now.
+    """
+
+    id: str
+    title: str
+    points: float
+    file: str = ""
+    tests: tuple[str, ...] = ()
+    visibility: Visibility = "visible"
+    partial: bool = True
+    marker: str = ""  # after the cell that carries it, and at the end
+    hints: Mapping[str, str] = field(default_factory=dict)
+    lost: str = ""
+
+    @property
+    def kind(self) -> Literal["test", "manual"]:
+        """A check without tests is for a person."""
+        return "test" if self.tests else "manual"
+
+    def for_a_person(self, why: str) -> ImportedCheck:
+        """The same points, given by hand."""
+        return replace(self, file="", tests=(), hints={}, partial=True, lost=why)
+
+
+@dataclass(frozen=True)
+class ImportedExercise:
+    """A question or a graded cell."""
+
+    id: str
+    title: str
+    checks: tuple[ImportedCheck, ...]
+
+
+@dataclass(frozen=True)
+class Imported:
+    """Everything that a bundle is written from.
+
+    `answer` is the model answer, a notebook or the text of a Python file; None where the original
+    has none. `notes` are what can't be carried over besides what checks have lost.
+    """
+
+    tool: str
+    title: str
+    slug: str
+    exercises: tuple[ImportedExercise, ...]
+    tests: Mapping[str, str]  # by path beside the reference
+    reference: str
+    starter: NotebookDocument | None = None
+    answer: NotebookDocument | str | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def lost(self) -> Sequence[str]:
+        """What a person has to know, one line each."""
+        lines = [
+            f"{exercise.title}: {check.title or check.id} ({check.points:g} points) is for a "
+            f"person now: {check.lost}"
+            for exercise in self.exercises
+            for check in exercise.checks
+            if check.lost
+        ]
+        return [*lines, *self.notes]
+
+    def without(self, failed: Mapping[str, str]) -> Imported:
+        """The same, with the checks named `exercise/check` given to a person, and why."""
+        exercises = tuple(
+            replace(
+                exercise,
+                checks=tuple(
+                    check.for_a_person(failed[key])
+                    if (key := f"{exercise.id}/{check.id}") in failed
+                    else check
+                    for check in exercise.checks
+                ),
+            )
+            for exercise in self.exercises
+        )
+        return replace(self, exercises=exercises)
