@@ -28,7 +28,7 @@ from grader.migrating.translating import proxied, refuse_blocked
 from grader.safetext import one_line
 
 _MOST_BYTES, _MOST_FILES = 64 << 20, 2000
-_DECORATORS = frozenset({"weight", "number", "visibility", "hide_errors", "tags", "partial_credit"})
+_DECORATORS = frozenset({"weight", "number", "visibility", "hide_errors", "tags", "partial_credit", "leaderboard"})
 _VISIBILITY: dict[str, Visibility] = {
     "visible": "visible",
     "hidden": "hidden",
@@ -285,7 +285,7 @@ def _said(method: ast.FunctionDef, file: str) -> dict[str, Any]:
         if not isinstance(one, ast.Call):
             continue
         name = ast.unparse(one.func).rpartition(".")[2]
-        if name not in _DECORATORS | {"leaderboard"}:
+        if name not in _DECORATORS:
             continue
         try:
             given = [ast.literal_eval(arg) for arg in (*one.args, *(k.value for k in one.keywords))]
@@ -326,7 +326,7 @@ def _rewritten(module: _Module, students: set[str]) -> str:
                     modules.add(one.asname or top)
                 elif one.name != "*":
                     names[one.asname or one.name] = one.name
-            spans.append(_span(node, "pass"))
+            spans.append(_span(node, "pass" if node.col_offset else ""))
         elif top == "gradescope_utils" and isinstance(node, ast.ImportFrom):
             kept = [one for one in node.names if one.name in _DECORATORS]
             text = ", ".join(ast.unparse(one) for one in kept)

@@ -36,7 +36,6 @@ class TestFile:
         lines.append(f"    {_docstring(title)}")
         lines.append(f"    {proxy} = student.session()")
         lines += [f"    {line}" for line in imports]
-        body = _without_docstring(body)
         lines.append(indented(body) if _says_something(body) else "    pass")
         self.functions.append("\n".join(lines))
 
@@ -53,14 +52,6 @@ class TestFile:
 
 def _says_something(body: str) -> bool:
     return bool(ast.parse(body).body)
-
-
-def _without_docstring(body: str) -> str:
-    """A test's docstring stands above its body already."""
-    tree = ast.parse(body)
-    if ast.get_docstring(tree) is None or not tree.body[0].end_lineno:
-        return body
-    return "\n".join(body.split("\n")[tree.body[0].end_lineno :])
 
 
 def _docstring(title: str) -> str:

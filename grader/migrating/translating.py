@@ -87,7 +87,7 @@ def translated(
     ]
     body = _NOSE.sub(f"from {_HELPERS_MODULE} import ", _rewritten(source, theirs | asked, proxy, tree))
     hoisted = tuple(_NOSE.sub(f"from {_HELPERS_MODULE} import ", line) for line in imports)
-    return Translated("\n".join([*lines, body]), hoisted)
+    return Translated("\n".join([*lines, _without_docstring(body)]), hoisted)
 
 
 def _refuse_stars(tree: ast.AST, asked: set[str], around: Surroundings) -> None:
@@ -167,6 +167,14 @@ def proxied(name: str, proxy: str) -> str:
     """How a test reads a name of the submission."""
     plain = not name.startswith("_") and name not in _PLAIN
     return f"{proxy}.{name}" if plain else f'{proxy}["{name}"]'
+
+
+def _without_docstring(body: str) -> str:
+    """A test's docstring stands above its body already."""
+    tree = ast.parse(body)
+    if ast.get_docstring(tree) is None or not tree.body[0].end_lineno:
+        return body
+    return "\n".join(body.split("\n")[tree.body[0].end_lineno :])
 
 
 def proxy_name(source: str) -> str:

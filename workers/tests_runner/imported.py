@@ -112,7 +112,7 @@ class _Remark:
         return function
 
 
-weight = number = visibility = hide_errors = tags = _Remark
+weight = number = visibility = hide_errors = tags = leaderboard = _Remark
 
 
 class partial_credit:
