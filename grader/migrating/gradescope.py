@@ -8,7 +8,7 @@ import re
 import sys
 import zipfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,21 +28,23 @@ from grader.migrating.translating import proxied, refuse_blocked
 from grader.safetext import one_line
 
 _MOST_BYTES, _MOST_FILES = 64 << 20, 2000
-_DECORATORS = frozenset({"weight", "number", "visibility", "hide_errors", "tags", "partial_credit", "leaderboard"})
+_DECORATORS = frozenset(
+    {"weight", "number", "visibility", "hide_errors", "tags", "partial_credit", "leaderboard"}
+)
 _VISIBILITY: dict[str, Visibility] = {
     "visible": "visible",
     "hidden": "hidden",
     "after_due_date": "after_due",
     "after_published": "after_due",
 }
-_FIXTURE = '''\
+_FIXTURE = """\
 
 
 @pytest.fixture(autouse=True)
 def _submission(student, earn):
     globals()["student"] = student.session()
     earning.to = earn
-'''
+"""
 
 
 def read(path: Path, solution: Path | None = None) -> Imported:
@@ -220,7 +222,9 @@ class _Writer:
                 visibility=_VISIBILITY[said.get("visibility", "visible")],
                 hints={method.name: said["hide_errors"]} if "hide_errors" in said else {},
             )
-            checks.append((_order(said), self._test(check, node, method, [*shared, method], around, file)))
+            checks.append(
+                (_order(said), self._test(check, node, method, [*shared, method], around, file))
+            )
             if "tags" in said:
                 self.notes.append(f"{node.name}.{method.name}: its tags are left out")
         checks.sort(key=lambda one: one[0])
@@ -240,8 +244,6 @@ class _Writer:
         around: Mapping[str, ast.stmt],
         file: str,
     ) -> ImportedCheck:
-        from dataclasses import replace
-
         try:
             for name in sorted(_reached(parts, around)):
                 if name in self._beside - self._students:
@@ -290,12 +292,16 @@ def _said(method: ast.FunctionDef, file: str) -> dict[str, Any]:
         try:
             given = [ast.literal_eval(arg) for arg in (*one.args, *(k.value for k in one.keywords))]
         except ValueError:
-            raise CannotImport(f"{file}:{one.lineno}: @{name} of {method.name} takes a literal") from None
+            raise CannotImport(
+                f"{file}:{one.lineno}: @{name} of {method.name} takes a literal"
+            ) from None
         said[name] = given[0] if given else "Test failed" if name == "hide_errors" else 0
         if name in ("weight", "partial_credit") and not (
             isinstance(said[name], int | float) and 0 <= said[name] < 1e6
         ):
-            raise CannotImport(f"{file}:{one.lineno}: @{name} of {method.name} is no number of points")
+            raise CannotImport(
+                f"{file}:{one.lineno}: @{name} of {method.name} is no number of points"
+            )
         if name == "visibility" and said[name] not in _VISIBILITY:
             raise CannotImport(f"{file}:{one.lineno}: there is no visibility {said[name]!r}")
     return said
@@ -337,23 +343,23 @@ def _rewritten(module: _Module, students: set[str]) -> str:
         for node, name in _imports(module.tree)
     )
     bound = {one.name for one in uses(module.tree) if one.context in ("store", "declare")}
-    formatted: list[ast.Name] = []
+    formatted = False
     for use in uses(module.tree):
         if use.node is None or use.context != "load":
             continue
-        text = "student" if use.name in modules else None
+        text: str | None = "student" if use.name in modules else None
         if use.name in names:
             text = proxied(names[use.name], "student")
         elif starred and use.name not in bound and use.name not in BUILTINS:
             text = proxied(use.name, "student")
-        if text is not None:
+        if text is not None and use.formatted:
+            use.node.id = text
+            formatted = True
+        elif text is not None:
             spans.append(_span(use.node, text))
-            formatted += [use.node] if use.formatted else []
-    if formatted:
-        raise CannotImport(
-            f"a test uses the submission within an f-string, at line {formatted[0].lineno}: take it "
-            "out of the text, into a variable"
-        )
+    if formatted:  # positions within an f-string can't be relied on: the module is printed anew
+        source = ast.unparse(module.tree)
+        return _rewritten(_Module(source, ast.parse(source)), students)
     lines = [line.encode() for line in module.source.split("\n")]
     for first, column, last, end, text in sorted(set(spans), reverse=True):
         tail = lines[last - 1][end:]

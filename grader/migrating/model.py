@@ -13,7 +13,7 @@ NotebookDocument = dict[str, Any]
 
 
 class CannotImport(BadInput):
-    """What is to be imported is not valid; the message names the file and, where it can, the cell."""
+    """What is to be imported is not valid; the message names the file, and the cell if there is."""
 
 
 class Untranslatable(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -57,8 +57,6 @@ def read(path: Path) -> list[Imported]:
 
 
 def _with_files(imported: Imported, files: Mapping[str, bytes]) -> Imported:
-    from dataclasses import replace
-
     return replace(imported, files=files)
 
 
@@ -125,7 +123,9 @@ class _Notebook:
     def __post_init__(self) -> None:
         self.document = read_notebook(self.path)
         self.cells = [
-            _Cell(number, raw, own if isinstance(own := raw["metadata"].get("nbgrader"), dict) else {})
+            _Cell(
+                number, raw, own if isinstance(own := raw["metadata"].get("nbgrader"), dict) else {}
+            )
             for number, raw in enumerate(self.document["cells"], 1)
         ]
         self.around = surroundings(
@@ -165,7 +165,9 @@ class _Notebook:
         name = self._id_of(cell)
         points = self._points(cell)
         exercise = unique(slug_of(name), taken)
-        check = ImportedCheck(id="points", title=self._words(cell, name), points=points, marker=name)
+        check = ImportedCheck(
+            id="points", title=self._words(cell, name), points=points, marker=name
+        )
         if cell.is_test:
             check = self._test(cell, check, functions)
         return ImportedExercise(exercise, check.title, (check,))
@@ -173,7 +175,9 @@ class _Notebook:
     def _id_of(self, cell: _Cell) -> str:
         name = cell.own.get("grade_id")
         if not isinstance(name, str) or not re.fullmatch(r"[\w-]{1,100}", name):
-            raise CannotImport(f"{self.path.name}: cell {cell.number} is graded and has no grade_id")
+            raise CannotImport(
+                f"{self.path.name}: cell {cell.number} is graded and has no grade_id"
+            )
         if sum(one.own.get("grade_id") == name for one in self.cells) > 1:
             raise CannotImport(f"{self.path.name}: the grade_id {name} stands twice")
         return name
@@ -191,8 +195,6 @@ class _Notebook:
         return one_line(words.strip().splitlines()[0], 100) if words and words.strip() else name
 
     def _test(self, cell: _Cell, check: ImportedCheck, functions: set[str]) -> ImportedCheck:
-        from dataclasses import replace
-
         source = _without_markers(cell.source, "HIDDEN TESTS")
         hidden = source != cell.source
         if "AUTOTEST" in cell.source:
@@ -205,8 +207,8 @@ class _Notebook:
             return check.for_a_person(str(why))
         name = function_name(check.marker, functions)
         self._add(name, check.title, found, proxy, earns)
-        visibility = "after_due" if hidden else "visible"
-        return replace(check, file=_FILE, tests=(name,), visibility=visibility)
+        check = replace(check, file=_FILE, tests=(name,))
+        return replace(check, visibility="after_due") if hidden else check
 
     def _add(self, name: str, title: str, found: Translated, proxy: str, earns: bool) -> None:
         self.tests.add(name, title, found.body, found.imports, proxy=proxy, earns=earns)
@@ -281,6 +283,9 @@ def _crediting(source: str, points: float) -> tuple[str, bool]:
     if after.strip().startswith(";"):
         return source, False
     expression = ast.get_source_segment(source, last.value)
-    before = [*lines[: last.lineno - 1], lines[last.lineno - 1].encode()[: last.col_offset].decode()]
+    before = [
+        *lines[: last.lineno - 1],
+        lines[last.lineno - 1].encode()[: last.col_offset].decode(),
+    ]
     head = "\n".join(before)
     return f"{head}credit({expression}, {points!r}, earn)", True

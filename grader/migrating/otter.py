@@ -97,7 +97,7 @@ def _imported(
         starter=starter,
         answer=answer,
         files=_files(path.parent),
-        notes=tuple([*notes, *more]),
+        notes=(*notes, *more),
     )
 
 
@@ -163,5 +163,3 @@ def _manual(document: NotebookDocument) -> tuple[list[Question], list[str]]:
                 "how many points: import the master notebook, or add a check of kind `manual`"
             )
     return found, notes
-
-

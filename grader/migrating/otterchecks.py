@@ -88,7 +88,9 @@ class _Writer:
             self.notes.append(f"{name} is worth no points, and is left out")
             return None
         if question.manual and question.cases:
-            self.notes.append(f"{name} is for a person; its {len(question.cases)} tests are left out")
+            self.notes.append(
+                f"{name} is for a person; its {len(question.cases)} tests are left out"
+            )
         if not points:
             checks: list[ImportedCheck] = [
                 ImportedCheck(id="answer", title=name, points=total, marker=question.name)
@@ -164,7 +166,7 @@ class _Writer:
         name = function_name(f"{question.name} {number}", self._functions)
         proxy = proxy_name(case.code + " ".join(case.arguments or ()))
         lines = [
-            "env = environment({})".format(proxy)
+            f"env = environment({proxy})"
             if argument == "env"
             else f"{argument} = given({proxy}, {argument!r})"
             for argument in case.arguments or ()
@@ -179,5 +181,3 @@ def _total(question: Question) -> float:
     if isinstance(points, list):
         return float(sum(one or 0 for one in points))
     return float(points if points is not None else 0 if question.manual else 1)
-
-

@@ -255,7 +255,7 @@ def _output(cell: dict[str, Any]) -> str:
     for output in cell.get("outputs", ()):
         found += "".join(output.get("text", ""))
         shown = output.get("data", {}).get("text/plain", "")
-        found += shown[0] if isinstance(shown, list) and shown else "" if not shown else shown
+        found += shown[0] if isinstance(shown, list) and shown else shown or ""
     return found
 
 

@@ -26,7 +26,10 @@ _BLOCKED = {
     **dict.fromkeys(("get_ipython", "In", "Out"), "it asks IPython about the student's notebook"),
     **dict.fromkeys(("globals", "locals", "vars", "dir"), "it looks through the student's names"),
     **dict.fromkeys(("exec", "eval", "compile", "__import__"), "it runs code from a text"),
-    **dict.fromkeys(("open", "os", "pathlib", "Path", "shutil", "glob", "tempfile"), "it uses files, which lie beside the student's code and not beside the test"),  # noqa: E501
+    **dict.fromkeys(
+        ("open", "os", "pathlib", "Path", "shutil", "glob", "tempfile"),
+        "it uses files, which lie beside the student's code and not beside the test",
+    ),
     "inspect": "it reads the student's source code (a check of kind `source` can)",
     "subprocess": "it starts the student's program",
     "input": "it reads what somebody types",
@@ -76,16 +79,20 @@ def translated(
     wanted |= {name for name in binds - theirs if _read_first(name, found)}
     prelude, left = around.prelude(sorted(wanted))
     needed = {name for line in prelude for name in _names(line)} - left
-    imports = sorted({around.imports[name] for name in (wanted | needed) - left if name in around.imports})  # noqa: E501
+    imports = sorted(
+        {around.imports[name] for name in (wanted | needed) - left if name in around.imports}
+    )
     known = left | own | HELPERS | set(around.imports)
-    asked = {name for name in wanted - binds - known if name in around.students or name not in BUILTINS}  # noqa: E501
+    asked = {
+        name for name in wanted - binds - known if name in around.students or name not in BUILTINS
+    }
     _refuse_stars(tree, asked, around)
     refuse_blocked((wanted - asked) | (needed & set(_BLOCKED)))
     refuse_blocked(asked - around.students)
-    lines = [
-        _rewritten(line, theirs | _asked(line, around, left | own), proxy) for line in prelude
-    ]
-    body = _NOSE.sub(f"from {_HELPERS_MODULE} import ", _rewritten(source, theirs | asked, proxy, tree))
+    lines = [_rewritten(line, theirs | _asked(line, around, left | own), proxy) for line in prelude]
+    body = _NOSE.sub(
+        f"from {_HELPERS_MODULE} import ", _rewritten(source, theirs | asked, proxy, tree)
+    )
     hoisted = tuple(_NOSE.sub(f"from {_HELPERS_MODULE} import ", line) for line in imports)
     return Translated("\n".join([*lines, _without_docstring(body)]), hoisted)
 

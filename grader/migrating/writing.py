@@ -135,5 +135,3 @@ def _readme(imported: Imported) -> str:
 
 def _cell(text: str) -> str:
     return " ".join(text.replace("|", "\\|").split())
-
-

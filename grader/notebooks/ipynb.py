@@ -135,7 +135,10 @@ def _tags(metadata: Mapping[str, object]) -> list[object]:
     """
     tags = metadata.get("tags")
     tests = _part(metadata, "otter").get("tests")
-    names = [_part(metadata, "nbgrader").get("grade_id"), *(tests if isinstance(tests, list) else ())]
+    names = [
+        _part(metadata, "nbgrader").get("grade_id"),
+        *(tests if isinstance(tests, list) else ()),
+    ]
     own = [f"chainrule:{name}" for name in names[:_MOST_NAMES] if isinstance(name, str)]
     return [*(tags if isinstance(tags, list) else ()), *own]
 

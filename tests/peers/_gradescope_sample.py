@@ -79,7 +79,7 @@ class TestCalculator(unittest.TestCase):
         set_leaderboard_value(1)
 '''
 
-_RUN = '''\
+_RUN = """\
 import unittest
 
 from gradescope_utils.autograder_utils.json_test_runner import JSONTestRunner
@@ -88,7 +88,7 @@ if __name__ == "__main__":
     suite = unittest.defaultTestLoader.discover("tests")
     with open("results.json", "w") as file:
         JSONTestRunner(visibility="visible", stream=file).run(suite)
-'''
+"""
 
 RIGHT = '''\
 """A calculator."""
@@ -115,7 +115,9 @@ SUBMISSIONS: dict[str, str] = {
     "adds_wrongly": RIGHT.replace("a + b", "abs(a) + abs(b)"),
     "does_not_add": RIGHT.replace("return a + b", "pass"),
     "divides_by_anything": RIGHT.replace("a / b", "a / b if b else 0"),
-    "remembers_two": RIGHT.replace("self.total += value", "self.total += value if value < 3 else 0"),
+    "remembers_two": RIGHT.replace(
+        "self.total += value", "self.total += value if value < 3 else 0"
+    ),
     "remembers_nothing": RIGHT.replace("self.total += value", "pass"),
     "has_no_class": RIGHT.partition("class")[0],
     "prints": RIGHT.replace("    return a + b", "    print('adding', a, b)\n    return a + b"),
@@ -142,8 +144,7 @@ class Calculator:
 # Stubs, and the tests that give them all points with gradescope-utils.
 CHEATS: dict[str, tuple[str, tuple[str, ...]]] = {
     "patched_unittest": (
-        "import unittest\n"
-        "unittest.TestCase._callTestMethod = lambda self, method: None\n" + _STUB,
+        "import unittest\nunittest.TestCase._callTestMethod = lambda self, method: None\n" + _STUB,
         ("Adds", "Adds negative numbers", "Refuses to divide by zero", "Remembers"),
     ),
     "equal_to_everything": (

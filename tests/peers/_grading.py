@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from grader.domain.results import Result
 from grader.domain.rubric import Bundle
@@ -39,6 +42,19 @@ def original(*arguments: str, cwd: Path) -> str:
     return (ran.stdout.strip().splitlines() or [""])[-1]
 
 
+def made_once(basetemp: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that `make` has filled, once for all processes of a test run."""
+    folder = basetemp.parent / f"peers-{name}"
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            unfinished = Path(f"{folder}-unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            make(unfinished)
+            unfinished.rename(folder)
+    return folder
+
+
 def read(path: Path) -> dict[str, Any]:
     """A notebook, every cell's source one text."""
     document: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -47,10 +63,14 @@ def read(path: Path) -> dict[str, Any]:
     return document
 
 
-def nbgrader_release(course: Path) -> dict[str, Any]:
+def nbgrader_release(course: Path) -> None:
     """The sample as nbgrader releases it."""
     write(course / "source" / "ps1" / "numbers.ipynb", _nbgrader_sample.SOURCE)
     original("nbgrader-release", str(course), cwd=course)
+
+
+def released(course: Path) -> dict[str, Any]:
+    """The notebook that students get."""
     return read(course / "release" / "ps1" / "numbers.ipynb")
 
 
@@ -59,8 +79,10 @@ def nbgrader_points(course: Path, documents: Mapping[str, Mapping[str, Any]]) ->
     for name, document in documents.items():
         write(course / "submitted" / name / "ps1" / "numbers.ipynb", document)
     found: Points = json.loads(original("nbgrader-grade", str(course), cwd=course))
-    return {name: {cell: one for cell, one in given.items() if cell != "why"}
-            for name, given in found.items()}
+    return {
+        name: {cell: one for cell, one in given.items() if cell != "why"}
+        for name, given in found.items()
+    }
 
 
 def otter_assigned(folder: Path, name: str, master: Mapping[str, Any]) -> Path:

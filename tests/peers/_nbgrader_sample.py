@@ -131,7 +131,9 @@ RIGHT = {
 SUBMISSIONS: dict[str, dict[str, str]] = {
     "right": {},
     "numpy-mean": {"mean": "def mean(values):\n    return np.mean(values)"},
-    "prints": {"mean": "def mean(values):\n    print('debug')\n    return sum(values) / len(values)"},
+    "prints": {
+        "mean": "def mean(values):\n    print('debug')\n    return sum(values) / len(values)"
+    },
     "answer-of-numpy": {"answer": "answer = np.int64(42)"},
     "answer-as-float": {"answer": "answer = 42.0"},
     "untouched": dict.fromkeys(RIGHT, "# YOUR CODE HERE\nraise NotImplementedError()"),

@@ -27,8 +27,10 @@ MASTER = notebook(
             [code("def square(x):\n    return x ** 2 # SOLUTION")],
             [
                 code("square(3)", output="9"),
-                code('""" # BEGIN TEST CONFIG\nhidden: true\npoints: 2\n""" # END TEST CONFIG\n'
-                     "assert np.allclose(square(np.array([1.0, 2.0, 3.0])), [1, 4, 9])"),
+                code(
+                    '""" # BEGIN TEST CONFIG\nhidden: true\npoints: 2\n""" # END TEST CONFIG\n'
+                    "assert np.allclose(square(np.array([1.0, 2.0, 3.0])), [1, 4, 9])"
+                ),
                 code("# HIDDEN\n[square(n) for n in range(4)]", output="[0, 1, 4, 9]"),
             ],
         ),
@@ -73,8 +75,10 @@ MASTER = notebook(
                     "    print('refused')",
                     output="refused",
                 ),
-                code("# HIDDEN\ny = np.array([2.0, 6.0])\nz = normalise(y)\nassert z.shape == (2,)\n"
-                     "assert abs(z[0] - 0.25) < 1e-9"),
+                code(
+                    "# HIDDEN\ny = np.array([2.0, 6.0])\nz = normalise(y)\nassert z.shape == (2,)\n"
+                    "assert abs(z[0] - 0.25) < 1e-9"
+                ),
             ],
         ),
         *_question(
@@ -136,7 +140,9 @@ SUBMISSIONS: dict[str, dict[str, str]] = {
     "words-in-another-order": {"words": "words = ['c', 'b', 'a']"},
     "words-as-text": {"words": "words = 'abc'"},
     "words-missing": {"words": "worte = ['a', 'b', 'c']"},
-    "normalise-refuses-nothing": {"normalise": "def normalise(x):\n    return np.array(x) / np.sum(x)"},
+    "normalise-refuses-nothing": {
+        "normalise": "def normalise(x):\n    return np.array(x) / np.sum(x)"
+    },
     "normalise-by-largest": {"normalise": "def normalise(x):\n    return np.array(x) / np.max(x)"},
     "normalise-gives-a-list": {
         "normalise": "def normalise(x):\n    if not sum(x):\n        raise ValueError('0')\n"

@@ -17,6 +17,7 @@ from tests.peers._grading import (
     otter_documents,
     otter_points,
     read,
+    released,
 )
 
 
@@ -24,7 +25,8 @@ def originals(folder: Path) -> dict[str, Points]:
     """What both tools give for everything, which takes two minutes."""
     course = folder / "course"
     course.mkdir()
-    release = nbgrader_release(course)
+    nbgrader_release(course)
+    release = released(course)
     assigned = otter_assigned(folder, "numbers", _otter_sample.MASTER)
     student = read(assigned / "student" / "numbers.ipynb")
     return {

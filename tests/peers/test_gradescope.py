@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tests.peers._grading import (
     bundle_of,
     gradescope_points,
     gradescope_sources,
+    made_once,
     ours,
 )
 from workers.zygote import Zygote
@@ -24,7 +26,15 @@ from workers.zygote import Zygote
 
 @pytest.fixture(scope="module")
 def autograder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return _gradescope_sample.write(tmp_path_factory.mktemp("gradescope") / "autograder")
+    folder = made_once(tmp_path_factory.getbasetemp(), "gradescope", _made)
+    return folder / "autograder"
+
+
+def _made(folder: Path) -> None:
+    """The autograder, and what gradescope-utils gives with it."""
+    autograder = _gradescope_sample.write(folder / "autograder")
+    points = gradescope_points(autograder, gradescope_sources())
+    (folder / "points.json").write_text(json.dumps(points))
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +50,8 @@ def assignment(imported: Imported, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="module")
 def theirs(autograder: Path) -> Points:
     """What gradescope-utils gives, by the titles of tests."""
-    return gradescope_points(autograder, gradescope_sources())
+    found: Points = json.loads((autograder.parent / "points.json").read_text())
+    return found
 
 
 def _points(zygote: Zygote, assignment: Bundle, source: str) -> dict[str, float]:
@@ -83,7 +94,9 @@ def test_a_cheat_that_fools_gradescope_does_not_fool_the_import(
     name: str, assignment: Bundle, theirs: Points, zygote: Zygote
 ) -> None:
     fooled = CHEATS[name][1]
-    most = {one.title.partition(" ")[2]: one.points for one in assignment.rubric.exercises[0].checks}
+    most = {
+        one.title.partition(" ")[2]: one.points for one in assignment.rubric.exercises[0].checks
+    }
     given = _points(zygote, assignment, gradescope_sources()[name])
     assert {title: theirs[name][title] for title in fooled} == {one: most[one] for one in fooled}
     assert {title: given[title] for title in fooled} == dict.fromkeys(fooled, 0)

@@ -75,7 +75,7 @@ class Link:
         if failure is not None:
             raise kind(failure.message)
         try:
-            looked_up = {one["name"] for one in steps if one["do"] == "name"}
+            looked_up = {one["name"] for one in steps if one["do"] in ("name", "delete")}
             value = self._read(answer, kind, step, looked_up)
         except BadEvidence:
             raise kind(f"What {step.words} gave cannot be read.") from None

@@ -69,15 +69,15 @@ def converted(
         case Sequence(cut=True) | Mapped(cut=True):
             raise Unreadable(f"is {in_words(value)}, too long to be read")
         case Sequence(type="set" | "frozenset"):
-            return _hashable(set, [converted(item, step, _no_handle, native=native) for item in value.items])
+            return _hashable(
+                set, [converted(item, step, _no_handle, native=native) for item in value.items]
+            )
         case Sequence(type="list"):
             return [inside(item, at) for at, item in enumerate(value.items)]
         case Sequence():
             return tuple(inside(item, at) for at, item in enumerate(value.items))
         case Mapped():
-            keys = [
-                converted(key, step, _no_handle, native=native) for key, _ in value.items
-            ]
+            keys = [converted(key, step, _no_handle, native=native) for key, _ in value.items]
             items = [inside(item, key) for (_, item), key in zip(value.items, keys, strict=True)]
             return _hashable(dict, list(zip(keys, items, strict=True)))
     return value

@@ -145,7 +145,9 @@ def _blame_the_submission(request: RunTests, broken: Sequence[RanTest]) -> Askin
 
 def _message(failing: Sequence[RanTest], parts: Sequence[RanTest], count: int) -> str:
     lines = [] if count == 1 else [f"{count - len(failing)} of {count} tests pass."]
-    lines += [f"{one.title}: this earns {one.fraction:.0%} of its points." for one in parts[:_SHOWN]]
+    lines += [
+        f"{one.title}: this earns {one.fraction:.0%} of its points." for one in parts[:_SHOWN]
+    ]
     for one in failing[:_SHOWN]:
         words = f"{one.title}: {one.message}"
         lines.append(words if words.endswith((".", "!", "?", "…")) else f"{words}.")
