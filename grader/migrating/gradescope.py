@@ -347,16 +347,16 @@ def _rewritten(module: _Module, students: set[str]) -> str:
     for use in uses(module.tree):
         if use.node is None or use.context != "load":
             continue
-        text: str | None = "student" if use.name in modules else None
+        asked = "student" if use.name in modules else None
         if use.name in names:
-            text = proxied(names[use.name], "student")
+            asked = proxied(names[use.name], "student")
         elif starred and use.name not in bound and use.name not in BUILTINS:
-            text = proxied(use.name, "student")
-        if text is not None and use.formatted:
-            use.node.id = text
+            asked = proxied(use.name, "student")
+        if asked is not None and use.formatted:
+            use.node.id = asked
             formatted = True
-        elif text is not None:
-            spans.append(_span(use.node, text))
+        elif asked is not None:
+            spans.append(_span(use.node, asked))
     if formatted:  # positions within an f-string can't be relied on: the module is printed anew
         source = ast.unparse(module.tree)
         return _rewritten(_Module(source, ast.parse(source)), students)

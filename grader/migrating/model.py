@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from grader.domain.rubric import Visibility
 from grader.errors import BadInput
+
+# How a test that asks in a session begins; grader.migrating.testfiles writes it.
+_SESSION = re.compile(
+    r'(?P<head>def (?P<name>\w+)\(student[^\n]*\n    """[^\n]*\n)    (?P<proxy>\w+) = student.session\(\)\n'
+)
 
 NotebookDocument = dict[str, Any]
 
@@ -87,6 +93,22 @@ class Imported:
             if check.lost
         ]
         return [*lines, *self.notes]
+
+    def without_sessions(self, tests: Collection[str]) -> Imported:
+        """The same, with these tests asking anew each time.
+
+        They may ask as often as they like then, and nothing that a call changes is seen by the
+        next one.
+        """
+
+        def plain(found: re.Match[str]) -> str:
+            if found["name"] not in tests:
+                return found[0]
+            bound = "" if found["proxy"] == "student" else f"    {found['proxy']} = student\n"
+            return found["head"] + bound
+
+        changed = {path: _SESSION.sub(plain, text) for path, text in self.tests.items()}
+        return replace(self, tests=changed)
 
     def without(self, failed: Mapping[str, str]) -> Imported:
         """The same, with the checks named `exercise/check` given to a person, and why."""

@@ -42,10 +42,11 @@ def write(imported: Imported, root: Path, slug: str) -> Path:
 
 
 def write_again(imported: Imported, root: Path, slug: str) -> None:
-    """Write what tells of checks anew, after some have become a person's."""
+    """Write checks and tests anew, after some have changed."""
     folders = root / "rubrics" / slug, root / "reference" / slug
     contents = _contents(imported)
-    kept = {key: contents[key] for key in ((0, "rubric.yaml"), (1, "README.md"))}
+    names = {"rubric.yaml", "README.md", *imported.tests}
+    kept = {key: data for key, data in contents.items() if key[1] in names}
     _lay(kept, folders)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from workers.commands.options import accept_missing
 if TYPE_CHECKING:
     from grader.config import Config
     from grader.migrating.model import Imported
+    from workers.zygote import Zygote
 
 
 @click.group("import")
@@ -91,16 +92,13 @@ def _import(
 def _one(
     imported: Imported, root: Path, slug: str, config: Config, missing: tuple[str, ...]
 ) -> None:
-    from grader.migrating.writing import write, write_again
+    from grader.migrating.writing import write
     from grader.report import points
     from grader.rubricfile import load_bundle
     from grader.rubriclint import lint
 
     folder = write(imported, root, slug)
-    failed, said = _tried(imported, folder, root, config, missing)
-    if failed:
-        imported = imported.without(failed)
-        write_again(imported, root, slug)
+    imported, said = _tried(imported, folder, root, config, missing)
     bundle = load_bundle(folder, root)
     by_hand = sum(
         check.points
@@ -110,7 +108,8 @@ def _one(
     )
     total = bundle.rubric.max_score
     click.echo(f"{_shown(folder)}: {points(total)} points, {points(by_hand)} of them by a person")
-    click.echo(said)
+    if said:
+        click.echo(said)
     for problem in lint(bundle):
         click.echo(problem)
     if imported.lost:
@@ -122,34 +121,73 @@ def _one(
 
 def _tried(
     imported: Imported, folder: Path, root: Path, config: Config, missing: tuple[str, ...]
-) -> tuple[dict[str, str], str]:
-    """Why checks do not pass on the model answer, and in words how it was tried."""
+) -> tuple[Imported, str]:
+    """The import with what passes on its solution, and in words how that was tried.
+
+    A test that does not pass is tried once more without a session, in which it can ask only some
+    hundred times; if it does not pass then, either, its check is for a person.
+    """
+    from grader.domain.rubric import Runtime
     from grader.errors import SandboxUnavailable
-    from grader.rubricfile import load_bundle
+    from grader.migrating.writing import write_again
     from workers.commands.options import known_layers
-    from workers.pipeline import grade
-    from workers.rubrictest.trial import model_answer
     from workers.zygote import Zygote
 
-    bundle = load_bundle(folder, root)
+    checks = [check for one in imported.exercises for check in one.checks if check.kind == "test"]
+    if not checks:
+        return imported, ""
     if imported.answer is None:
-        return {}, "The tests were not tried: there is no solution to try them on."
+        return imported, "The tests were not tried: there is no solution to try them on."
     accepted = known_layers({*config.accept_missing, *missing})
     try:
-        with Zygote(bundle.rubric.runtime, accept_missing=accepted) as zygote:
-            result = grade(zygote, bundle, model_answer(bundle.folder), seed=1)
+        with Zygote(Runtime(), accept_missing=accepted) as zygote:
+            failed = _failed(zygote, folder, root)
+            if failed:
+                tests = {
+                    name
+                    for exercise in imported.exercises
+                    for check in exercise.checks
+                    if f"{exercise.id}/{check.id}" in failed
+                    for name in check.tests
+                }
+                write_again(imported.without_sessions(tests), root, folder.name)
+                still = _failed(zygote, folder, root)
+                helped = {test for test in tests if not _is_among(test, still, imported)}
+                imported = imported.without_sessions(helped)
+                failed = {key: why for key, why in failed.items() if key in still}
+                imported = imported.without(failed)
+                write_again(imported, root, folder.name)
     except SandboxUnavailable as error:
-        return {}, f"The tests were not tried: {error}"
-    failed = {
+        return imported, f"The tests were not tried: {error}"
+    passing = len(checks) - len(failed)
+    if not failed:
+        return imported, f"The tests of all {passing} automatic checks pass on the solution."
+    return imported, f"The tests of {passing} of {len(checks)} checks pass on the solution."
+
+
+def _is_among(test: str, failed: Mapping[str, str], imported: Imported) -> bool:
+    """Whether a test belongs to one of the checks that failed."""
+    return any(
+        f"{exercise.id}/{check.id}" in failed and test in check.tests
+        for exercise in imported.exercises
+        for check in exercise.checks
+    )
+
+
+def _failed(zygote: Zygote, folder: Path, root: Path) -> dict[str, str]:
+    """Why checks do not pass on the model answer, by `exercise/check`."""
+    from grader.rubricfile import load_bundle
+    from workers.pipeline import grade
+    from workers.rubrictest.trial import model_answer
+
+    bundle = load_bundle(folder, root)
+    result = grade(zygote, bundle, model_answer(bundle.folder), seed=1)
+    return {
         f"{exercise.id}/{check.id}": _why(check)
         for exercise in result.exercises
         for check in exercise.checks
         if check.kind == "test" and check.outcome != "passed"
     }
-    count = sum(check.kind == "test" for one in result.exercises for check in one.checks)
-    if not failed:
-        return {}, f"All {count} checks with tests pass on the solution." if count else ""
-    return failed, f"{count - len(failed)} of {count} checks with tests pass on the solution."
 
 
 def _why(check: Any) -> str:

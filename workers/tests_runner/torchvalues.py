@@ -1,11 +1,13 @@
 """Torch's tensors in a run of tests: only where a test file has imported torch, or must have it.
 
-Importing it takes longer than everything else that a run does. Files of our own kind have no need
-of it: tensors arrive as numpy arrays.
+Importing it takes longer than everything else that a run does. Most files have no need of it:
+tensors arrive as numpy arrays.
 """
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import importlib
 import sys
 from typing import Any
@@ -13,6 +15,14 @@ from typing import Any
 import numpy as np
 
 from workers.inside.wire import Array
+
+
+def load_torch() -> None:
+    """Have torch in this process and in its forks, where it is installed."""
+    if "torch" not in sys.modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module("torch")
+        gc.freeze()
 
 
 def torch_tensor(value: object) -> bool:
