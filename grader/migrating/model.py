@@ -63,6 +63,10 @@ class ImportedExercise:
     checks: tuple[ImportedCheck, ...]
 
 
+def _points(check: ImportedCheck) -> str:
+    return "1 point" if check.points == 1 else f"{check.points:g} points"
+
+
 @dataclass(frozen=True)
 class Imported:
     """Everything that a bundle is written from.
@@ -86,7 +90,7 @@ class Imported:
     def lost(self) -> Sequence[str]:
         """What a person has to know, one line each."""
         lines = [
-            f"{exercise.title}: {check.title or check.id} ({check.points:g} points) is for a "
+            f"{exercise.title}: {check.title or check.id} ({_points(check)}) is for a "
             f"person now: {check.lost}"
             for exercise in self.exercises
             for check in exercise.checks

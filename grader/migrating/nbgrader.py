@@ -214,7 +214,12 @@ class _Notebook:
         self.tests.add(name, title, found.body, found.imports, proxy=proxy, earns=earns)
 
     def _answered(self, cell: _Cell) -> dict[str, Any]:
-        """The cell in the model answer: without the lines that only mark regions."""
+        """The cell in the model answer: without the lines that only mark regions.
+
+        Tests are there as students have them: what is hidden would be tried out as their code.
+        """
+        if cell.is_test:
+            return self._begun(cell)
         source = cell.source
         for words in ("SOLUTION", "HIDDEN TESTS"):
             source = _without_markers(source, words)

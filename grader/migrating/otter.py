@@ -153,7 +153,7 @@ def _manual(document: NotebookDocument) -> tuple[list[Question], list[str]]:
         if cell["cell_type"] != "markdown" or "<!-- BEGIN QUESTION -->" not in cell["source"]:
             continue
         words = [line for line in cell["source"].splitlines() if line and not line.startswith("<")]
-        title = one_line(words[0].strip("#* ") if words else f"cell {number}", 80)
+        title = one_line(words[0].replace("*", "").strip("# ") if words else f"cell {number}", 80)
         points = _POINTS.search(cell["source"])
         if points:
             found.append(Question(name=title, points=float(points[1]), manual=True))
