@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEERS := build/peers
+PEERS_STAMP := $(PEERS)/.installed
 CHROMIUM := /usr/bin/chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help run sample test faults lint types bench picture pictures clean
+.PHONY: help run sample test faults lint types bench picture pictures peers clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -15,6 +17,12 @@ $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch==2.13.0
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[runtime,service,embedded,s3,worker,dev]'
+	@touch $@
+
+# The graders that people come from: the tests compare imports with them.
+$(PEERS_STAMP): tests/peers/requirements.txt tests/peers/constraints.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check -c tests/peers/constraints.txt -r tests/peers/requirements.txt
 	@touch $@
 
 # The tests look at the pages in it.
@@ -31,7 +39,7 @@ run: $(STAMP) ## Set everything up and run the whole service on this machine
 sample: $(STAMP) ## Set everything up and grade the sample submission
 	$(BIN)/chainrule grade uw-cse447-a0 rubrics/uw-cse447-a0/sample.ipynb
 
-test: $(STAMP) $(CHROMIUM) lint types ## Set everything up and run the whole test suite
+test: $(STAMP) $(PEERS_STAMP) $(CHROMIUM) lint types ## Set everything up and run the whole test suite
 	$(BIN)/python -m pytest -n 3
 
 faults: $(STAMP) ## Break an installation in every way that we know of (part of test)
@@ -54,5 +62,8 @@ picture: $(STAMP) ## Draw the report that the README shows
 pictures: $(STAMP) $(CHROMIUM) ## Take a picture of every page, into build/pages
 	PYTHONPATH=. $(BIN)/python docs/images/make_pages.py
 
+peers: $(STAMP) $(PEERS_STAMP) ## Write down anew what nbgrader and otter give for the samples
+	PYTHONPATH=. $(BIN)/python -m tests.peers.record
+
 clean: ## Remove what the other targets made
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

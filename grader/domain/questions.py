@@ -58,8 +58,9 @@ class Ask:
 class RunTests:
     """Run a test file of the instructor's, in a process that never holds student code.
 
-    What the tests ask is answered where the run stands. `names` leaves out all other tests;
-    `on_reference` has the reference stand in for the submission.
+    What the tests ask is answered where the run stands. `names` leaves out all other tests, a
+    function's standing for all its cases; `on_reference` has the reference stand in for the
+    submission; with `native` values are what they are in the submission.
     """
 
     file: str
@@ -71,6 +72,7 @@ class RunTests:
     precision: Literal["float32", "float64"] = "float32"  # what float64 arrives as, in torch
     operators: frozenset[str] = frozenset()  # classes whose objects may be calculated with
     show_values: bool = False
+    native: bool = False
     probe_s: float = 10.0  # each question
     test_s: float = 30.0  # one test: what it asks, and as long again for its own code
     file_s: float = 120.0  # the tests' own code, all together
@@ -87,13 +89,17 @@ class RanOutcome(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class RanTest:
-    """One test: `name` is pytest's, `message` for the student, `said` for staff."""
+    """One test: `name` is pytest's, `message` for the student, `said` for staff.
+
+    `fraction` is what it earns of its weight where it passes.
+    """
 
     name: str
     function: str
     title: str
     weight: float
     outcome: RanOutcome
+    fraction: float = 1.0
     message: str = ""
     said: str = ""
 

@@ -19,6 +19,7 @@ _MAX_VALUES = 1_000_000  # of a notebook's JSON, at whatever depth
 _MAX_LISTS = 100_000  # lists and objects among them
 
 _PICTURES = ("image/png", "image/jpeg", "image/gif")  # what a cell may have attached
+_MOST_NAMES = 100  # of tests after one cell
 _MAX_ATTACHMENTS, _LONGEST_NAME = 50, 200
 
 # Kernels whose notebooks do not always name their language.
@@ -116,14 +117,30 @@ def _cell(number: int, raw: object) -> Cell:
     else:
         raise NotASubmission(f"{name} has the unknown type {one_line(repr(kind), 40)}")
     metadata = fields.get("metadata")
-    tags = metadata.get("tags") if isinstance(metadata, dict) else None
+    tags = _tags(metadata) if isinstance(metadata, dict) else []
     return Cell(
         kind="code" if kind == "code" else "markdown",
         source=source,
         name=name,
-        markers=markers_of(source, tags if isinstance(tags, list) else ()),
+        markers=markers_of(source, tags),
         attachments=_attachments(fields.get("attachments")),
     )
+
+
+def _tags(metadata: Mapping[str, object]) -> list[object]:
+    """A cell's tags, and as further ones what other tools know it by.
+
+    Those are nbgrader's `grade_id` and the `tests` that otter runs after the cell: what students
+    were given before the assignment was imported grades as it is.
+    """
+    tags = metadata.get("tags")
+    tests = _part(metadata, "otter").get("tests")
+    names = [
+        _part(metadata, "nbgrader").get("grade_id"),
+        *(tests if isinstance(tests, list) else ()),
+    ]
+    own = [f"chainrule:{name}" for name in names[:_MOST_NAMES] if isinstance(name, str)]
+    return [*(tags if isinstance(tags, list) else ()), *own]
 
 
 def _attachments(given: object) -> Mapping[str, Mapping[str, str]]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from textwrap import dedent
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -580,3 +581,109 @@ def test_a_warm_process_that_has_died_is_replaced(runner: Runner, run: Run) -> N
     runner._process.kill()
     runner._process.wait()
     assert only(run(source))[0] == "passed"
+
+
+NATIVE = replace(REQUEST, native=True, library="numpy", precision="float64")
+
+
+def test_native_values_are_what_they_are_in_the_submission(run: Run) -> None:
+    ran = run(
+        """
+        import numpy as np
+        import torch
+
+        def test_values(student):
+            assert type(student.a) is np.ndarray
+            assert repr(student.n) == "np.float64(0.5)"
+            assert type(student.w) is torch.Tensor and student.w.requires_grad
+            assert repr(student.l) == "[1, array([0, 1])]"
+            assert torch.equal(student.double(torch.tensor([1.5])), torch.tensor([3.0]))
+            assert student.kind(torch.tensor([1.5], requires_grad=True)) == ("torch", True)
+            assert student.kind(np.zeros(3, "float32")) == ("numpy", "float32")
+        """,
+        request=NATIVE,
+        a=np.arange(3),
+        n=np.float64(0.5),
+        w=torch.ones(2, requires_grad=True),
+        l=[1, np.arange(2)],
+        double=lambda x: 2 * x,
+        kind=lambda x: (
+            ("torch", x.requires_grad) if isinstance(x, torch.Tensor) else ("numpy", str(x.dtype))
+        ),
+    )
+    assert [(one.outcome, one.said) for one in ran.tests] == [("passed", "")]
+
+
+def test_a_native_exception_has_the_submissions_own_words(run: Run) -> None:
+    def fail() -> None:
+        raise ValueError("not so")
+
+    source = """
+        import pytest
+
+        def test_words(student):
+            with pytest.raises(ValueError, match="^not so$"):
+                student.fail()
+    """
+    assert [one.outcome for one in run(source, request=NATIVE, fail=fail).tests] == ["passed"]
+
+
+def test_a_name_can_be_taken_away_within_a_session(run: Run) -> None:
+    ran = run(
+        """
+        import pytest
+
+        def test_it(student):
+            session = student.session()
+            two = session.two
+            del session.two
+            with pytest.raises(AttributeError):
+                session.two
+            session.two = two
+            assert session.two() == 2
+
+        def test_of_none(student):
+            session = student.session()
+            del session.nothing
+            with pytest.raises(AttributeError):
+                session.two
+        """,
+        two=lambda: 2,
+    )
+    assert [one.outcome for one in ran.tests] == ["passed", "passed"]
+
+
+def test_a_test_may_earn_a_part_of_its_points(run: Run) -> None:
+    ran = run(
+        """
+        def test_part(earn):
+            earn(0.25)
+
+        def test_whole():
+            pass
+
+        def test_too_much(earn):
+            earn(1.5)
+        """
+    )
+    assert [(one.outcome, one.fraction) for one in ran.tests] == [
+        ("passed", 0.25),
+        ("passed", 1),
+        ("broken", 1),
+    ]
+
+
+def test_tests_are_chosen_by_their_names_with_all_their_cases(run: Run) -> None:
+    source = """
+        import pytest
+
+        @pytest.mark.parametrize("n", [1, 2])
+        def test_cases(n): pass
+
+        class TestThese:
+            def test_one(self): pass
+            def test_two(self): pass
+    """
+    request = replace(REQUEST, names=frozenset({"test_cases", "TestThese::test_two"}))
+    names = [one.name.partition("[")[0] for one in run(source, request=request).tests]
+    assert names == ["test_cases", "test_cases", "TestThese::test_two"]

@@ -32,7 +32,7 @@ def trial_of(bundle: Bundle, seeds: int, only: str = "") -> Trial:
     starter = folder / "starter.ipynb"
     return Trial(
         bundle=bundle,
-        answer=_model_answer(folder),
+        answer=model_answer(folder),
         starter=read_submission(starter) if starter.is_file() else None,
         waivers=read_waivers(folder),
         seeds=seeds,
@@ -40,7 +40,7 @@ def trial_of(bundle: Bundle, seeds: int, only: str = "") -> Trial:
     )
 
 
-def _model_answer(folder: Path) -> Submission:
+def model_answer(folder: Path) -> Submission:
     """The complete right submission in which mistakes are made."""
     reference = folder.parent.parent / "reference" / folder.name
     for name in ("answer.ipynb", "answer.py"):

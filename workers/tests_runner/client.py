@@ -23,7 +23,7 @@ from grader.domain.questions import Ask, Probe, RanOutcome, RanTest, RanTests, R
 from grader.errors import InternalError
 from workers.inside import wire
 from workers.tests_runner import channel
-from workers.tests_runner.orders import END, START, order
+from workers.tests_runner.orders import END, LOAD_TORCH, START, order
 
 _ROOT = Path(__file__).parents[2]
 _BOOT = (
@@ -48,7 +48,8 @@ class TestFiles:
 
     def run(self, request: RunTests, files: Mapping[str, bytes], answering: Answering) -> RanTests:
         """What became of the file. Raises InternalError where pytest cannot be started."""
-        with self._forked() as sock:
+        has_torch = request.native and b"torch" in files.get(request.file, b"")
+        with self._forked(has_torch) as sock:
             try:
                 channel.send(
                     sock, wire.dumps({"files": dict(files), "request": channel.plain(request)})
@@ -65,13 +66,18 @@ class TestFiles:
             self._end()
 
     @contextmanager
-    def _forked(self) -> Iterator[socket.socket]:
-        """A socket to a fresh fork of the warm process, which is killed afterwards."""
+    def _forked(self, has_torch: bool) -> Iterator[socket.socket]:
+        """A socket to a fresh fork of the warm process, which is killed afterwards.
+
+        With `has_torch` the warm process loads torch first, once: it takes longer than a run.
+        """
         ours, theirs = socket.socketpair()
         with ours, theirs:
             number = next(self._numbers)
             with self._lock:
                 control = self._started()
+                if has_torch:
+                    control.send(order(LOAD_TORCH, number))
                 socket.send_fds(control, [order(START, number)], [theirs.fileno()])
             theirs.close()
             try:

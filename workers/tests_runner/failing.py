@@ -9,12 +9,15 @@ from collections.abc import Iterable
 class AnswerError(Exception):
     """What was asked for cannot be had. The message is for a person."""
 
+    shown: str | None = None  # what str() gives a test, where that is not the message
+
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
     def __str__(self) -> str:
-        return self.message  # KeyError and others have ways of their own
+        # KeyError and others have ways of their own.
+        return self.message if self.shown is None else self.shown
 
 
 class StudentError(AnswerError):

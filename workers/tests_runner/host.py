@@ -21,8 +21,9 @@ from grader.domain.questions import RunTests
 from workers.inside import wire
 from workers.tests_runner import channel
 from workers.tests_runner.link import Link
-from workers.tests_runner.orders import START, read_order
+from workers.tests_runner.orders import LOAD_TORCH, START, read_order
 from workers.tests_runner.running import run
+from workers.tests_runner.torchvalues import load_torch
 
 _GIB = 1 << 30
 _WARM_UP = b'import pytest\n\ndef test_it():\n    """It."""\n    assert [1] == [1]\n'
@@ -40,7 +41,9 @@ def main() -> None:
             if not data:
                 return
             what, number = read_order(data)
-            if what == START:
+            if what == LOAD_TORCH:
+                load_torch()
+            elif what == START:
                 runs[number] = _forked(control, fds[0], Path.cwd() / str(number))
             else:
                 _ended(runs.pop(number), Path.cwd() / str(number))

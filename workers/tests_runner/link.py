@@ -40,6 +40,7 @@ class Link:
         self._request = request
         self._left = 0.0  # seconds of asking, in this test
         self.last_look = ""  # what the test looked at last, in words
+        self.native = False  # values and errors are to be what they are in the submission
         self._context = Context(
             look=Look(-1),
             rng=np.random.default_rng(0),
@@ -74,7 +75,7 @@ class Link:
         if failure is not None:
             raise kind(failure.message)
         try:
-            looked_up = {one["name"] for one in steps if one["do"] == "name"}
+            looked_up = {one["name"] for one in steps if one["do"] in ("name", "delete")}
             value = self._read(answer, kind, step, looked_up)
         except BadEvidence:
             raise kind(f"What {step.words} gave cannot be read.") from None
@@ -107,7 +108,10 @@ class Link:
             if not isinstance(error, Raised):
                 raise BadEvidence("an exception was expected")
             words = raised(self._context, error, step.words).message
-            raise failing(kind, words, names(evidence, "bases"))
+            raised_error = failing(kind, words, names(evidence, "bases"))
+            if self.native:
+                raised_error.shown = error.message
+            raise raised_error
         if "value" not in evidence:
             raise BadEvidence("a value was expected")
         value = described(evidence["value"])

@@ -1,10 +1,10 @@
-"""What the worker orders of the warm process: to fork for a run, and to end one."""
+"""What the worker orders of the warm process: to fork for a run, to end one, to load torch."""
 
 from __future__ import annotations
 
 import struct
 
-START, END = 1, 2
+START, END, LOAD_TORCH = 1, 2, 3
 _ORDER = struct.Struct("<BQ")
 
 

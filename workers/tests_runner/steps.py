@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from workers.inside.wire import ITEM_SIZES, Array
+from workers.tests_runner.torchvalues import tensor_bytes, torch_tensor
 
 _MOST = 300
 _WORDS = 80
@@ -116,6 +117,8 @@ def _argument(value: Any, places: Mapping[Step, int]) -> dict[str, Any]:
         case np.ndarray() if str(value.dtype) in ITEM_SIZES:
             flat = np.ascontiguousarray(value, value.dtype.newbyteorder("<"))
             return {"array": Array(str(value.dtype), value.shape, flat.tobytes())}
+        case _ if torch_tensor(value):
+            return {"tensor": [tensor_bytes(value), bool(value.requires_grad)]}
         case list():
             return {"list": [_argument(one, places) for one in value]}
         case tuple():

@@ -58,7 +58,7 @@ class Subject:
     def _read(self, step: Step, before: list[Step]) -> object:
         value = self._link.ask(self._whose, before, step)
         try:
-            return converted(value, step, self._handle)
+            return converted(value, step, self._handle, native=self._link.native)
         except Unreadable as error:
             raise self._error()(f"{step.words} {error}.") from None
 
@@ -86,6 +86,9 @@ class Session(Subject):
 
     def __setattr__(self, name: str, value: object) -> None:  # type: ignore[override]
         self._done.append(Step("set", (_given(value, self),), name=name))
+
+    def __delattr__(self, name: str) -> None:
+        self._done.append(Step("delete", name=name))
 
     def _evaluated(self, step: Step) -> object:
         value = self._read(step, self._done)

@@ -11,6 +11,7 @@ from grader.checks.arrays import read
 from grader.checks.reading import in_words
 from grader.domain.evidence import Mapped, Sequence, Tensor, Text, Thing, Value
 from workers.tests_runner.steps import Step
+from workers.tests_runner.torchvalues import as_torch
 
 _Known = dict[str, object]
 
@@ -47,42 +48,58 @@ class Unreadable(Exception):
     """A value that cannot be read; the message says what it is."""
 
 
-def converted(value: Value, step: Step, handle: Callable[[Thing, Step], object]) -> object:
+def converted(
+    value: Value, step: Step, handle: Callable[[Thing, Step], object], *, native: bool = False
+) -> object:
     """`value`, which `step` gave, in Python; what has no value in itself becomes a `handle`.
 
-    Raises Unreadable.
+    With `native` arrays are plain ones and tensors are torch's. Raises Unreadable.
     """
 
     def inside(item: Value, key: object) -> object:
-        return converted(item, Step("item", (step, key)), handle)
+        return converted(item, Step("item", (step, key)), handle, native=native)
 
     match value:
         case Thing():
             return handle(value, step)
         case Tensor():
-            return _array(value)
+            return _native(value) if native else _array(value)
         case Text():
             raise Unreadable(f"is a text of {value.length} characters, too long to be read")
         case Sequence(cut=True) | Mapped(cut=True):
             raise Unreadable(f"is {in_words(value)}, too long to be read")
         case Sequence(type="set" | "frozenset"):
-            return _hashable(set, [converted(item, step, _no_handle) for item in value.items])
+            return _hashable(
+                set, [converted(item, step, _no_handle, native=native) for item in value.items]
+            )
         case Sequence(type="list"):
             return [inside(item, at) for at, item in enumerate(value.items)]
         case Sequence():
             return tuple(inside(item, at) for at, item in enumerate(value.items))
         case Mapped():
-            keys = [converted(key, step, _no_handle) for key, _ in value.items]
+            keys = [converted(key, step, _no_handle, native=native) for key, _ in value.items]
             items = [inside(item, key) for (_, item), key in zip(value.items, keys, strict=True)]
             return _hashable(dict, list(zip(keys, items, strict=True)))
     return value
 
 
-def _array(tensor: Tensor) -> Array:
+def _values(tensor: Tensor) -> np.ndarray[Any, Any]:
     values = read(tensor)
     if values is None:
         raise Unreadable(f"is {in_words(tensor)} that cannot be read: {tensor.unread or 'no data'}")
-    array = values.copy().view(Array)
+    return values.copy()
+
+
+def _native(tensor: Tensor) -> object:
+    """A numpy array, a number of numpy's, or a torch tensor: as in the submission."""
+    values = _values(tensor)
+    if tensor.library == "torch":
+        return as_torch(values, tensor.dtype, tensor.requires_grad)
+    return values if tensor.shape else values[()]
+
+
+def _array(tensor: Tensor) -> Array:
+    array = _values(tensor).view(Array)
     array._known = {"dtype_name": tensor.dtype} | {
         name: getattr(tensor, name) for name in _FACTS if name != "dtype_name"
     }

@@ -39,6 +39,8 @@ class TestSpec(CheckSpec):
 
     kind: Literal["test"] = "test"
     file: str  # below the folder of the reference: test_linear.py, tests/test_linear.py
+    only: tuple[str, ...] = ()  # of its tests these alone: test_a, TestLine::test_b
+    values: Literal["arrays", "native"] = "arrays"
     arrays: Literal["torch", "numpy"] = "torch"
     precision: Literal["float32", "float64"] = "float32"
     operators: tuple[str, ...] = ()
@@ -77,7 +79,9 @@ def judge(spec: TestSpec, context: Context) -> Judging:
         library=spec.arrays,
         precision=spec.precision,
         operators=frozenset(spec.operators),
+        names=frozenset(spec.only) or None,
         show_values=spec.show_values,
+        native=spec.values == "native",
         probe_s=spec.limit_s,
         test_s=spec.test_limit_s,
         file_s=spec.file_limit_s,
@@ -104,13 +108,15 @@ def _at_look(spec: TestSpec, request: RunTests) -> Asking[Verdict]:
     if broken:
         yield from _blame_the_submission(request, broken)
     failing = [one for one in counted if one.outcome is not RanOutcome.PASSED]
+    parts = [one for one in counted if one.outcome is RanOutcome.PASSED and one.fraction < 1]
     detail = {"tests": [_for_staff(one) for one in ran.tests[:_KEPT]]}
     count = len(counted)
-    if not failing:
+    if not failing and not parts:
         return passed("The test passes." if count == 1 else f"All {count} tests pass.", detail)
     total = sum(one.weight for one in counted)
-    earned = total - sum(one.weight for one in failing)
-    failure = Failure(_message(failing, count), NearMiss(failing[0].function), detail)
+    earned = sum(one.weight * one.fraction for one in counted if one not in failing)
+    cause = NearMiss((failing or parts)[0].function)
+    failure = Failure(_message(failing, parts, count), cause, detail)
     return graded(spec, earned / total, failure)
 
 
@@ -137,8 +143,11 @@ def _blame_the_submission(request: RunTests, broken: Sequence[RanTest]) -> Askin
             raise _Broken(f"{one.name} breaks, and does not pass on the reference: {one.said}")
 
 
-def _message(failing: Sequence[RanTest], count: int) -> str:
+def _message(failing: Sequence[RanTest], parts: Sequence[RanTest], count: int) -> str:
     lines = [] if count == 1 else [f"{count - len(failing)} of {count} tests pass."]
+    lines += [
+        f"{one.title}: this earns {one.fraction:.0%} of its points." for one in parts[:_SHOWN]
+    ]
     for one in failing[:_SHOWN]:
         words = f"{one.title}: {one.message}"
         lines.append(words if words.endswith((".", "!", "?", "…")) else f"{words}.")
@@ -152,5 +161,6 @@ def _for_staff(test: RanTest) -> dict[str, object]:
         "name": test.name,
         "outcome": str(test.outcome),
         "weight": test.weight,
+        "fraction": test.fraction,
         "said": test.said,
     }

@@ -75,6 +75,11 @@ class _Steps:
             case "set":
                 self._namespace[step["name"]] = values[0]
                 return None
+            case "delete":
+                if step["name"] not in self._namespace:
+                    raise _Missing(step["name"])
+                del self._namespace[step["name"]]
+                return None
             case "attribute":
                 return _getattr(values[0], step["name"])
             case "call":
@@ -108,6 +113,9 @@ class _Steps:
                 return self._results[value]
             case "array":
                 return self._array(value, device)
+            case "tensor":
+                array, requires_grad = value
+                return placed(tensor(array, grad=requires_grad), device)
             case "list":
                 return [self._value(one, device) for one in value]
             case "tuple":

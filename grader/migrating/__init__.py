@@ -1,0 +1,1 @@
+"""Assignments of other tools, read and turned into bundles; nothing of them is run here."""
