@@ -12,7 +12,8 @@ from grader.errors import BadInput
 
 # How a test that asks in a session begins; grader.migrating.testfiles writes it.
 _SESSION = re.compile(
-    r'(?P<head>def (?P<name>\w+)\(student[^\n]*\n    """[^\n]*\n)    (?P<proxy>\w+) = student.session\(\)\n'
+    r'(?P<head>def (?P<name>\w+)\(student[^\n]*\n    """[^\n]*\n)'
+    r"    (?P<proxy>\w+) = student.session\(\)\n"
 )
 
 NotebookDocument = dict[str, Any]

@@ -1,4 +1,4 @@
-"""`chainrule import` from the outside: what it writes, tries, says, and what it gives to a person."""
+"""`chainrule import` from the outside: what it writes and says, and what goes to a person."""
 
 from __future__ import annotations
 
