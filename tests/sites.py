@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cache
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -22,24 +21,25 @@ from grader.web.app import create_app, serve
 NO_REDIS = "unix:///nonexistent/redis.sock"
 
 
-@cache
-def _app() -> FastAPI:
-    return create_app(site_at("sqlite://", Path()))
+_idle: list[FastAPI] = []
 
 
-def app_of(site: Site) -> FastAPI:
-    """The application that answers for this installation from now on.
+@contextmanager
+def app_of(site: Site) -> Iterator[FastAPI]:
+    """The application that answers for this installation.
 
-    One serves all of them, one after the other: making its routes takes longer than most tests.
+    They serve one after the other: making the routes of one takes longer than most tests.
     """
-    serve(_app(), site)
-    return _app()
+    app = _idle.pop() if _idle else create_app(site)
+    serve(app, site)
+    yield app
+    _idle.append(app)
 
 
 @contextmanager
 def client_of(site: Site) -> Iterator[TestClient]:
     """Somebody who sends requests to this installation."""
-    with TestClient(app_of(site), raise_server_exceptions=False) as client:
+    with app_of(site) as app, TestClient(app, raise_server_exceptions=False) as client:
         yield client
 
 

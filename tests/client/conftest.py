@@ -38,5 +38,5 @@ def people(site: Site) -> People:
 def server(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Its address; whoever watches hears of a change at once."""
     monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.02)
-    with listening(app_of(site)) as address:
+    with app_of(site) as app, listening(app) as address:
         yield address

@@ -32,7 +32,8 @@ PASSWORD = "correct horse battery"
 def document(folder: Path) -> dict[str, dict[str, dict[str, dict[str, str]]]]:
     """The API's document."""
     site = site_at("sqlite://", folder)
-    made: dict[str, dict[str, dict[str, dict[str, str]]]] = app_of(site).openapi()
+    with app_of(site) as app:
+        made: dict[str, dict[str, dict[str, dict[str, str]]]] = app.openapi()
     site.close()
     return made
 
