@@ -9,6 +9,7 @@ from grader.broker.progress import Progress
 from grader.broker.throttle import Throttle
 from grader.config import Settings
 from grader.db.session import Database, engine_for
+from grader.lms.keysets import PlatformKeys
 from grader.lms.outside import Outside
 from grader.lms.tokens import ServiceTokens
 from grader.services.signingkeys import signing_key
@@ -20,7 +21,8 @@ class Site:
     """What use cases work on. For any thread.
 
     `to_platforms` leads to what an administrator has registered and may lie in our own network;
-    `outside` to addresses that anybody else gave. `service_tokens` are for platforms' services.
+    `outside` to addresses that anybody else gave. `platform_keys` are
+    those by which platforms sign, `service_tokens` are for their services.
     """
 
     settings: Settings
@@ -31,6 +33,7 @@ class Site:
     throttle: Throttle
     to_platforms: Outside
     outside: Outside
+    platform_keys: PlatformKeys
     service_tokens: ServiceTokens
 
     def close(self) -> None:
@@ -51,5 +54,6 @@ def open_site(settings: Settings) -> Site:
         throttle=Throttle(settings.redis),
         to_platforms=to_platforms,
         outside=Outside(private=settings.private_addresses),
+        platform_keys=PlatformKeys(to_platforms),
         service_tokens=ServiceTokens(to_platforms, lambda: signing_key(database)),
     )

@@ -8,7 +8,6 @@ several may be linked to one course here.
 from __future__ import annotations
 
 from datetime import datetime
-
 from typing import Any
 
 from sqlalchemy import Index, String, Text, UniqueConstraint

@@ -1,0 +1,41 @@
+"""Deep linking: an instructor picks assignments within the LMS, in a frame of it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from grader.errors import BadInput, Forbidden
+from grader.lms.claims import origin_of
+from grader.services import deeplinks
+from grader.web.pages.forms import sentence
+from grader.web.pages.framing import Posted, first, framed
+from grader.web.pages.visitors import refuse_other_sites
+from grader.web.security import CurrentSite
+
+router = APIRouter(prefix="/lti")
+
+
+@router.post("/pick")
+def pick(request: Request, site: CurrentSite, posted: Posted) -> Response:
+    """What was chosen goes to the LMS: by a form that this page sends there."""
+    refuse_other_sites(request)
+    ticket = first(posted, "ticket") or ""
+    chosen = [text for text in posted.get("assignments", []) if text.isascii() and len(text) < 19]
+    try:
+        if not chosen and first(posted, "nothing") is None:
+            raise BadInput("assignments: choose at least one")
+        found = deeplinks.bring(site, ticket, {int(one) for one in chosen if one.isdecimal()})
+    except Forbidden:
+        raise
+    except BadInput as error:
+        offer = deeplinks.offer(site, ticket)
+        context = {
+            "offer": offer,
+            "ticket": ticket,
+            "problem": sentence(str(error).partition(": ")[2] or str(error)),
+            "chosen": chosen,
+        }
+        return framed(request, "lti/pick.html", context, offer.origins, status=422)
+    forms = [origin for origin in (origin_of(found.return_url), *found.origins) if origin]
+    return framed(request, "lti/return.html", {"found": found}, found.origins, forms=forms)
