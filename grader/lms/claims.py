@@ -52,7 +52,8 @@ def identifier(claims: Claims, name: str) -> str:
 def words(claims: Claims, name: str, limit: int = LONGEST_NAME) -> str:
     """A text for people, on one line and cut to the limit; empty where there is none."""
     found = claims.get(name)
-    return one_line(storable(found), limit - 1) if isinstance(found, str) else ""
+    # What does not print is spelled out, which makes it longer: cut once more.
+    return one_line(storable(found), limit)[:limit] if isinstance(found, str) else ""
 
 
 def section(claims: Claims, name: str) -> Claims:

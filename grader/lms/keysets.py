@@ -31,6 +31,8 @@ log = logging.getLogger(__name__)
 class UnknownKey(BadInput):
     """None of the keys that the platform publishes has this name."""
 
+    status = 403
+
 
 class NoKeys(ChainruleError):
     """The platform's keys can't be read."""

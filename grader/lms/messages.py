@@ -197,8 +197,10 @@ def name_of(said: Claims) -> str:
 
 def email_of(said: Claims) -> str | None:
     """The address that the platform tells of somebody: to be shown and nothing else."""
-    found = claims.words(said, "email", claims.LONGEST_EMAIL)
-    return found if "@" in found and " " not in found else None
+    found = said.get("email")
+    if not isinstance(found, str) or not 3 <= len(found) <= claims.LONGEST_EMAIL:
+        return None
+    return found if found.isprintable() and "@" in found and " " not in found else None
 
 
 def _assignment(custom: Claims) -> int | None:

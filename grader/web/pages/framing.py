@@ -1,6 +1,6 @@
 """Pages of launches: the few that an LMS may show in a frame, and forms that come from one.
 
-In a frame there is no session of ours: browsers keep cookies from frames of other sites. These pages
+In a frame there is no session of ours: browsers keep cookies from frames of other sites. Such pages
 know nobody, and what they let somebody do is carried by a ticket in their form.
 """
 

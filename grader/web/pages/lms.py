@@ -18,7 +18,7 @@ from grader.web.security import CurrentSite, RowInPath
 router = APIRouter(prefix="/courses/{course_id}/lms")
 
 _DONE = {
-    "linked": "The course is connected. Its people come in when they open it, or all at once below.",
+    "linked": "The course is connected. Its people come when they open it, or all at once below.",
     "unlinked": "It is connected no more. People and their work stay here.",
 }
 _SHOWN = 50  # names of an outcome
