@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -15,7 +14,6 @@ from starlette.testclient import TestClient
 from grader.db.models import (
     Context,
     ContextMember,
-    Deployment,
     Enrolment,
     Person,
     Platform,
@@ -30,7 +28,6 @@ from grader.services.platforms import disable_platform
 from grader.services.site import Site
 from grader.web.app import create_app
 from grader.web.pages.visitors import COOKIE
-from tests.databases import migrated_sqlite  # noqa: F401 - fixture
 from tests.lmsplatform import (
     ASSISTANT,
     INSTRUCTOR,
@@ -40,75 +37,11 @@ from tests.lmsplatform import (
     Lms,
     key_pair,
     registered,
-    with_platform,
 )
-from tests.sites import People, people_of, site_at
+from tests.lti._linked import person, role
+from tests.sites import People
 from tests.web._pages import text_of
 from tests.web._work import assignment
-
-
-@pytest.fixture
-def lms() -> Lms:
-    return Lms()
-
-
-@pytest.fixture
-def site(migrated_sqlite: Any, tmp_path: Any, lms: Lms) -> Iterator[Site]:  # noqa: F811
-    """On SQLite alone: the statements that use something up once are tried on both elsewhere."""
-    (tmp_path / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
-    made = site_at(f"sqlite:///{tmp_path}/chainrule.db", tmp_path)
-    yield with_platform(made, lms)
-    made.close()
-
-
-@pytest.fixture
-def client(site: Site) -> Iterator[TestClient]:
-    with TestClient(create_app(site), base_url=site.settings.url) as client:
-        yield client
-
-
-@pytest.fixture
-def people(site: Site) -> People:
-    return people_of(site)
-
-
-@pytest.fixture
-def platform_id(site: Site, people: People, lms: Lms) -> int:
-    return registered(site, people.admin.actor, lms)
-
-
-@pytest.fixture
-def browser(client: TestClient, lms: Lms, platform_id: int) -> Browser:
-    return Browser(client, lms)
-
-
-@pytest.fixture
-def linked(site: Site, people: People, platform_id: int) -> int:
-    """The LMS's course is linked to the course `dl`; the context's id."""
-    with site.database.writing() as session:
-        deployment = session.query(Deployment).one()
-        context = Context(
-            deployment_id=deployment.id,
-            context_id="course-7",
-            title="Deep Learning (LMS)",
-            course_id=people.course_id,
-            linked_by=people.instructor.actor.person_id,
-        )
-        session.add(context)
-        session.flush()
-        return context.id
-
-
-def person(site: Site, subject: str) -> Person:
-    with site.database.reading() as session:
-        found = session.query(PlatformPerson).filter_by(subject=subject).one()
-        return session.get_one(Person, found.person_id)
-
-
-def role(site: Site, people: People, subject: str) -> Role | None:
-    with site.database.reading() as session:
-        found = session.get(Enrolment, (people.course_id, person(site, subject).id))
-        return None if found is None else found.role
 
 
 class TestLogin:
@@ -338,7 +271,7 @@ class TestKeys:
         self, browser: Browser, lms: Lms, site: Site
     ) -> None:
         clock = [0.0]
-        site.platform_keys._clock = lambda: clock[0]  # noqa: SLF001 - time passes as a test says
+        site.platform_keys._clock = lambda: clock[0]
         assert browser.come("u1", [LEARNER]).status_code == 303
         private, public = key_pair(2)
         lms.registration.set_platform_private_key(private).set_platform_public_key(public)
@@ -380,7 +313,7 @@ class TestKeys:
                 200, {}, json.dumps({"keys": keys}).encode()
             )
             browser_site: Site = browser.client.app.state.site  # type: ignore[attr-defined]
-            browser_site.platform_keys._kept.clear()  # noqa: SLF001
+            browser_site.platform_keys._kept.clear()
             assert browser.come("u1", [LEARNER]).status_code in (403, 502)
 
     def test_ours_are_published_without_their_private_half_and_rotated(
@@ -455,7 +388,7 @@ class TestOnce:
     def test_of_many_at_the_same_moment_one_is_let_in(self, browser: Browser, site: Site) -> None:
         from concurrent.futures import ThreadPoolExecutor
 
-        from grader.errors import BadInput
+        from grader.lms.messages import Refused
         from grader.services.launching import land
 
         form = browser.lms.launch(browser.asked("u1"), "u1", [LEARNER])
@@ -464,8 +397,7 @@ class TestOnce:
         def come(_: int) -> bool:
             try:
                 land(site, form["state"], form["id_token"], secret)
-            except BadInput as error:
-                assert "was used already" in str(error)
+            except Refused:
                 return False
             return True
 
