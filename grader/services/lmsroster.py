@@ -16,7 +16,7 @@ from datetime import timedelta
 from grader.db import audit, contexts
 from grader.db.models import Context, ContextMember, Person, Platform, Role
 from grader.db.session import Session, hold, moment
-from grader.errors import ChainruleError, Conflict, NotFound, NotNow
+from grader.errors import ChainruleError, Conflict, NotFound
 from grader.lms.memberships import Member, members
 from grader.services.access import Actor, Right, permit
 from grader.services.lmspeople import RolesSettled, Told, recognise, settle
@@ -49,14 +49,15 @@ class SyncFailed(Conflict):
 
 
 def sync(site: Site, actor: Actor, context_row: int) -> Synced:
-    """Bring the people now; for who manages the course. Raises SyncFailed with the reason."""
+    """Bring the people now; for who manages the course. Raises SyncFailed with the reason,
+    Conflict where it was done a moment ago."""
     with site.database.writing() as session:
         context = session.get(Context, context_row)
         if context is None:
             raise NotFound("there is no such thing")
         permit(session, actor, context.course_id, Right.MANAGE)
         if not contexts.begin_sync(session, context_row, _LEAST):
-            raise NotNow("the people were asked for just now; wait some seconds")
+            raise Conflict("the people were asked for just now; wait some seconds")
     return _sync(site, context_row)
 
 

@@ -179,6 +179,11 @@ def invite(site: Site, actor: Actor) -> Invited:
     return Invited(row, secret)
 
 
+def invitation_url(site: Site, invited: Invited) -> str:
+    """The link that goes to the platform."""
+    return f"{site.settings.url}/lti/register?invitation={invited.secret}"
+
+
 def open_invitations(site: Site, actor: Actor) -> Sequence[Invitation]:
     """Invitations that may still be used; for admins."""
     permit_admin(actor)

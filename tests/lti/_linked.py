@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from grader.db.models import Context, Deployment, Enrolment, Person, PlatformPerson, Role
 from grader.services.site import Site
+from tests.lmsplatform import DEPLOYMENT
 from tests.sites import People
 
 
 def link(site: Site, course_id: int, author_id: int, context_id: str = "course-7") -> int:
     """A course of the LMS, linked; the context's id."""
     with site.database.writing() as session:
-        deployment = session.query(Deployment).one()
+        deployment = session.query(Deployment).filter_by(deployment_id=DEPLOYMENT).first()
+        assert deployment is not None
         context = Context(
             deployment_id=deployment.id,
             context_id=context_id,

@@ -22,7 +22,7 @@ from grader.db.models import (
     ResourceLink,
     Role,
 )
-from grader.errors import NotNow
+from grader.errors import Conflict
 from grader.lms.outside import Answer, Unreachable
 from grader.services import lmsroster
 from grader.services.people import change_person
@@ -374,7 +374,7 @@ class TestRoster:
     ) -> None:
         lms.members = [{"user_id": "s1", "roles": [LEARNER]}]
         lmsroster.sync(site, people.instructor.actor, linked)
-        with pytest.raises(NotNow):
+        with pytest.raises(Conflict, match="just now"):
             lmsroster.sync(site, people.instructor.actor, linked)
 
     def test_by_itself_each_hour_and_after_a_launch_of_staff(

@@ -13,6 +13,7 @@ from grader.web.api import (
     grades,
     nodes,
     people,
+    platforms,
     results,
     shadow,
     submissions,
@@ -33,6 +34,7 @@ _PARTS = (
     grades,
     extensions,
     nodes,
+    platforms,
 )
 
 router = APIRouter(prefix="/api/v1", responses=RESPONSES)

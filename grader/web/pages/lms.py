@@ -5,8 +5,9 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from grader.errors import Conflict
 from grader.services import linking, lmsroster
-from grader.services.lmsroster import Synced, SyncFailed
+from grader.services.lmsroster import Synced
 from grader.services.site import Site
 from grader.web.pages.forms import go, sentence, what_is_done
 from grader.web.pages.frame import course_frame, for_instructors
@@ -44,7 +45,7 @@ def sync(
     for_instructors(course_frame(site, visitor.actor, course_id))
     try:
         synced = lmsroster.sync(site, visitor.actor, context_id)
-    except SyncFailed as error:
+    except Conflict as error:
         return _show(request, site, visitor, course_id, failure=sentence(str(error)))
     return _show(request, site, visitor, course_id, synced=synced)
 

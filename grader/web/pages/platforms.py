@@ -183,16 +183,13 @@ def _list(
     invited: Invited | None = None,
 ) -> Response:
     found, linked = platforms.list_platforms(site, visitor.actor, cursor=cursor)
-    link = None
-    if invited is not None:
-        link = f"{site.settings.url}/lti/register?invitation={invited.secret}"
     context: dict[str, Any] = {
         "found": found,
         "linked": linked,
         "own": _own(site),
         "keys": signingkeys.list_keys(site, visitor.actor),
         "invitations": platforms.open_invitations(site, visitor.actor),
-        "link": link,
+        "link": None if invited is None else platforms.invitation_url(site, invited),
         "done": what_is_done(request, _DONE),
     }
     return page(request, "platforms/list.html", context)
