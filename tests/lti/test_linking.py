@@ -1,4 +1,4 @@
-"""Courses of an LMS and courses here: linked by their instructor, their people brought, unlinked."""
+"""Courses of an LMS and courses here: linked by their instructor, people brought, unlinked."""
 
 from __future__ import annotations
 

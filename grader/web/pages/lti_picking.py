@@ -21,11 +21,10 @@ def pick(request: Request, site: CurrentSite, posted: Posted) -> Response:
     """What was chosen goes to the LMS: by a form that this page sends there."""
     refuse_other_sites(request)
     ticket = first(posted, "ticket") or ""
-    chosen = [text for text in posted.get("assignments", []) if text.isascii() and len(text) < 19]
+    chosen = posted.get("assignments", [])
     try:
-        if not chosen and first(posted, "nothing") is None:
-            raise BadInput("assignments: choose at least one")
-        found = deeplinks.bring(site, ticket, {int(one) for one in chosen if one.isdecimal()})
+        picked = set() if "nothing" in posted else _ids(chosen)
+        found = deeplinks.bring(site, ticket, picked)
     except Forbidden:
         raise
     except BadInput as error:
@@ -39,3 +38,11 @@ def pick(request: Request, site: CurrentSite, posted: Posted) -> Response:
         return framed(request, "lti/pick.html", context, offer.origins, status=422)
     forms = [origin for origin in (origin_of(found.return_url), *found.origins) if origin]
     return framed(request, "lti/return.html", {"found": found}, found.origins, forms=forms)
+
+
+def _ids(chosen: list[str]) -> set[int]:
+    if not chosen:
+        raise BadInput("assignments: choose at least one")
+    if not all(one.isascii() and one.isdecimal() and len(one) < 19 for one in chosen):
+        raise BadInput("assignments: choose among those of the course")
+    return {int(one) for one in chosen}
