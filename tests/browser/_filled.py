@@ -27,6 +27,7 @@ from grader.services.overrides import give
 from grader.services.release import release
 from grader.services.site import Site
 from tests.browser._classroom import CORPUS, SAMPLE, Classroom, classroom
+from tests.browser._linked import linked
 from tests.waiting import wait_until
 
 SLUG = "uw-cse447-a0"
@@ -86,6 +87,15 @@ def filled(site: Site) -> Filled:
     pair = _compare(site, room)
     with site.database.reading() as session:
         version_id = session.get_one(Assignment, room.assignment_id).live_version_id
+    with site.database.writing() as session:
+        of_lms = linked(
+            session,
+            room.course_id,
+            room.assignment_id,
+            ines.person_id,
+            "Moodle of the faculty",
+            "Deep Learning (LMS)",
+        )
     ids = {
         "course_id": room.course_id,
         "assignment_id": room.assignment_id,
@@ -98,6 +108,7 @@ def filled(site: Site) -> Filled:
         "comparison_id": pair.comparison_id,
         "first_id": pair.first.submission.id,
         "second_id": pair.second.submission.id,
+        **of_lms,
     }
     return Filled(room, ids, {**room.people, "root": _admin(site)})
 

@@ -101,7 +101,7 @@ def _app(made: LmsSite, tool: str) -> FastAPI:
         address = html.escape(begin)
         link = f'<a href="{address}">Open the assignment</a>'
         if frame:
-            link = f'<iframe src="{address}" title="Tool" width="900" height="700"></iframe>'
+            link = f'<iframe src="{address}" title="Tool" width="95%" height="700"></iframe>'
         page = f"<!doctype html><title>LMS</title><h1>A course</h1>{link}{_KEEPER % tool}"
         return HTMLResponse(page)
 

@@ -20,16 +20,14 @@ from tests.serving import Serving
 @pytest.fixture
 def lms(service: Serving, site: Site, room: Classroom) -> Iterator[LmsSite]:
     """An LMS that is registered, and a course of it that is linked to the room's."""
-    with lms_site(service.url) as made, site.database.writing() as session:
-        root = Person(email=f"root-{room.course_id}@example.org", name="Root", is_admin=True)
-        session.add(root)
-        session.flush()
-        admin = Actor(root.id, root.name, is_admin=True)
-        session.commit()
-        platform_id = made.register(site, admin)
-        with site.database.writing() as second:
-            deployment = second.query(Deployment).filter_by(platform_id=platform_id).one()
-            second.add(
+    with lms_site(service.url) as made:
+        with site.database.writing() as session:
+            root = Person(email=f"root-{room.course_id}@example.org", name="Root", is_admin=True)
+            session.add(root)
+        platform_id = made.register(site, Actor(root.id, root.name, is_admin=True))
+        with site.database.writing() as session:
+            deployment = session.query(Deployment).filter_by(platform_id=platform_id).one()
+            session.add(
                 Context(
                     deployment_id=deployment.id,
                     context_id="course-7",
@@ -39,7 +37,10 @@ def lms(service: Serving, site: Site, room: Classroom) -> Iterator[LmsSite]:
                 )
             )
         made.enrol(
-            "s1", [LEARNER], name="Stu Dent", custom={"chainrule_assignment": str(room.assignment_id)}
+            "s1",
+            [LEARNER],
+            name="Stu Dent",
+            custom={"chainrule_assignment": str(room.assignment_id)},
         )
         made.enrol("t1", [INSTRUCTOR], name="Tea Cher", deep_linking=True)
         yield made
