@@ -83,6 +83,12 @@ def invitation(session: Session, hashed: str) -> Invitation | None:
     return session.scalar(select(Invitation).where(Invitation.hash == hashed, *holds))
 
 
+def any_invitation(session: Session, hashed: str) -> bool:
+    """Whether there is one with that hash, used or not."""
+    query = select(Invitation.id).where(Invitation.hash == hashed)
+    return session.scalar(query) is not None
+
+
 def use_invitation(session: Session, hashed: str) -> int | None:
     """Use it up; its id, or None where it can't be used any more."""
     holds = (Invitation.used_at.is_(None), Invitation.expires_at > now())
@@ -135,6 +141,11 @@ def launch(session: Session, launch_id: int) -> Launch | None:
 def launch_by_ticket(session: Session, hashed: str, lasts: timedelta) -> Launch | None:
     """The launch whose ticket has not been used, while the ticket lasts."""
     return session.scalar(select(Launch).where(*_unused(hashed, lasts)))
+
+
+def launch_of_ticket(session: Session, hashed: str) -> Launch | None:
+    """The launch of a ticket, used or not, until it is swept."""
+    return session.scalar(select(Launch).where(Launch.ticket_hash == hashed))
 
 
 def use_ticket(session: Session, hashed: str, lasts: timedelta) -> int | None:

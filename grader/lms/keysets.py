@@ -21,7 +21,9 @@ _MOST_KEYS = 50
 _MOST_PLATFORMS = 200
 _FRESH_S = 3600.0  # after which they are read again
 _KEPT_S = 86400.0  # after which they hold no more, even where they can't be read again
-_REREAD_S = 60.0  # for a key that is unknown, so that nobody has us ask a platform all the time
+# How long until they are read again for a name that is unknown, so that nobody has us ask a
+# platform all the time; and where they could not be read.
+_REREAD_S, _RETRY_S = 60.0, 5.0
 _LEAST_BITS, _MOST_BITS = 2048, 8192
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
@@ -46,6 +48,7 @@ class _Kept:
     read_at: float | None = None
     tried_at: float | None = None
     failure: str = ""
+    reading: threading.Lock = field(default_factory=threading.Lock)
 
 
 class PlatformKeys:
@@ -65,11 +68,9 @@ class PlatformKeys:
             if jwks_url not in self._kept and len(self._kept) >= _MOST_PLATFORMS:
                 self._kept.clear()
             kept = self._kept.setdefault(jwks_url, _Kept())
-            is_due = self._is_due(kept, kid)
-            if is_due:
-                kept.tried_at = self._clock()  # others go on with what there is
-        if is_due:
-            self._read(jwks_url, kept)
+        with kept.reading:  # whoever else wants a key of it waits for what is read
+            if self._is_due(kept, kid):
+                self._read(jwks_url, kept)
         found = kept.keys if self._holds(kept) else {}
         if kid in found:
             return RSAKey.import_key(dict(found[kid]))
@@ -79,7 +80,8 @@ class PlatformKeys:
 
     def _is_due(self, kept: _Kept, kid: str) -> bool:
         now = self._clock()
-        if kept.tried_at is not None and now - kept.tried_at < _REREAD_S:
+        pause = _RETRY_S if kept.failure else _REREAD_S
+        if kept.tried_at is not None and now - kept.tried_at < pause:
             return False
         return kid not in kept.keys or kept.read_at is None or now - kept.read_at >= _FRESH_S
 
@@ -87,6 +89,7 @@ class PlatformKeys:
         return kept.read_at is not None and self._clock() - kept.read_at < _KEPT_S
 
     def _read(self, jwks_url: str, kept: _Kept) -> None:
+        kept.tried_at = self._clock()
         try:
             answer = self._outside.send(
                 "GET", jwks_url, headers={"accept": "application/json"}, largest=_LARGEST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import time
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from grader.lms.keys import ALGORITHM
 from grader.lms.keysets import PlatformKeys
 from grader.lms.platforms import PlatformFacts
 from grader.lms.roles import CourseRole, course_role
+from grader.safetext import storable
 
 LONGEST_TOKEN = 128 << 10
 ASSIGNMENT = "chainrule_assignment"  # the custom parameter of links that we have made
@@ -144,9 +146,9 @@ def _judge(said: Claims, platform: PlatformFacts, nonce: str) -> None:
 
 def _seconds(said: Claims, name: str) -> float:
     found = said.get(name)
-    if isinstance(found, bool) or not isinstance(found, int | float):
-        raise Refused(f"the id_token has no time in {name}")
-    return found
+    if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found):
+        return found
+    raise Refused(f"the id_token has no time in {name}")
 
 
 def _read(said: Claims, origin: str) -> Message:
@@ -180,7 +182,7 @@ def _read(said: Claims, origin: str) -> Message:
         memberships_url=claims.address(members, "context_memberships_url"),
         line_items_url=claims.address(grades, "lineitems"),
         line_item_url=claims.address(grades, "lineitem"),
-        grade_scopes=tuple(one for one in claims.texts(grades, "scope", 20) if " " not in one),
+        grade_scopes=tuple(filter(claims.is_address, claims.texts(grades, "scope", 20))),
         product=claims.words(claims.section(said, claims.TOOL_PLATFORM), "product_family_code", 80),
         picking=_picking(said) if kind == "LtiDeepLinkingRequest" else None,
     )
@@ -218,11 +220,15 @@ def _picking(said: Claims) -> Picking:
     if "ltiResourceLink" not in claims.texts(settings, "accept_types"):
         raise Refused("the LMS takes no links to a tool here (accept_types)")
     data = settings.get("data")
-    if data is not None and (not isinstance(data, str) or len(data) > _LONGEST_DATA):
-        raise Malformed("data of deep_linking_settings is no text, or too long")
+    if data is not None and not (isinstance(data, str) and _can_be_kept(data)):
+        raise Malformed("data of deep_linking_settings is no text that can be kept, or too long")
     return Picking(
         return_url=return_url,
         several=settings.get("accept_multiple") is True,
         line_items=settings.get("accept_lineitem") is not False,
         data=data,
     )
+
+
+def _can_be_kept(text: str) -> bool:
+    return len(text) <= _LONGEST_DATA and "\0" not in text and storable(text) == text

@@ -11,7 +11,7 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
 from grader.db import contexts, platforms
@@ -28,7 +28,7 @@ from grader.db.models import (
     Role,
 )
 from grader.db.session import Session, moment
-from grader.errors import BadInput, Conflict, Forbidden
+from grader.errors import BadInput, Conflict, Forbidden, NotNow
 from grader.lms.claims import is_address, origin_of
 from grader.lms.messages import Message, Picking, Refused, verified
 from grader.services import signing_in
@@ -42,6 +42,9 @@ LOGIN_LASTS = timedelta(minutes=10)
 TICKET_LASTS = timedelta(minutes=30)
 _LAUNCH_LASTS = timedelta(hours=3)
 _LONGEST = {"iss": 255, "client_id": 255, "login_hint": 4000, "lti_message_hint": 8000}
+_DISABLED = "this LMS is not let in any more: ask who runs Chainrule"
+# How often launches may begin from one address, behind which several lecture halls may sit.
+_MOST, _WINDOW = 3000, timedelta(minutes=5)
 _SOON = timedelta(minutes=10)  # after a launch of staff the people are asked for, not oftener
 
 log = logging.getLogger(__name__)
@@ -90,8 +93,14 @@ class NotYet(Forbidden):
     """The launch holds, but there is nothing here for it so far; waiting for somebody helps."""
 
 
-def begin(site: Site, given: Mapping[str, str], storage_target: str | None) -> Begun:
-    """Begin a launch as the platform asks for it; raises BadInput, Forbidden."""
+def begin(site: Site, given: Mapping[str, str], storage_target: str | None, address: str) -> Begun:
+    """Begin a launch as the platform asks for it, for a browser at that address.
+
+    Raises BadInput, Refused, NotNow.
+    """
+    wait = site.throttle.wait("launch", address, most=_MOST, window=_WINDOW)
+    if wait is not None:
+        raise NotNow("too many launches; wait a few minutes", datetime.now(UTC) + wait)
     for name, most in _LONGEST.items():
         if len(given.get(name, "")) > most:
             raise BadInput(f"{name} is too long")
@@ -148,6 +157,16 @@ def waiting(site: Site, state: str) -> Waiting | None:
     return Waiting(row.storage_target, origin, frame_origins(platform))
 
 
+def origins_of_ticket(site: Site, ticket: str) -> tuple[str, ...]:
+    """Where a page about the launch with this ticket, used or not, may be shown in frames."""
+    with site.database.reading() as session:
+        launch = platforms.launch_of_ticket(session, hashed(ticket))
+        if launch is None:
+            return ()
+        deployment = session.get_one(Deployment, launch.deployment_id)
+        return frame_origins(session.get_one(Platform, deployment.platform_id))
+
+
 def origins_of_state(site: Site, state: str) -> tuple[str, ...]:
     """Where a page about the launch with this state may be shown in frames."""
     with site.database.reading() as session:
@@ -186,6 +205,7 @@ def open_ticket(site: Site, ticket: str) -> tuple[SignedIn, str]:
         if launch_id is None:
             raise Forbidden("this was opened already, or long ago: open it from your course again")
         launch = session.get_one(Launch, launch_id)
+        deployment_of(session, launch)
         person = session.get_one(Person, launch.person_id)
         path = _path(session, launch, message_of(launch))
         _refuse_admins(person)
@@ -236,7 +256,7 @@ def _used_up(site: Site, state: str, browser: str | None) -> tuple[PlatformLogin
         row = session.get_one(PlatformLogin, row_id)
         platform = session.get_one(Platform, row.platform_id)
     if platform.disabled_at is not None:
-        raise Refused("this LMS is not let in any more: ask who runs Chainrule")
+        raise Refused(_DISABLED)
     return row, platform
 
 
@@ -368,7 +388,7 @@ def _registered(session: Session, issuer: str, client_id: str | None) -> Platfor
     if len(found) > 1:
         raise Refused("this LMS has several registrations and does not say which (client_id)")
     if found[0].disabled_at is not None:
-        raise Refused("this LMS is not let in any more: ask who runs Chainrule")
+        raise Refused(_DISABLED)
     return found[0]
 
 
@@ -386,6 +406,9 @@ def _is_frame(name: str) -> bool:
 
 
 def deployment_of(session: Session, launch: Launch) -> tuple[Deployment, Platform]:
-    """The place that a launch came from."""
+    """The place that a launch came from; raises Refused where it is not let in any more."""
     deployment = session.get_one(Deployment, launch.deployment_id)
-    return deployment, session.get_one(Platform, deployment.platform_id)
+    platform = session.get_one(Platform, deployment.platform_id)
+    if platform.disabled_at is not None:
+        raise Refused(_DISABLED)
+    return deployment, platform

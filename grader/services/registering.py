@@ -42,6 +42,15 @@ def offered(site: Site, secret: str, configuration_url: str) -> Offered:
     return Offered(urlsplit(configuration_url).netloc, origin)
 
 
+def frame_origins(site: Site, secret: str, configuration_url: str) -> tuple[str, ...]:
+    """Where a page about this registration may be shown: by whom a link of ours, used or not, has
+    been given to."""
+    origin = origin_of(configuration_url)
+    with site.database.reading() as session:
+        is_ours = platforms.any_invitation(session, hashed(secret))
+    return (origin,) if origin and is_ours else ()
+
+
 def register_invited(
     site: Site, secret: str, configuration_url: str, token: str | None
 ) -> Platform:

@@ -97,6 +97,8 @@ def test_it_is_brought_back_once(framed: Browser, site: Site, people: People) ->
     again = framed.post(form, "/lti/pick", **OURS)
     assert again.status_code == 403
     assert "was sent already" in text_of(again)
+    # The frame shows it, too.
+    assert "frame-ancestors https://lms.example;" in again.headers["content-security-policy"]
 
 
 def test_another_site_can_t_pick(framed: Browser, site: Site, people: People) -> None:
@@ -153,7 +155,9 @@ def test_who_does_not_manage_the_course_picks_nothing(framed: Browser, roles: li
     form = framed.lms.launch(framed.asked("u1"), "u1", roles, deep_linking=True)
     refused = framed.post(form)
     assert refused.status_code == 403
+    assert "manage the course" in text_of(refused)
     assert 'name="ticket"' not in refused.text
+    assert "frame-ancestors https://lms.example;" in refused.headers["content-security-policy"]
 
 
 def test_a_course_that_is_not_linked_is_linked_first_in_a_window(browser: Browser) -> None:

@@ -328,6 +328,18 @@ class TestKeys:
         assert second[1:] == first
         assert second[0]["kid"] != first[0]["kid"]
 
+    def test_who_comes_while_they_are_read_waits_for_them(self, lms: Lms) -> None:
+        from concurrent.futures import ThreadPoolExecutor
+
+        from grader.lms.keysets import PlatformKeys
+
+        keys, kid = PlatformKeys(lms.out()), lms.registration.get_kid()
+        assert kid
+        with ThreadPoolExecutor(8) as threads:
+            found = list(threads.map(lambda _: keys.key(f"{lms.base}/jwks", kid), range(16)))
+        assert len(found) == 16
+        assert self.reads(lms) == 1
+
 
 class TestOnce:
     """State and nonce used up atomically, once, by the browser in which the launch began."""

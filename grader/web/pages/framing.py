@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from grader.errors import BadInput, TooLarge
+from grader.web.pages.forms import sentence
 from grader.web.pages.rendering import page
 from grader.web.pages.safety import policy
 
@@ -74,6 +75,11 @@ def framed(
         "cross-origin-opener-policy": "unsafe-none",
     }
     return page(request, template, context, status=status, headers=headers)
+
+
+def refused(request: Request, words: str, status: int, frames: Sequence[str]) -> Response:
+    """A page that says why something did not work, to be shown where the launch was."""
+    return framed(request, "lti/refused.html", {"words": sentence(words)}, frames, status=status)
 
 
 def is_alone(request: Request) -> bool:

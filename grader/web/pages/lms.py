@@ -11,7 +11,6 @@ from grader.services.lmsroster import Synced
 from grader.services.site import Site
 from grader.web.pages.forms import go, sentence, what_is_done
 from grader.web.pages.frame import course_frame, for_instructors
-from grader.web.pages.people import ROLE_WORDS
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
 from grader.web.security import CurrentSite, RowInPath
@@ -75,7 +74,6 @@ def _show(
         "synced": synced,
         "failure": failure,
         "shown": _SHOWN,
-        "roles": ROLE_WORDS,
         "done": what_is_done(request, _DONE),
     }
     return page(request, "lms/page.html", context, status=409 if failure else 200)

@@ -19,8 +19,7 @@ from grader.safetext import one_line
 from grader.services import deeplinks, launching, signing_in
 from grader.services.launching import LOGIN_LASTS, Begun, Landed
 from grader.services.site import Site
-from grader.web.pages.forms import sentence
-from grader.web.pages.framing import Posted, first, framed, is_alone
+from grader.web.pages.framing import Posted, first, framed, is_alone, refused
 from grader.web.pages.visitors import COOKIE, keep, refuse_other_sites
 from grader.web.security import CurrentSite
 
@@ -43,7 +42,8 @@ def begin(request: Request, site: CurrentSite, posted: Posted) -> Response:
     fields = {**query, **posted}
     given = {name: first(fields, name) or "" for name in _ASKED}
     storage = first(fields, _STORAGE) or None
-    begun = launching.begin(site, given, storage)
+    address = request.client.host if request.client else ""
+    begun = launching.begin(site, given, storage, address)
     if storage is not None:
         context = {
             "begun": begun,
@@ -83,10 +83,9 @@ def land(request: Request, site: CurrentSite, posted: Posted) -> Response:
             context = {"waiting": waiting, "key": _name(state), "state": state, "token": token}
             return framed(request, "lti/recall.html", context, waiting.origins)
     try:
-        landed = launching.land(site, state, token, browser)
+        answer = _landed(request, site, launching.land(site, state, token, browser))
     except (BadInput, NoKeys) as error:
         return _refused(request, site, state, str(error), error.status)
-    answer = _landed(request, site, landed)
     _set(answer, site, _name(state), "", 0)
     return answer
 
@@ -128,9 +127,7 @@ def _enter(request: Request, site: Site, secret: str, path: str) -> Response:
 
 
 def _refused(request: Request, site: Site, state: str, words: str, status: int) -> Response:
-    origins = launching.origins_of_state(site, state)
-    context = {"words": sentence(words)}
-    return framed(request, "lti/refused.html", context, origins, status=status)
+    return refused(request, words, status, launching.origins_of_state(site, state))
 
 
 def _once_more(given: Mapping[str, str]) -> str:

@@ -7,9 +7,9 @@ from fastapi.responses import Response
 
 from grader.errors import BadInput, Forbidden
 from grader.lms.claims import origin_of
-from grader.services import deeplinks
+from grader.services import deeplinks, launching
 from grader.web.pages.forms import sentence
-from grader.web.pages.framing import Posted, first, framed
+from grader.web.pages.framing import Posted, first, framed, refused
 from grader.web.pages.visitors import refuse_other_sites
 from grader.web.security import CurrentSite
 
@@ -25,8 +25,9 @@ def pick(request: Request, site: CurrentSite, posted: Posted) -> Response:
     try:
         picked = set() if "nothing" in posted else _ids(chosen)
         found = deeplinks.bring(site, ticket, picked)
-    except Forbidden:
-        raise
+    except Forbidden as error:
+        origins = launching.origins_of_ticket(site, ticket)
+        return refused(request, str(error), error.status, origins)
     except BadInput as error:
         offer = deeplinks.offer(site, ticket)
         context = {

@@ -7,10 +7,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
+from grader.errors import BadInput
+from grader.lms.outside import Unreachable
 from grader.lms.registration import canvas_tool
 from grader.services import registering, signingkeys
 from grader.services.platforms import frame_origins
-from grader.web.pages.framing import Posted, first, framed
+from grader.web.pages.framing import Posted, first, framed, refused
 from grader.web.pages.visitors import refuse_other_sites
 from grader.web.security import CurrentSite
 
@@ -44,7 +46,11 @@ def ask(
     registration_token: _Text = "",
 ) -> Response:
     """A registration that an LMS has begun: what would be done, and a button."""
-    found = registering.offered(site, invitation, openid_configuration)
+    try:
+        found = registering.offered(site, invitation, openid_configuration)
+    except BadInput as error:
+        origins = registering.frame_origins(site, invitation, openid_configuration)
+        return refused(request, str(error), error.status, origins)
     context: dict[str, Any] = {
         "host": found.host,
         "invitation": invitation,
@@ -58,10 +64,12 @@ def ask(
 def register(request: Request, site: CurrentSite, posted: Posted) -> Response:
     """Register; the page that answers tells the LMS that it may close it."""
     refuse_other_sites(request)
-    platform = registering.register_invited(
-        site,
-        first(posted, "invitation") or "",
-        first(posted, "openid_configuration") or "",
-        first(posted, "registration_token") or None,
-    )
+    secret, url = first(posted, "invitation") or "", first(posted, "openid_configuration") or ""
+    token = first(posted, "registration_token") or None
+    try:
+        platform = registering.register_invited(site, secret, url, token)
+    except (BadInput, Unreachable) as error:
+        origins = registering.frame_origins(site, secret, url)
+        status = error.status if isinstance(error, BadInput) else 502
+        return refused(request, str(error), status, origins)
     return framed(request, "lti/registered.html", {"platform": platform}, frame_origins(platform))

@@ -55,6 +55,8 @@ def said(changes: dict[str, Any], **more: Any) -> Message:
         ({"exp": None}, "no time in exp"),
         ({"exp": "9999999999"}, "no time in exp"),
         ({"exp": True}, "no time in exp"),
+        ({"exp": float("nan")}, "no time in exp"),
+        ({"exp": float("inf")}, "no time in exp"),
         ({"iat": 9_999_999_999}, "from the future (iat)"),
         ({"iat": None}, "no time in iat"),
         ({"nbf": 9_999_999_999}, "(nbf)"),
@@ -122,6 +124,7 @@ def test_who_picks_is_told_what_can_be_brought_back() -> None:
         ({"accept_types": ["file"]}, "accept_types"),
         ({"data": {"a": 1}}, "data of deep_linking_settings"),
         ({"data": "x" * 40_000}, "data of deep_linking_settings"),
+        ({"data": "a\0b"}, "data of deep_linking_settings"),
     ):
         with pytest.raises(BadInput) as refused:
             said({settings: {**good, **change}}, deep_linking=True)
