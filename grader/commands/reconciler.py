@@ -9,16 +9,16 @@ import click
 def reconciler() -> None:
     """Set right what was lost, every 15 seconds, and send what is owed to others outside.
 
-    Leases that ran out end, lost messages are sent again; grades go to where courses are
-    linked, and messages to webhooks. Every hour, blobs that nothing refers to are removed. Several
-    of these at a time do no harm.
+    Leases that ran out end, lost messages are sent again; grades go to where courses are linked,
+    whose people are asked for now and then, and messages to webhooks. Every hour, blobs that
+    nothing refers to are removed. Several of these at a time do no harm.
     """
     import signal
     import threading
 
     from grader.config import load_settings
     from grader.logs import configure
-    from grader.services import delivering, reconciling
+    from grader.services import delivering, lmsroster, reconciling
     from grader.services.schema import check_schema
     from grader.services.site import open_site
 
@@ -30,12 +30,17 @@ def reconciler() -> None:
         signal.signal(number, lambda *_: over.set())
     try:
         check_schema(site)
-        courier = threading.Thread(target=delivering.run, args=(site, over), name="deliveries")
-        courier.start()
+        beside = [
+            threading.Thread(target=part.run, args=(site, over), name=part.__name__)
+            for part in (delivering, lmsroster)
+        ]
+        for thread in beside:
+            thread.start()
         try:
             reconciling.run(site, over)
         finally:
             over.set()
-            courier.join()
+            for thread in beside:
+                thread.join()
     finally:
         site.close()

@@ -122,6 +122,12 @@ def names(session: Session, person_ids: Collection[int]) -> dict[int, str]:
     return {row[0]: row[1] for row in rows}
 
 
+def by_ids(session: Session, person_ids: Collection[int]) -> dict[int, Person]:
+    """These people, by their ids."""
+    rows = session.scalars(select(Person).where(Person.id.in_(person_ids)))
+    return {person.id: person for person in rows}
+
+
 def by_emails(session: Session, emails: Collection[str]) -> dict[str, Person]:
     """The people with these addresses, by their addresses in small letters."""
     small = {email.lower() for email in emails}

@@ -23,6 +23,10 @@ def give_role(
     if enrolment is None:
         enrolment = Enrolment(course_id=course_id, person_id=person.id)
         session.add(enrolment)
+    if author_id is None:
+        enrolment.by_lms = True
+    elif enrolment.role is not role:
+        enrolment.by_lms = False  # what a person has decided stays; a team alone decides nothing
     enrolment.role, enrolment.team = role, team
     audit.record(
         session, author_id, "enrolment.set", person, course_id=course_id, role=role, team=team

@@ -42,6 +42,11 @@ def sign_in(site: Site, email: str, password: str, address: str) -> SignedIn:
 
     Raises NotSignedIn where they don't fit, NotNow after too many tries from there or for them.
     """
+    return begin(site, known(site, email, password, address))
+
+
+def known(site: Site, email: str, password: str, address: str) -> Actor:
+    """Who has this address and password, without a session; raises what `sign_in` does."""
     account = email.strip().lower()
     for who, most in (
         (f"both:{address}:{account}", _FROM_THERE),
@@ -51,8 +56,7 @@ def sign_in(site: Site, email: str, password: str, address: str) -> SignedIn:
         wait = site.throttle.wait("sign-in", who, most=most, window=_WINDOW)
         if wait is not None:
             raise NotNow("too many tries; wait a few minutes", datetime.now(UTC) + wait)
-    actor = actor_of_password(site, email.strip(), password)
-    return begin(site, actor)
+    return actor_of_password(site, email.strip(), password)
 
 
 def begin(site: Site, actor: Actor) -> SignedIn:

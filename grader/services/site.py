@@ -9,7 +9,10 @@ from grader.broker.progress import Progress
 from grader.broker.throttle import Throttle
 from grader.config import Settings
 from grader.db.session import Database, engine_for
+from grader.lms.keysets import PlatformKeys
 from grader.lms.outside import Outside
+from grader.lms.tokens import ServiceTokens
+from grader.services.signingkeys import signing_key
 from grader.storage.blobs import Blobs, open_blobs
 
 
@@ -18,7 +21,8 @@ class Site:
     """What use cases work on. For any thread.
 
     `to_platforms` leads to what an administrator has registered and may lie in our own network;
-    `outside` to addresses that anybody else gave.
+    `outside` to addresses that anybody else gave. `platform_keys` are
+    those by which platforms sign, `service_tokens` are for their services.
     """
 
     settings: Settings
@@ -29,6 +33,8 @@ class Site:
     throttle: Throttle
     to_platforms: Outside
     outside: Outside
+    platform_keys: PlatformKeys
+    service_tokens: ServiceTokens
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -37,13 +43,17 @@ class Site:
 
 def open_site(settings: Settings) -> Site:
     """The installation that the settings describe; its schema is there already."""
+    database = Database(engine_for(settings.database))
+    to_platforms = Outside(private=True)
     return Site(
         settings=settings,
-        database=Database(engine_for(settings.database)),
+        database=database,
         blobs=open_blobs(settings.blobs, settings.s3_endpoint),
         messages=Messages(celery_app(settings.redis)),
         progress=Progress(settings.redis),
         throttle=Throttle(settings.redis),
-        to_platforms=Outside(private=True),
+        to_platforms=to_platforms,
         outside=Outside(private=settings.private_addresses),
+        platform_keys=PlatformKeys(to_platforms),
+        service_tokens=ServiceTokens(to_platforms, lambda: signing_key(database)),
     )

@@ -21,6 +21,10 @@ def upgrade() -> None:
     with op.batch_alter_table("person") as person:
         person.add_column(sa.Column("contact", sa.String(length=254), nullable=True))
         person.alter_column("email", existing_type=sa.String(length=254), nullable=True)
+    op.add_column(
+        "enrolment",
+        sa.Column("by_lms", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
     op.create_table(
         "signing_key",
         sa.Column("id", KEY, nullable=False),
@@ -67,6 +71,7 @@ def upgrade() -> None:
         sa.Column("token_url", sa.String(length=2000), nullable=False),
         sa.Column("token_audience", sa.String(length=2000), nullable=True),
         sa.Column("jwks_url", sa.String(length=2000), nullable=False),
+        sa.Column("pages", sa.String(length=1000), nullable=False),
         sa.Column("author_id", KEY, nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
@@ -171,9 +176,9 @@ def upgrade() -> None:
         "platform_login",
         sa.Column("id", KEY, nullable=False),
         sa.Column("state_hash", sa.String(length=64), nullable=False),
+        sa.Column("browser_hash", sa.String(length=64), nullable=False),
         sa.Column("nonce", sa.String(length=64), nullable=False),
         sa.Column("platform_id", KEY, nullable=False),
-        sa.Column("target", sa.String(length=2000), nullable=False),
         sa.Column("storage_target", sa.String(length=255), nullable=True),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
@@ -273,6 +278,7 @@ def upgrade() -> None:
         sa.Column("scopes", sa.String(length=1000), nullable=False),
         sa.Column("linked_by", KEY, nullable=False),
         sa.Column("linked_at", sa.BigInteger(), server_default=now(), nullable=False),
+        sa.Column("sync_begun_at", sa.BigInteger(), nullable=True),
         sa.Column("synced_at", sa.BigInteger(), nullable=True),
         sa.Column("sync_failure", sa.String(length=2000), nullable=True),
         sa.ForeignKeyConstraint(
@@ -290,6 +296,68 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_context_course_id"), "context", ["course_id"], unique=False)
+    op.create_index(op.f("ix_context_sync_begun_at"), "context", ["sync_begun_at"], unique=False)
+    op.create_table(
+        "context_member",
+        sa.Column("context_id", KEY, nullable=False),
+        sa.Column("person_id", KEY, nullable=False),
+        sa.Column(
+            "launch_role",
+            sa.Enum(
+                "student",
+                "ta",
+                "instructor",
+                name="launch_role",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=True,
+        ),
+        sa.Column(
+            "roster_role",
+            sa.Enum(
+                "student",
+                "ta",
+                "instructor",
+                name="roster_role",
+                native_enum=False,
+                create_constraint=True,
+                length=24,
+            ),
+            nullable=True,
+        ),
+        sa.ForeignKeyConstraint(
+            ["context_id"], ["context.id"], name=op.f("fk_context_member_context_id_context")
+        ),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_context_member_person_id_person")
+        ),
+        sa.PrimaryKeyConstraint("context_id", "person_id", name=op.f("pk_context_member")),
+    )
+    op.create_index(
+        op.f("ix_context_member_person_id"), "context_member", ["person_id"], unique=False
+    )
+    op.create_table(
+        "launch",
+        sa.Column("id", KEY, nullable=False),
+        sa.Column("deployment_id", KEY, nullable=False),
+        sa.Column("person_id", KEY, nullable=False),
+        sa.Column("message", DOCUMENT, nullable=False),
+        sa.Column("ticket_hash", sa.String(length=64), nullable=False),
+        sa.Column("ticket_used_at", sa.BigInteger(), nullable=True),
+        sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["deployment_id"], ["deployment.id"], name=op.f("fk_launch_deployment_id_deployment")
+        ),
+        sa.ForeignKeyConstraint(
+            ["person_id"], ["person.id"], name=op.f("fk_launch_person_id_person")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_launch")),
+        sa.UniqueConstraint("ticket_hash", name=op.f("uq_launch_ticket_hash")),
+    )
+    op.create_index(op.f("ix_launch_expires_at"), "launch", ["expires_at"], unique=False)
     op.create_table(
         "grade_column",
         sa.Column("id", KEY, nullable=False),
@@ -345,6 +413,7 @@ def upgrade() -> None:
         sa.Column("context_id", KEY, nullable=False),
         sa.Column("link_id", sa.String(length=255), nullable=False),
         sa.Column("assignment_id", KEY, nullable=False),
+        sa.Column("line_item_url", sa.String(length=2000), nullable=True),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.ForeignKeyConstraint(
             ["assignment_id"],
@@ -487,6 +556,11 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_grade_column_canvas_course_id"), table_name="grade_column")
     op.drop_index(op.f("ix_grade_column_context_id"), table_name="grade_column")
     op.drop_table("grade_column")
+    op.drop_index(op.f("ix_launch_expires_at"), table_name="launch")
+    op.drop_table("launch")
+    op.drop_index(op.f("ix_context_member_person_id"), table_name="context_member")
+    op.drop_table("context_member")
+    op.drop_index(op.f("ix_context_sync_begun_at"), table_name="context")
     op.drop_index(op.f("ix_context_course_id"), table_name="context")
     op.drop_table("context")
     op.drop_index(op.f("ix_webhook_message_webhook_id_state_id"), table_name="webhook_message")
@@ -522,3 +596,5 @@ def downgrade() -> None:
     with op.batch_alter_table("person") as person:
         person.alter_column("email", existing_type=sa.String(length=254), nullable=False)
         person.drop_column("contact")
+    with op.batch_alter_table("enrolment") as enrolment:
+        enrolment.drop_column("by_lms")

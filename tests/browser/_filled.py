@@ -35,6 +35,7 @@ from grader.services.overrides import give
 from grader.services.release import release
 from grader.services.site import Site
 from tests.browser._classroom import CORPUS, SAMPLE, Classroom, classroom
+from tests.browser._linked import linked
 from tests.waiting import wait_until
 
 SLUG = "uw-cse447-a0"
@@ -96,6 +97,15 @@ def filled(site: Site) -> Filled:
     link_id = _link_canvas(site, room, work["bob"])
     with site.database.reading() as session:
         version_id = session.get_one(Assignment, room.assignment_id).live_version_id
+    with site.database.writing() as session:
+        of_lms = linked(
+            session,
+            room.course_id,
+            room.assignment_id,
+            ines.person_id,
+            "Moodle of the faculty",
+            "Deep Learning (LMS)",
+        )
     ids = {
         "course_id": room.course_id,
         "assignment_id": room.assignment_id,
@@ -110,6 +120,7 @@ def filled(site: Site) -> Filled:
         "first_id": pair.first.submission.id,
         "second_id": pair.second.submission.id,
         "webhook_id": webhook_id,
+        **of_lms,
     }
     return Filled(room, ids, {**room.people, "root": _admin(site)})
 

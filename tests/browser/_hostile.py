@@ -46,6 +46,7 @@ from grader.resultdoc import document
 from grader.services.access import Actor, Right
 from grader.services.people import issue_token
 from tests.browser._classroom import Classroom
+from tests.browser._linked import linked
 from tests.browser._payloads import PAYLOADS, Payload
 from tests.unit._builders import check, exercise, result
 
@@ -89,6 +90,8 @@ def plant(room: Classroom) -> Planted:
         again = _handed_in(session, assignment, person, payload, blobs, number=2)
         ids["other_id"] = again.id
         ids["person_id"] = person.id
+        key = (room.course_id, room.assignment_id, staff)
+        ids |= linked(session, *key, payload.text, payload.text)
         _rename(session, room)
     for payload in PAYLOADS[::8]:
         issue_token(

@@ -28,9 +28,12 @@ from grader.db.models import (
     WebhookMessage,
 )
 from grader.services.access import RIGHTS, Right
+from grader.services.platforms import add_deployment
 from grader.services.site import Site
 from grader.web import pages
 from tests.assigned import assignment, published, version, zipped
+from tests.lmsplatform import LEARNER, Lms, registered, with_platform
+from tests.lti._linked import link
 from tests.sites import People, Signed, client_of, people_of, site_at
 from tests.unit._builders import check, exercise, result
 from tests.web._work import handed_in, judge, notebook
@@ -69,6 +72,11 @@ def extension_of_several(world: World) -> dict[str, Any]:
 
 def extension(world: World) -> dict[str, Any]:
     return {"json": {"due_at": MUCH_LATER, "reason": "ill"}}
+
+
+def platform(client_id: str) -> Body:
+    doors = {name: f"https://lms.example/{name}" for name in ("login_url", "token_url", "jwks_url")}
+    return json(name="LMS", issuer="https://lms.example", client_id=client_id, **doors)
 
 
 # What a route needs, and what is sent to it.
@@ -169,6 +177,19 @@ TABLE: dict[str, tuple[Any, Body]] = {
         Right.MANAGE,
         nothing,
     ),
+    "GET /platforms": (Right.ADMIN, nothing),
+    "POST /platforms": (Right.ADMIN, platform("client-9")),
+    "POST /platforms/invitations": (Right.ADMIN, nothing),
+    "GET /platforms/{platform_id}": (Right.ADMIN, nothing),
+    "PUT /platforms/{platform_id}": (Right.ADMIN, platform("client-1")),
+    "PATCH /platforms/{platform_id}": (Right.ADMIN, json(disabled=True)),
+    "POST /platforms/{platform_id}/deployments": (Right.ADMIN, json(deployment_id="d2")),
+    "DELETE /platforms/{platform_id}/deployments/{deployment_id}": (Right.ADMIN, nothing),
+    "GET /signing-keys": (Right.ADMIN, nothing),
+    "POST /signing-keys": (Right.ADMIN, nothing),
+    "GET /courses/{course_id}/contexts": (Right.MANAGE, nothing),
+    "POST /contexts/{context_id}/sync": (Right.MANAGE, nothing),
+    "DELETE /contexts/{context_id}": (Right.MANAGE, nothing),
 }
 
 
@@ -215,10 +236,12 @@ class World:
 def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[World]:
     """A fresh world, in the state in which the route of that label can succeed."""
     (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
-    site = site_at(f"sqlite:///{folder}/chainrule.db", folder)
+    lms = Lms(members=[{"user_id": "s1", "roles": [LEARNER]}])
+    site = with_platform(site_at(f"sqlite:///{folder}/chainrule.db", folder), lms)
     with client_of(site) as client:
         people = people_of(site)
-        world = World(client, people, made(site, client, people, waits=label in WHILE_IT_WAITS))
+        ids = made(site, client, people, waits=label in WHILE_IT_WAITS)
+        world = World(client, people, ids | linked(site, people, lms))
         if label in IN_THE_SHADOW:
             world.lets_in("POST /versions/{version_id}/shadow", people.instructor)
         yield world
@@ -301,6 +324,14 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
             "message_id": message.id,
             "lms": "canvas",
         }
+
+
+def linked(site: Site, people: People, lms: Lms) -> dict[str, Any]:
+    """A course of an LMS that is linked, and a deployment of which nothing is."""
+    platform_id = registered(site, people.admin.actor, lms)
+    unused = add_deployment(site, people.admin.actor, platform_id, "unused")
+    context_id = link(site, people.course_id, people.instructor.actor.person_id)
+    return {"platform_id": platform_id, "deployment_id": unused.id, "context_id": context_id}
 
 
 def operations(client: TestClient) -> set[str]:

@@ -36,14 +36,15 @@ class Base(DeclarativeBase):
     }
 
 
-def one_of(words: type[StrEnum]) -> Enum:
-    """The values of an enumeration as text, held by a check constraint."""
+def one_of(words: type[StrEnum], name: str | None = None) -> Enum:
+    """The values of an enumeration as text, held by a check constraint; where a table has several
+    columns of one, each has a `name`."""
     return Enum(
         words,
         native_enum=False,
         create_constraint=True,
         length=24,
-        name=words.__name__.lower(),
+        name=name or words.__name__.lower(),
         values_callable=lambda kind: [member.value for member in kind],
     )
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from grader.db.models.base import Base, Created, Key, Name, one_of, refers_to
 from grader.db.models.delivered import Delivered, delivered_arguments
+from grader.db.models.people import Role
 
 _LONGEST_ADDRESS = 2000
 
@@ -37,7 +38,11 @@ class SigningKey(Base):
 
 
 class Platform(Base):
-    """An LMS that may launch us, as it was registered. `product` is its family: moodle, canvas."""
+    """An LMS that may launch us, as it was registered. `product` is its family: moodle, canvas.
+
+    `pages` are further origins, with spaces between them, at which people use it: its pages show
+    ours in frames.
+    """
 
     __tablename__ = "platform"
 
@@ -50,6 +55,7 @@ class Platform(Base):
     token_url: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
     token_audience: Mapped[str | None] = mapped_column(String(_LONGEST_ADDRESS))
     jwks_url: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
+    pages: Mapped[str] = mapped_column(String(1000), default="")
     author_id: Mapped[int] = refers_to("person.id")
     created_at: Mapped[Created]
     disabled_at: Mapped[datetime | None]
@@ -87,21 +93,37 @@ class Invitation(Base):
 class PlatformLogin(Base):
     """A launch that has begun: its state and nonce are used up by whoever comes first.
 
-    `storage_target` names the frame in which the platform keeps the state for us, where the browser
-    keeps no cookie.
+    `browser_hash` is of a secret that the browser in which it began keeps, in a cookie or where the
+    platform keeps it for us: in the frame `storage_target`.
     """
 
     __tablename__ = "platform_login"
 
     id: Mapped[Key]
     state_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    browser_hash: Mapped[str] = mapped_column(String(64))
     nonce: Mapped[str] = mapped_column(String(64))
     platform_id: Mapped[int] = refers_to("platform.id")
-    target: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
     storage_target: Mapped[str | None] = mapped_column(String(255))
     created_at: Mapped[Created]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
+
+
+class Launch(Base):
+    """A launch that has held, until what it is for is done. `message` is what it said, as plain
+    data; its ticket is for one use, and kept as a hash."""
+
+    __tablename__ = "launch"
+
+    id: Mapped[Key]
+    deployment_id: Mapped[int] = refers_to("deployment.id")
+    person_id: Mapped[int] = refers_to("person.id")
+    message: Mapped[dict[str, Any]]
+    ticket_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    ticket_used_at: Mapped[datetime | None]
+    created_at: Mapped[Created]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class PlatformPerson(Base):
@@ -119,7 +141,10 @@ class PlatformPerson(Base):
 
 
 class Context(Base):
-    """A course in an LMS and the course here that it is linked to; addresses are its services."""
+    """A course in an LMS and the course here that it is linked to; addresses are its services.
+
+    `sync_begun_at` is when its people were last asked for, None where they are to be at once.
+    """
 
     __tablename__ = "context"
 
@@ -133,14 +158,31 @@ class Context(Base):
     scopes: Mapped[str] = mapped_column(String(1000), default="")
     linked_by: Mapped[int] = refers_to("person.id")
     linked_at: Mapped[Created]
+    sync_begun_at: Mapped[datetime | None] = mapped_column(index=True)
     synced_at: Mapped[datetime | None]
     sync_failure: Mapped[str | None] = mapped_column(String(2000))
 
     __table_args__ = (UniqueConstraint("deployment_id", "context_id"),)
 
 
+class ContextMember(Base):
+    """What somebody is in a course of an LMS, as they have last come and as it lists them."""
+
+    __tablename__ = "context_member"
+
+    context_id: Mapped[int] = refers_to("context.id", primary_key=True)
+    person_id: Mapped[int] = refers_to("person.id", primary_key=True)
+    launch_role: Mapped[Role | None] = mapped_column(one_of(Role, "launch_role"))
+    roster_role: Mapped[Role | None] = mapped_column(one_of(Role, "roster_role"))
+
+    __table_args__ = (Index(None, "person_id"),)
+
+
 class ResourceLink(Base):
-    """A link in a course of an LMS, and the assignment that it opens."""
+    """A link in a course of an LMS, and the assignment that it opens.
+
+    `line_item_url` is the column that the LMS has made for the link by itself, as it told last.
+    """
 
     __tablename__ = "resource_link"
 
@@ -148,6 +190,7 @@ class ResourceLink(Base):
     context_id: Mapped[int] = refers_to("context.id")
     link_id: Mapped[str] = mapped_column(String(255))
     assignment_id: Mapped[int] = refers_to("assignment.id", index=True)
+    line_item_url: Mapped[str | None] = mapped_column(String(_LONGEST_ADDRESS))
     created_at: Mapped[Created]
 
     __table_args__ = (UniqueConstraint("context_id", "link_id"),)

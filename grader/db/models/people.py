@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grader.db.models.base import Base, Created, Key, Name, Slug, one_of, refers_to
@@ -63,7 +63,11 @@ class Person(Base):
 
 
 class Enrolment(Base):
-    """Somebody's role in a course. Those of one `team` share submissions and scores."""
+    """Somebody's role in a course. Those of one `team` share submissions and scores.
+
+    `by_lms` tells that the role is the one that an LMS says: it follows what is said there, while
+    one that a person gave stays.
+    """
 
     __tablename__ = "enrolment"
 
@@ -71,6 +75,7 @@ class Enrolment(Base):
     person_id: Mapped[int] = refers_to("person.id", primary_key=True)
     role: Mapped[Role] = mapped_column(one_of(Role))
     team: Mapped[str | None] = mapped_column(String(80))
+    by_lms: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[Created]
 
     __table_args__ = (Index(None, "person_id"), Index(None, "course_id", "role"))

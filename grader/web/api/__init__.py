@@ -14,6 +14,7 @@ from grader.web.api import (
     gradesout,
     nodes,
     people,
+    platforms,
     results,
     shadow,
     submissions,
@@ -36,6 +37,7 @@ _PARTS = (
     gradesout,
     extensions,
     nodes,
+    platforms,
     webhooks,
 )
 

@@ -24,6 +24,9 @@ ACTIONS: Mapping[str, str] = {
     "comment.added": "Comment on a cell added",
     "comment.removed": "Comment on a cell removed",
     "comparison.started": "Comparison for similarity started",
+    "context.linked": "Course of an LMS connected",
+    "context.unlinked": "Course of an LMS disconnected",
+    "context.synced": "People brought from an LMS",
     "course.created": "Course created",
     "course.changed": "Course changed",
     "enrolment.set": "Person enrolled or changed",
@@ -146,6 +149,13 @@ def _enrolled(entry: _Entry) -> str:
     return f"made {entry.person} {_ROLES.get(str(entry.get('role')), 'somebody')}{team}"
 
 
+def _synced(entry: _Entry) -> str:
+    given, removed = entry.get("given"), entry.get("removed")
+    return (
+        f"brought people from {entry.get('title')}: {given} with a new role, {removed} without one"
+    )
+
+
 def _released(entry: _Entry) -> str:
     before = f", instead of {entry.points('before')}" if entry.get("before") is not None else ""
     given = f"{entry.points()} of {entry.points('max_score')}"
@@ -179,6 +189,9 @@ _WORDS: Mapping[str, Words] = {
     "comment.added": lambda e: f"commented on a cell of {e.submission}",
     "comment.removed": lambda e: f"removed a comment on a cell of {e.submission}",
     "comparison.started": lambda e: f"had submissions to {e.assignment} compared",
+    "context.linked": lambda e: f"connected {e.get('title')} of an LMS",
+    "context.unlinked": lambda e: f"disconnected {e.get('title')} of an LMS",
+    "context.synced": _synced,
     "course.created": lambda _: "made the course",
     "course.changed": lambda _: "changed the course's title or time zone",
     "enrolment.set": _enrolled,

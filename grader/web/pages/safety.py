@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_PAGE = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "frame-src 'self'",
-        "form-action 'self'",
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
+
+def policy(frames: Sequence[str] = (), forms: Sequence[str] = ()) -> str:
+    """The policy of a page: `frames` are origins whose pages may show it, `forms` those that its
+    forms may go to, besides our own."""
+    around = " ".join(frames) or "'none'"
+    return "; ".join(
+        (
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            "frame-src 'self'",
+            " ".join(("form-action 'self'", *forms)),
+            f"frame-ancestors {around}",
+            "base-uri 'none'",
+        )
     )
-)
+
+
 _HEADERS = {
-    b"content-security-policy": _PAGE.encode(),
+    b"content-security-policy": policy().encode(),
     b"x-content-type-options": b"nosniff",
     b"referrer-policy": b"same-origin",
     b"cross-origin-opener-policy": b"same-origin",

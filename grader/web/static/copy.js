@@ -1,4 +1,4 @@
-// A token's secret goes to the clipboard; where the browser does not let us, it is selected.
+// What a field holds goes to the clipboard; where the browser does not let us, it is selected.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;

@@ -1,0 +1,190 @@
+"""Platforms that may launch us, launches that have begun, and who is who to an issuer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
+
+from grader.db.models import (
+    Context,
+    Deployment,
+    Invitation,
+    Launch,
+    Person,
+    Platform,
+    PlatformLogin,
+    PlatformPerson,
+)
+from grader.db.pages import Page, page
+from grader.db.types import now
+
+
+def of_issuer(session: Session, issuer: str, client_id: str | None) -> Sequence[Platform]:
+    """The platforms of that issuer, or the one that knows us by that id; at most two."""
+    query = select(Platform).where(Platform.issuer == issuer)
+    if client_id is not None:
+        query = query.where(Platform.client_id == client_id)
+    return session.scalars(query.order_by(Platform.id).limit(2)).all()
+
+
+def all_platforms(session: Session, *, cursor: str | None, limit: int) -> Page[Platform]:
+    """All of them, the latest first."""
+    return page(
+        session, select(Platform), [Platform.id], cursor=cursor, limit=limit, descending=True
+    )
+
+
+def contexts_by_platform(session: Session, platform_ids: Collection[int]) -> dict[int, int]:
+    """How many courses of each are linked."""
+    rows = session.execute(
+        select(Deployment.platform_id, func.count())
+        .join(Context, Context.deployment_id == Deployment.id)
+        .where(Deployment.platform_id.in_(platform_ids))
+        .group_by(Deployment.platform_id)
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def deployments(session: Session, platform_id: int) -> Sequence[tuple[Deployment, int]]:
+    """Those of a platform, each with how many courses of it are linked."""
+    linked = func.count(Context.id)
+    rows = session.execute(
+        select(Deployment, linked)
+        .outerjoin(Context, Context.deployment_id == Deployment.id)
+        .where(Deployment.platform_id == platform_id)
+        .group_by(Deployment.id)
+        .order_by(Deployment.id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def deployment(session: Session, platform_id: int, deployment_id: str) -> Deployment | None:
+    """The one that the platform calls so."""
+    return session.scalar(
+        select(Deployment).where(
+            Deployment.platform_id == platform_id, Deployment.deployment_id == deployment_id
+        )
+    )
+
+
+def open_invitations(session: Session) -> Sequence[Invitation]:
+    """Those that may still be used."""
+    holds = (Invitation.used_at.is_(None), Invitation.expires_at > now())
+    return session.scalars(select(Invitation).where(*holds).order_by(Invitation.id)).all()
+
+
+def invitation(session: Session, hashed: str) -> Invitation | None:
+    """The one with that hash, while it may be used."""
+    holds = (Invitation.used_at.is_(None), Invitation.expires_at > now())
+    return session.scalar(select(Invitation).where(Invitation.hash == hashed, *holds))
+
+
+def any_invitation(session: Session, hashed: str) -> bool:
+    """Whether there is one with that hash, used or not."""
+    query = select(Invitation.id).where(Invitation.hash == hashed)
+    return session.scalar(query) is not None
+
+
+def use_invitation(session: Session, hashed: str) -> int | None:
+    """Use it up; its id, or None where it can't be used any more."""
+    holds = (Invitation.used_at.is_(None), Invitation.expires_at > now())
+    return session.scalar(
+        update(Invitation)
+        .where(Invitation.hash == hashed, *holds)
+        .values(used_at=now())
+        .returning(Invitation.id)
+    )
+
+
+def begin_login(session: Session, row: PlatformLogin) -> None:
+    """A launch that begins; what has expired goes."""
+    session.execute(delete(PlatformLogin).where(PlatformLogin.expires_at <= now()))
+    session.add(row)
+
+
+def login(session: Session, state_hash: str) -> PlatformLogin | None:
+    """The launch that began with that state, used or not, until it is swept."""
+    return session.scalar(select(PlatformLogin).where(PlatformLogin.state_hash == state_hash))
+
+
+def use_login(session: Session, state_hash: str, browser_hash: str) -> int | None:
+    """Use the state up for the browser in which it began: whoever asks first has the row's id."""
+    return session.scalar(
+        update(PlatformLogin)
+        .where(
+            PlatformLogin.state_hash == state_hash,
+            PlatformLogin.browser_hash == browser_hash,
+            PlatformLogin.used_at.is_(None),
+            PlatformLogin.expires_at > now(),
+        )
+        .values(used_at=now())
+        .returning(PlatformLogin.id)
+    )
+
+
+def keep_launch(session: Session, row: Launch) -> None:
+    """A launch that has held; what has expired goes."""
+    session.execute(delete(Launch).where(Launch.expires_at <= now()))
+    session.add(row)
+    session.flush()
+
+
+def launch(session: Session, launch_id: int) -> Launch | None:
+    """One that is not over."""
+    return session.scalar(select(Launch).where(Launch.id == launch_id, Launch.expires_at > now()))
+
+
+def launch_by_ticket(session: Session, hashed: str, lasts: timedelta) -> Launch | None:
+    """The launch whose ticket has not been used, while the ticket lasts."""
+    return session.scalar(select(Launch).where(*_unused(hashed, lasts)))
+
+
+def launch_of_ticket(session: Session, hashed: str) -> Launch | None:
+    """The launch of a ticket, used or not, until it is swept."""
+    return session.scalar(select(Launch).where(Launch.ticket_hash == hashed))
+
+
+def use_ticket(session: Session, hashed: str, lasts: timedelta) -> int | None:
+    """Use a ticket up: whoever asks first has the launch's id."""
+    return session.scalar(
+        update(Launch)
+        .where(*_unused(hashed, lasts))
+        .values(ticket_used_at=now())
+        .returning(Launch.id)
+    )
+
+
+def _unused(hashed: str, lasts: timedelta) -> tuple[Any, ...]:
+    return (
+        Launch.ticket_hash == hashed,
+        Launch.ticket_used_at.is_(None),
+        Launch.created_at > now() - lasts,
+        Launch.expires_at > now(),
+    )
+
+
+def known_people(
+    session: Session, issuer: str, subjects: Collection[str]
+) -> Mapping[str, tuple[PlatformPerson, Person]]:
+    """Of these subjects of an issuer those who are somebody here."""
+    rows = session.execute(
+        select(PlatformPerson, Person)
+        .join(Person, Person.id == PlatformPerson.person_id)
+        .where(PlatformPerson.issuer == issuer, PlatformPerson.subject.in_(subjects))
+    )
+    return {row[0].subject: (row[0], row[1]) for row in rows}
+
+
+def person_of(session: Session, issuer: str, subject: str) -> tuple[PlatformPerson, Person] | None:
+    """Who a subject of an issuer is here."""
+    return known_people(session, issuer, [subject]).get(subject)
+
+
+def forget_deployment(session: Session, row: Deployment) -> None:
+    """Remove a deployment that no course hangs on, with the launches that came from it."""
+    session.execute(delete(Launch).where(Launch.deployment_id == row.id))
+    session.delete(row)

@@ -1,0 +1,125 @@
+"""Who is in a course of an LMS: its Names and Roles service, read page by page."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin
+
+from grader.errors import ChainruleError
+from grader.lms import claims
+from grader.lms.messages import email_of, name_of
+from grader.lms.outside import Answer, Outside, Unreachable
+from grader.lms.platforms import PlatformFacts
+from grader.lms.roles import CourseRole, course_role
+from grader.lms.tokens import ServiceTokens
+
+SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readonly"
+_MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
+_MOST_PAGES = 200
+_MOST_MEMBERS = 20_000
+# The address before `rel=next`, whichever quotes stand around the word.
+_NEXT = re.compile(r"<([^<>]{1,4000})>\s*;[^,<]*?\brel\s*=\s*[\"'“”„″]?\s*next\b", re.IGNORECASE)
+
+
+class NotListed(ChainruleError):
+    """The LMS does not tell who is in the course; the message says why."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """Somebody whom the LMS lists; `role` is None for who is nobody in a course here.
+
+    `name` and `email` are empty and None where it does not tell them.
+    """
+
+    subject: str
+    name: str
+    email: str | None
+    role: CourseRole | None
+    is_active: bool
+
+
+def members(
+    outside: Outside, tokens: ServiceTokens, platform: PlatformFacts, url: str
+) -> Iterator[Member]:
+    """Everybody whom the LMS lists, each once; raises NotListed, Unreachable, TokenRefused."""
+    origin = claims.origin_of(url)
+    seen: set[str] = set()
+    asked: set[str] = set()
+    following: str | None = url
+    while following is not None:
+        if len(asked) >= _MOST_PAGES or following in asked:
+            raise NotListed(f"the list of people has more than {_MOST_PAGES} pages, or no end")
+        asked.add(following)
+        answer = _page(outside, tokens, platform, following)
+        for member in _read(answer.json()):
+            if member.subject not in seen:
+                seen.add(member.subject)
+                yield member
+        if len(seen) > _MOST_MEMBERS:
+            raise NotListed(f"the list of people is longer than {_MOST_MEMBERS:,}")
+        after = next_page(answer.headers)
+        following = None if after is None else urljoin(following, after)
+        if following is not None and claims.origin_of(following) != origin:
+            raise NotListed("the list of people goes on at another site, where no token is sent")
+
+
+def next_page(headers: Mapping[str, str]) -> str | None:
+    """The address of the next page, as Link headers say it.
+
+    Moodle's is escaped as if it stood in HTML, with `&amp;`, and has curly quotes, which come as
+    whatever the bytes of UTF-8 look like.
+    """
+    link = headers.get("link", "")
+    with suppress(UnicodeError):
+        link = link.encode("latin-1").decode("utf-8")
+    found = _NEXT.search(link[:20_000])
+    return html.unescape(found[1]).strip() if found else None
+
+
+def _page(outside: Outside, tokens: ServiceTokens, platform: PlatformFacts, url: str) -> Answer:
+    answer = _asked(outside, tokens, platform, url)
+    if answer.status == 401:  # the token was withdrawn: once more, with another one
+        answer = _asked(outside, tokens, platform, url, forget=True)
+    if answer.ok:
+        return answer
+    if answer.status >= 500 or answer.status in (408, 425, 429):
+        raise Unreachable(f"the list of people: status {answer.status}")
+    raise NotListed(f"the LMS refuses the list of people (status {answer.status})")
+
+
+def _asked(
+    outside: Outside,
+    tokens: ServiceTokens,
+    platform: PlatformFacts,
+    url: str,
+    *,
+    forget: bool = False,
+) -> Answer:
+    token = tokens.get(platform, [SCOPE])
+    if forget:
+        tokens.forget(platform, [SCOPE], token)
+        token = tokens.get(platform, [SCOPE])
+    headers = {"authorization": f"Bearer {token}", "accept": _MEDIA_TYPE}
+    return outside.send("GET", url, headers=headers)
+
+
+def _read(document: Any) -> Iterator[Member]:
+    found = document.get("members") if isinstance(document, dict) else None
+    if not isinstance(found, list):
+        raise NotListed("what the LMS answers is no list of members")
+    for one in found:
+        if not isinstance(one, dict):
+            raise NotListed("a member of the list is no object")
+        yield Member(
+            subject=claims.identifier(one, "user_id"),
+            name=name_of(one),
+            email=email_of(one),
+            role=course_role(claims.texts(one, "roles")),
+            is_active=str(one.get("status") or "Active").lower() == "active",
+        )

@@ -1,0 +1,20 @@
+"""What requests to a platform need to know of it, without any row of a database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class PlatformFacts:
+    """A platform as it was registered: who it is, who we are to it, and where its doors are.
+
+    `token_audience` is whom an assertion is for, where that is not the address of the tokens.
+    """
+
+    issuer: str
+    client_id: str
+    login_url: str
+    token_url: str
+    jwks_url: str
+    token_audience: str | None = None

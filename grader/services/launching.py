@@ -1,0 +1,414 @@
+"""Launches: how one begins, what it must be, who it brings, and where it leads.
+
+A launch begins here (the platform sends somebody's browser), goes to the platform with a state and
+a nonce of ours, and comes back with an id_token. Nothing of it is believed before the token holds;
+state and nonce are used up by whoever comes first, in the browser in which it began.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlencode, urlsplit
+
+from grader.db import contexts, platforms
+from grader.db.models import (
+    Assignment,
+    Context,
+    ContextMember,
+    Deployment,
+    Launch,
+    Person,
+    Platform,
+    PlatformLogin,
+    ResourceLink,
+    Role,
+)
+from grader.db.session import Session, moment
+from grader.errors import BadInput, Conflict, Forbidden, NotNow
+from grader.lms.claims import is_address, origin_of
+from grader.lms.messages import Message, Picking, Refused, verified
+from grader.services import signing_in
+from grader.services.access import Actor
+from grader.services.lmspeople import Told, recognise, settle
+from grader.services.platforms import facts_of, frame_origins, hashed
+from grader.services.signing_in import SignedIn
+from grader.services.site import Site
+
+LOGIN_LASTS = timedelta(minutes=10)
+TICKET_LASTS = timedelta(minutes=30)
+_LAUNCH_LASTS = timedelta(hours=3)
+_LONGEST = {"iss": 255, "client_id": 255, "login_hint": 4000, "lti_message_hint": 8000}
+_DISABLED = "this LMS is not let in any more: ask who runs Chainrule"
+# How often launches may begin from one address, behind which several lecture halls may sit.
+_MOST, _WINDOW = 3000, timedelta(minutes=5)
+_SOON = timedelta(minutes=10)  # after a launch of staff the people are asked for, not oftener
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A launch that has begun: where the browser goes, and the secret that it keeps until then.
+
+    `origins` are where pages of the platform may show ours in frames.
+    """
+
+    address: str
+    state: str
+    browser: str
+    platform_origin: str
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A launch that has come back to a browser of which we don't know that it is the same: the
+    platform may keep its secret, in that frame."""
+
+    storage_target: str
+    platform_origin: str
+    origins: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A launch that has held. `path` is where it leads, for the person who is `actor`; the ticket
+    leads there in another window. `picking` is set where an instructor is to choose."""
+
+    launch_id: int
+    actor: Actor
+    path: str
+    ticket: str
+    platform_name: str
+    origins: tuple[str, ...]
+    picking: Picking | None
+    context_row: int | None
+
+
+class NotYet(Forbidden):
+    """The launch holds, but there is nothing here for it so far; waiting for somebody helps."""
+
+
+def begin(site: Site, given: Mapping[str, str], storage_target: str | None, address: str) -> Begun:
+    """Begin a launch as the platform asks for it, for a browser at that address.
+
+    Raises BadInput, Refused, NotNow.
+    """
+    wait = site.throttle.wait("launch", address, most=_MOST, window=_WINDOW)
+    if wait is not None:
+        raise NotNow("too many launches; wait a few minutes", datetime.now(UTC) + wait)
+    for name, most in _LONGEST.items():
+        if len(given.get(name, "")) > most:
+            raise BadInput(f"{name} is too long")
+    issuer, target = given.get("iss", ""), given.get("target_link_uri", "")
+    if not issuer or not given.get("login_hint"):
+        raise BadInput("a launch begins with iss and login_hint: open it from your course's page")
+    if not is_address(target) or origin_of(target) != origin_of(site.settings.url):
+        raise Refused("the launch is to somewhere else than here (target_link_uri)")
+    if storage_target is not None and not _is_frame(storage_target):
+        raise BadInput("lti_storage_target is no name of a frame")
+    state, nonce, browser = (secrets.token_urlsafe(32) for _ in range(3))
+    with site.database.writing() as session:
+        platform = _registered(session, issuer, given.get("client_id") or None)
+        row = PlatformLogin(
+            state_hash=hashed(state),
+            browser_hash=hashed(browser),
+            nonce=nonce,
+            platform_id=platform.id,
+            storage_target=storage_target,
+            expires_at=moment(session) + LOGIN_LASTS,
+        )
+        platforms.begin_login(session, row)
+    asked = {
+        "scope": "openid",
+        "response_type": "id_token",
+        "response_mode": "form_post",
+        "prompt": "none",
+        "client_id": platform.client_id,
+        "redirect_uri": f"{site.settings.url}/lti/launch",
+        "login_hint": given["login_hint"],
+        "state": state,
+        "nonce": nonce,
+    }
+    if hint := given.get("lti_message_hint"):
+        asked["lti_message_hint"] = hint
+    joint = "&" if urlsplit(platform.login_url).query else "?"
+    return Begun(
+        address=f"{platform.login_url}{joint}{urlencode(asked)}",
+        state=state,
+        browser=browser,
+        platform_origin=origin_of(platform.login_url) or "",
+        origins=frame_origins(platform),
+    )
+
+
+def waiting(site: Site, state: str) -> Waiting | None:
+    """How a browser without a cookie may show that it is the one; None where it can't."""
+    with site.database.reading() as session:
+        row = platforms.login(session, hashed(state))
+        if row is None or row.used_at is not None or row.storage_target is None:
+            return None
+        platform = session.get_one(Platform, row.platform_id)
+    origin = origin_of(platform.login_url) or ""
+    return Waiting(row.storage_target, origin, frame_origins(platform))
+
+
+def origins_of_ticket(site: Site, ticket: str) -> tuple[str, ...]:
+    """Where a page about the launch with this ticket, used or not, may be shown in frames."""
+    with site.database.reading() as session:
+        launch = platforms.launch_of_ticket(session, hashed(ticket))
+        if launch is None:
+            return ()
+        deployment = session.get_one(Deployment, launch.deployment_id)
+        return frame_origins(session.get_one(Platform, deployment.platform_id))
+
+
+def origins_of_state(site: Site, state: str) -> tuple[str, ...]:
+    """Where a page about the launch with this state may be shown in frames."""
+    with site.database.reading() as session:
+        row = platforms.login(session, hashed(state))
+        return () if row is None else frame_origins(session.get_one(Platform, row.platform_id))
+
+
+def land(site: Site, state: str, token: str, browser: str | None) -> Landed:
+    """Judge a launch, and bring who comes with it in.
+
+    Raises Refused and other BadInput with the reason, NoKeys where the platform's keys can't be
+    read, NotYet where the course is not linked and this is not who links it.
+    """
+    try:
+        row, platform = _used_up(site, state, browser)
+        message = verified(
+            token,
+            facts_of(platform),
+            site.platform_keys,
+            nonce=row.nonce,
+            origin=origin_of(site.settings.url) or "",
+        )
+    except BadInput as error:
+        log.warning("a launch was refused: %s", error)
+        raise
+    try:
+        return _landed(site, platform, message)
+    except Conflict:  # the same person twice at the same moment, for the first time
+        return _landed(site, platform, message)
+
+
+def open_ticket(site: Site, ticket: str) -> tuple[SignedIn, str]:
+    """A session for whom the ticket is for, and where it leads; raises Forbidden."""
+    with site.database.writing() as session:
+        launch_id = platforms.use_ticket(session, hashed(ticket), TICKET_LASTS)
+        if launch_id is None:
+            raise Forbidden("this was opened already, or long ago: open it from your course again")
+        launch = session.get_one(Launch, launch_id)
+        deployment_of(session, launch)
+        person = session.get_one(Person, launch.person_id)
+        path = _path(session, launch, message_of(launch))
+        _refuse_admins(person)
+    return signing_in.begin(site, Actor(person.id, person.name)), path
+
+
+def message_of(launch: Launch) -> Message:
+    """What a launch has said, from its row."""
+    said = dict(launch.message)
+    said["grade_scopes"] = tuple(said["grade_scopes"])
+    if said["picking"] is not None:
+        said["picking"] = Picking(**said["picking"])
+    return Message(**said)
+
+
+def enter(session: Session, context: Context, person: Person, message: Message) -> None:
+    """Note what the launch says of a linked course and of who comes, and settle their role."""
+    context.title = message.context_title or context.title
+    context.memberships_url = message.memberships_url or context.memberships_url
+    context.line_items_url = message.line_items_url or context.line_items_url
+    context.scopes = " ".join(message.grade_scopes)[:1000] or context.scopes
+    role = None if message.role is None else Role(message.role)
+    if role is not None:
+        member = session.get(ContextMember, (context.id, person.id))
+        if member is None:
+            member = ContextMember(context_id=context.id, person_id=person.id)
+            session.add(member)
+        member.launch_role = role
+        if member.roster_role is not None:
+            member.roster_role = role  # this is what they are now
+        session.flush()
+        settle(session, context.course_id, [person.id])
+    begun = context.sync_begun_at
+    is_staff = role in (Role.TA, Role.INSTRUCTOR)
+    if is_staff and begun is not None and moment(session) - begun > _SOON:
+        context.sync_begun_at = None
+    _connect(session, context, message)
+    session.flush()
+
+
+def _used_up(site: Site, state: str, browser: str | None) -> tuple[PlatformLogin, Platform]:
+    with site.database.writing() as session:
+        row_id = None
+        if browser is not None:
+            row_id = platforms.use_login(session, hashed(state), hashed(browser))
+        if row_id is None:
+            raise Refused(_why_not(session, state, browser))
+        row = session.get_one(PlatformLogin, row_id)
+        platform = session.get_one(Platform, row.platform_id)
+    if platform.disabled_at is not None:
+        raise Refused(_DISABLED)
+    return row, platform
+
+
+def _why_not(session: Session, state: str, browser: str | None) -> str:
+    row = platforms.login(session, hashed(state))
+    if row is None:
+        return "this launch did not begin here, or long ago (state): open it again"
+    if row.used_at is not None:
+        return "this launch was used already (state): open it again from your course's page"
+    if row.expires_at <= moment(session):
+        return "this launch took too long (state): open it again from your course's page"
+    if browser is None:
+        return (
+            "your browser has kept nothing of this launch: allow cookies, or open it in a new "
+            "window from your course's page"
+        )
+    return "this launch began in another browser (state): open it again from your course's page"
+
+
+def _landed(site: Site, platform: Platform, message: Message) -> Landed:
+    ticket = secrets.token_urlsafe(32)
+    with site.database.writing() as session:
+        deployment = platforms.deployment(session, platform.id, message.deployment_id)
+        if deployment is None:
+            log.warning("a launch from the unknown deployment %r", message.deployment_id)
+            raise Refused(
+                f"the tool was added in a place of the LMS that is not registered here "
+                f"(deployment_id {message.deployment_id}): who runs Chainrule can add it"
+            )
+        told = Told(message.subject, message.name, message.email)
+        person = recognise(session, platform.issuer, [told])[message.subject]
+        _refuse_admins(person)
+        if message.product and not platform.product:
+            session.get_one(Platform, platform.id).product = message.product
+        context = None
+        if message.context_id is not None:
+            context = contexts.of_deployment(session, deployment.id, message.context_id)
+        if context is not None:
+            enter(session, context, person, message)
+        launch = Launch(
+            deployment_id=deployment.id,
+            person_id=person.id,
+            message=asdict(message),
+            ticket_hash=hashed(ticket),
+            expires_at=moment(session) + _LAUNCH_LASTS,
+        )
+        platforms.keep_launch(session, launch)
+        path = _path(session, launch, message)
+    return Landed(
+        launch_id=launch.id,
+        actor=Actor(person.id, person.name),
+        path=path,
+        ticket=ticket,
+        platform_name=platform.name,
+        origins=frame_origins(platform),
+        picking=message.picking,
+        context_row=None if context is None else context.id,
+    )
+
+
+def _path(session: Session, launch: Launch, message: Message) -> str:
+    """Where the launch leads: an assignment, the course, or the page that links it."""
+    if message.context_id is None:
+        raise Refused("the launch is from outside of any course: open it from within one")
+    context = contexts.of_deployment(session, launch.deployment_id, message.context_id)
+    if message.role is None:
+        raise Refused(
+            "your LMS says no role of yours in this course that means anything here: students, "
+            "teaching assistants and instructors come in"
+        )
+    if context is None:
+        if message.role == "instructor":
+            return f"/lti/link/{launch.id}"
+        raise NotYet(
+            "this course is not connected to Chainrule yet: your instructor opens it once from "
+            "the course's page, and then it is there for you"
+        )
+    assignment = _assignment(session, context, message)
+    if assignment is None:
+        return f"/courses/{context.course_id}"
+    if assignment.live_version_id is None and message.role == "student":
+        return f"/courses/{context.course_id}"
+    return f"/assignments/{assignment.id}"
+
+
+def _assignment(session: Session, context: Context, message: Message) -> Assignment | None:
+    """What the link opens: as it was connected before, or as it says itself."""
+    if message.link_id is None:
+        return None
+    known = contexts.link(session, context.id, message.link_id)
+    if known is not None:
+        found = session.get_one(Assignment, known.assignment_id)
+        if found.course_id == context.course_id:
+            return found
+    return _said(session, context, message)
+
+
+def _said(session: Session, context: Context, message: Message) -> Assignment | None:
+    """The assignment that the link names: by our parameter, or by its address."""
+    named = message.assignment
+    if named is None:
+        parts = urlsplit(message.target).path.rstrip("/").split("/")
+        if len(parts) == 3 and parts[1] == "assignments" and len(parts[2]) < 19:
+            named = int(parts[2]) if parts[2].isdecimal() and parts[2].isascii() else None
+    found = None if named is None else session.get(Assignment, named)
+    # A course that was copied in the LMS, to be linked elsewhere, still names the old one's.
+    return found if found is not None and found.course_id == context.course_id else None
+
+
+def _connect(session: Session, context: Context, message: Message) -> None:
+    if message.link_id is None:
+        return
+    known = contexts.link(session, context.id, message.link_id)
+    said = _said(session, context, message)
+    if known is None and said is not None:
+        known = ResourceLink(context_id=context.id, link_id=message.link_id, assignment_id=said.id)
+        session.add(known)
+    if known is not None:
+        known.line_item_url = message.line_item_url
+
+
+def _registered(session: Session, issuer: str, client_id: str | None) -> Platform:
+    found = platforms.of_issuer(session, issuer, client_id)
+    if not found:
+        log.warning("a launch by an unknown platform: iss %.255r, client %.255r", issuer, client_id)
+        raise Refused(
+            "this LMS is not registered here (iss, client_id): who runs Chainrule can register it"
+        )
+    if len(found) > 1:
+        raise Refused("this LMS has several registrations and does not say which (client_id)")
+    if found[0].disabled_at is not None:
+        raise Refused(_DISABLED)
+    return found[0]
+
+
+def _refuse_admins(person: Person) -> None:
+    if person.is_admin:
+        raise Refused(
+            "an administrator of Chainrule does not come in by way of an LMS: sign in with your "
+            "password instead"
+        )
+
+
+def _is_frame(name: str) -> bool:
+    plain = all(c.isascii() and (c.isalnum() or c in "_-.") for c in name)
+    return plain and 0 < len(name) <= 255
+
+
+def deployment_of(session: Session, launch: Launch) -> tuple[Deployment, Platform]:
+    """The place that a launch came from; raises Refused where it is not let in any more."""
+    deployment = session.get_one(Deployment, launch.deployment_id)
+    platform = session.get_one(Platform, deployment.platform_id)
+    if platform.disabled_at is not None:
+        raise Refused(_DISABLED)
+    return deployment, platform

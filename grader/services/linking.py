@@ -1,0 +1,215 @@
+"""Linking a course of an LMS to one here, and somebody's account here to who they are there."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from grader.db import audit, contexts, people, platforms
+from grader.db.models import (
+    Assignment,
+    Context,
+    Course,
+    Launch,
+    Person,
+    Platform,
+    ResourceLink,
+)
+from grader.db.session import Session
+from grader.errors import Conflict, Forbidden, NotFound
+from grader.lms.messages import Message
+from grader.services import signing_in
+from grader.services.access import Actor, Right, permit
+from grader.services.courses import zone
+from grader.services.launching import deployment_of, enter, message_of
+from grader.services.signing_in import SignedIn
+from grader.services.site import Site
+
+_MOST_COURSES = 200
+
+
+@dataclass(frozen=True)
+class ToLink:
+    """A course of an LMS that is to be linked, and the courses here that it may be linked to.
+
+    `has_account` tells whether who launched has an address and a password here.
+    """
+
+    launch_id: int
+    title: str
+    platform: Platform
+    courses: Sequence[Course]
+    suggested_slug: str
+    has_account: bool
+    course_id: int | None  # where it is linked already
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A course of an LMS that is linked, where it is, and its links to assignments."""
+
+    context: Context
+    platform: Platform
+    links: Sequence[tuple[ResourceLink, Assignment]]
+
+
+def to_link(site: Site, actor: Actor, launch_id: int) -> ToLink:
+    """What the instructor who has launched may link; raises NotFound for anybody else."""
+    with site.database.reading() as session:
+        launch, message = _own(session, actor, launch_id)
+        _, platform = deployment_of(session, launch)
+        context = _context(session, launch, message)
+        return ToLink(
+            launch_id=launch.id,
+            title=message.context_title or "A course without a title",
+            platform=platform,
+            courses=contexts.managed_courses(session, actor.person_id, _MOST_COURSES),
+            suggested_slug=_slug(message.context_title),
+            has_account=session.get_one(Person, actor.person_id).email is not None,
+            course_id=None if context is None else context.course_id,
+        )
+
+
+def link_to_course(site: Site, actor: Actor, launch_id: int, course_id: int) -> None:
+    """Link it to a course that the actor manages here."""
+    with site.database.writing() as session:
+        launch, message = _own(session, actor, launch_id)
+        permit(session, actor, course_id, Right.MANAGE)
+        _link(session, actor, launch, message, course_id)
+
+
+def link_to_new_course(
+    site: Site, actor: Actor, launch_id: int, *, slug: str, title: str, timezone: str
+) -> int:
+    """Link it to a new course, which an instructor of a registered LMS may make; the course's id.
+
+    Who registered the platform has let it say who teaches a course.
+    """
+    zone(timezone)
+    with site.database.writing() as session:
+        launch, message = _own(session, actor, launch_id)
+        if people.course_by_slug(session, slug) is not None:
+            raise Conflict(f"slug: there is a course {slug} already")
+        course = Course(slug=slug, title=title, timezone=timezone)
+        session.add(course)
+        session.flush()
+        audit.record(session, actor.person_id, "course.created", course, course_id=course.id)
+        _link(session, actor, launch, message, course.id)
+    return course.id
+
+
+def join_account(
+    site: Site, actor: Actor, launch_id: int, email: str, password: str, address: str
+) -> SignedIn:
+    """From now on who launched is the person who has this address and password here.
+
+    What they were in courses by the LMS goes over to that account. A session of it begins. Raises
+    NotSignedIn, NotNow, Conflict, Forbidden.
+    """
+    with site.database.reading() as session:
+        _own(session, actor, launch_id)
+    account = signing_in.known(site, email, password, address)
+    if account.is_admin:
+        raise Forbidden(
+            "this is an administrator's account: it is never joined to an LMS, whose own "
+            "administrators could then come in as you"
+        )
+    with site.database.writing() as session:
+        launch, message = _own(session, actor, launch_id)
+        _, platform = deployment_of(session, launch)
+        former = session.get_one(Person, actor.person_id)
+        if former.email is not None:
+            raise Conflict("you are known by an account of yours already")
+        if contexts.has_ever_handed_in(session, former.id):
+            raise Conflict("you have handed in as who you are in the LMS: that can't be moved")
+        known = platforms.person_of(session, platform.issuer, message.subject)
+        assert known is not None
+        known[0].person_id = account.person_id
+        contexts.move_memberships(session, former.id, account.person_id)
+        launch.person_id = account.person_id
+        audit.record(
+            session,
+            account.person_id,
+            "person.joined",
+            session.get_one(Person, account.person_id),
+            issuer=platform.issuer,
+            former_id=former.id,
+        )
+    return signing_in.begin(site, account)
+
+
+def list_linked(site: Site, actor: Actor, course_id: int) -> Sequence[Linked]:
+    """What is linked to a course; for who manages it."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        links = contexts.links_of_course(session, course_id)
+        return [
+            Linked(context, platform, links.get(context.id, ()))
+            for context, platform in contexts.of_course(session, course_id)
+        ]
+
+
+def unlink(site: Site, actor: Actor, context_row: int) -> int:
+    """Unlink a course of an LMS; people and their work stay here, and grades there. The course."""
+    with site.database.writing() as session:
+        context = session.get(Context, context_row)
+        if context is None:
+            raise NotFound("there is no such thing")
+        permit(session, actor, context.course_id, Right.MANAGE)
+        course_id = context.course_id
+        audit.record(
+            session,
+            actor.person_id,
+            "context.unlinked",
+            context,
+            course_id=course_id,
+            title=context.title,
+        )
+        contexts.forget(session, context)
+    return course_id
+
+
+def _own(session: Session, actor: Actor, launch_id: int) -> tuple[Launch, Message]:
+    launch = platforms.launch(session, launch_id)
+    if launch is None or launch.person_id != actor.person_id:
+        raise NotFound("this launch is over: open it again from your course's page")
+    message = message_of(launch)
+    if message.role != "instructor":
+        raise Forbidden("a course is connected by its instructor")
+    return launch, message
+
+
+def _context(session: Session, launch: Launch, message: Message) -> Context | None:
+    assert message.context_id is not None
+    return contexts.of_deployment(session, launch.deployment_id, message.context_id)
+
+
+def _link(session: Session, actor: Actor, launch: Launch, message: Message, course_id: int) -> None:
+    if _context(session, launch, message) is not None:
+        raise Conflict("this course of the LMS is connected already")
+    assert message.context_id is not None
+    context = Context(
+        deployment_id=launch.deployment_id,
+        context_id=message.context_id,
+        title=message.context_title or "A course without a title",
+        course_id=course_id,
+        linked_by=actor.person_id,
+    )
+    session.add(context)
+    session.flush()
+    audit.record(
+        session,
+        actor.person_id,
+        "context.linked",
+        context,
+        course_id=course_id,
+        title=context.title,
+    )
+    enter(session, context, session.get_one(Person, actor.person_id), message)
+
+
+def _slug(title: str) -> str:
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:64].strip("-")

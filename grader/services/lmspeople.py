@@ -1,0 +1,111 @@
+"""People as an LMS knows them: who they are here, and the role that its word gives them.
+
+Who somebody is is (issuer, subject). What they are in a course follows from all courses of LMSs
+that are linked to it: in each the higher of what a launch has last said and what the roster says,
+since Moodle lists an assistant teacher as a learner and launches them as an instructor. A role that
+a person gave here stays, whatever an LMS says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from grader.db import audit, contexts, people, platforms
+from grader.db.models import ContextMember, Enrolment, Person, PlatformPerson, Role
+from grader.db.session import Session
+from grader.services.roles import give_role
+
+UNNAMED = "Somebody without a name"
+_RANK = {Role.STUDENT: 1, Role.TA: 2, Role.INSTRUCTOR: 3}
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an LMS tells of somebody; `name` is empty where it does not."""
+
+    subject: str
+    name: str
+    email: str | None
+
+
+@dataclass
+class RolesSettled:
+    """What became of roles, as people: given or changed, taken away, kept for their work."""
+
+    given: list[Person] = field(default_factory=list)
+    removed: list[Person] = field(default_factory=list)
+    kept: list[Person] = field(default_factory=list)
+
+
+def recognise(session: Session, issuer: str, told: Sequence[Told]) -> Mapping[str, Person]:
+    """Who these are here, by their subjects; who is new is made. Names and contacts follow."""
+    known = {
+        subject: person
+        for subject, (_, person) in platforms.known_people(
+            session, issuer, [one.subject for one in told]
+        ).items()
+    }
+    fresh = [one for one in told if one.subject not in known]
+    for one in fresh:
+        known[one.subject] = Person(email=None, name=one.name or UNNAMED, contact=one.email)
+    session.add_all(known[one.subject] for one in fresh)
+    session.flush()
+    session.add_all(
+        PlatformPerson(issuer=issuer, subject=one.subject, person_id=known[one.subject].id)
+        for one in fresh
+    )
+    session.flush()
+    for one in told:
+        person = known[one.subject]
+        # Who has an account of their own here is called as they are called here.
+        if person.email is None:
+            person.name = one.name or person.name
+        person.contact = one.email or person.contact
+    return known
+
+
+def highest(*roles: Role | None) -> Role | None:
+    """The one that may do most."""
+    return max((one for one in roles if one is not None), key=_RANK.__getitem__, default=None)
+
+
+def settle(session: Session, course_id: int, person_ids: Collection[int]) -> RolesSettled:
+    """Give these people the role in the course that the LMSs' word comes to.
+
+    Who has none any more loses the one that an LMS gave; who has handed in keeps it, so that their
+    work keeps its place.
+    """
+    settled = RolesSettled()
+    said = contexts.members_by_course(session, course_id, person_ids)
+    enrolled = people.enrolments_of(session, course_id, person_ids)
+    persons = people.by_ids(session, person_ids)
+    gone = [one for one in person_ids if _role(said[one]) is None and one in enrolled]
+    working = contexts.have_handed_in(session, course_id, gone)
+    for person_id in person_ids:
+        role, enrolment = _role(said[person_id]), enrolled.get(person_id)
+        person = persons[person_id]
+        if enrolment is not None and not enrolment.by_lms:
+            continue
+        if role is None:
+            if enrolment is not None and person_id in working:
+                settled.kept.append(person)
+            elif enrolment is not None:
+                _remove(session, course_id, person, enrolment)
+                settled.removed.append(person)
+        elif enrolment is None or enrolment.role is not role:
+            team = None if enrolment is None else enrolment.team
+            give_role(session, None, course_id, person, enrolment, role, team)
+            settled.given.append(person)
+    return settled
+
+
+def _role(said: Sequence[ContextMember]) -> Role | None:
+    return highest(*(role for one in said for role in (one.launch_role, one.roster_role)))
+
+
+def _remove(session: Session, course_id: int, person: Person, enrolment: Enrolment) -> None:
+    session.delete(enrolment)
+    audit.record(
+        session, None, "enrolment.removed", person, course_id=course_id, role=enrolment.role
+    )

@@ -1,0 +1,258 @@
+"""Platforms that may launch us: registered, changed and disabled by who runs the installation."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from grader.db import audit, platforms
+from grader.db.models import Deployment, Invitation, Platform
+from grader.db.pages import Page
+from grader.db.session import Session, moment
+from grader.errors import BadInput, Conflict, NotFound
+from grader.lms.claims import LONGEST_ID, is_address, origin_of
+from grader.lms.platforms import PlatformFacts
+from grader.services.access import Actor, permit_admin
+from grader.services.site import Site
+
+INVITED_FOR = timedelta(days=7)
+_ADDRESSES = ("login_url", "token_url", "jwks_url")
+
+
+@dataclass(frozen=True)
+class Registration:
+    """A platform as somebody has typed it."""
+
+    name: str
+    issuer: str
+    client_id: str
+    login_url: str
+    token_url: str
+    jwks_url: str
+    token_audience: str | None = None
+    pages: str = ""
+    product: str = ""
+
+
+@dataclass(frozen=True)
+class Invited:
+    """An invitation, and its secret, which is kept nowhere."""
+
+    invitation: Invitation
+    secret: str
+
+
+def list_platforms(
+    site: Site, actor: Actor, *, cursor: str | None = None, limit: int = 50
+) -> tuple[Page[Platform], Mapping[int, int]]:
+    """All platforms, the latest first, and how many courses of each are linked; for admins."""
+    permit_admin(actor)
+    with site.database.reading() as session:
+        found = platforms.all_platforms(session, cursor=cursor, limit=limit)
+        return found, platforms.contexts_by_platform(session, [one.id for one in found.items])
+
+
+def get_platform(
+    site: Site, actor: Actor, platform_id: int
+) -> tuple[Platform, Sequence[tuple[Deployment, int]]]:
+    """A platform, and its deployments with how many courses of each are linked; for admins."""
+    permit_admin(actor)
+    with site.database.reading() as session:
+        return _platform(session, platform_id), platforms.deployments(session, platform_id)
+
+
+def register_platform(
+    site: Site, actor: Actor, given: Registration, deployment_id: str | None = None
+) -> Platform:
+    """A platform by its own values, and a first deployment of it."""
+    permit_admin(actor)
+    checked(given)
+    with site.database.writing() as session:
+        return add(session, actor.person_id, given, deployment_id)
+
+
+def add(
+    session: Session, author_id: int, given: Registration, deployment_id: str | None
+) -> Platform:
+    """The platform as a row, in the transaction of whoever registers it; raises Conflict."""
+    if platforms.of_issuer(session, given.issuer, given.client_id):
+        raise Conflict("client_id: this issuer has a registration of this client already")
+    row = Platform(**{**given.__dict__, "pages": _origins(given.pages)}, author_id=author_id)
+    session.add(row)
+    session.flush()
+    session.refresh(row)
+    if deployment_id:
+        session.add(Deployment(platform_id=row.id, deployment_id=_deployment_id(deployment_id)))
+    audit.record(
+        session,
+        author_id,
+        "platform.registered",
+        row,
+        issuer=row.issuer,
+        client_id=row.client_id,
+    )
+    return row
+
+
+def change_platform(site: Site, actor: Actor, platform_id: int, given: Registration) -> Platform:
+    """Other values of it. Its issuer and our id there stay: people and courses hang on them."""
+    permit_admin(actor)
+    checked(given)
+    with site.database.writing() as session:
+        row = _platform(session, platform_id)
+        if (given.issuer, given.client_id) != (row.issuer, row.client_id):
+            raise Conflict("issuer: another issuer or client is another platform: register that")
+        changes = {**given.__dict__, "pages": _origins(given.pages)}
+        noted = {name: value for name, value in changes.items() if getattr(row, name) != value}
+        for name, value in noted.items():
+            setattr(row, name, value)
+        audit.record(session, actor.person_id, "platform.changed", row, **noted)
+    return row
+
+
+def disable_platform(site: Site, actor: Actor, platform_id: int, *, disabled: bool) -> Platform:
+    """Refuse its launches and ask nothing of it, or take it up again."""
+    permit_admin(actor)
+    with site.database.writing() as session:
+        row = _platform(session, platform_id)
+        if (row.disabled_at is not None) is not disabled:
+            row.disabled_at = moment(session) if disabled else None
+            word = "disabled" if disabled else "enabled"
+            audit.record(session, actor.person_id, f"platform.{word}", row)
+    return row
+
+
+def add_deployment(site: Site, actor: Actor, platform_id: int, deployment_id: str) -> Deployment:
+    """A further place in the platform where the tool was added."""
+    permit_admin(actor)
+    with site.database.writing() as session:
+        row = _platform(session, platform_id)
+        given = _deployment_id(deployment_id)
+        if platforms.deployment(session, platform_id, given) is not None:
+            raise Conflict("deployment_id: it is registered already")
+        made = Deployment(platform_id=platform_id, deployment_id=given)
+        session.add(made)
+        session.flush()
+        session.refresh(made)
+        audit.record(session, actor.person_id, "deployment.added", row, deployment_id=given)
+    return made
+
+
+def remove_deployment(site: Site, actor: Actor, platform_id: int, deployment_row: int) -> None:
+    """Take a place away again, of which no course is linked."""
+    permit_admin(actor)
+    with site.database.writing() as session:
+        row = _platform(session, platform_id)
+        of_it = {one.id: (one, linked) for one, linked in platforms.deployments(session, row.id)}
+        if deployment_row not in of_it:
+            raise NotFound("there is no such deployment")
+        one, linked = of_it[deployment_row]
+        if linked:
+            raise Conflict("courses of it are linked: unlink them first, or disable the platform")
+        platforms.forget_deployment(session, one)
+        audit.record(
+            session,
+            actor.person_id,
+            "deployment.removed",
+            row,
+            deployment_id=one.deployment_id,
+        )
+
+
+def invite(site: Site, actor: Actor) -> Invited:
+    """A link's secret by which one platform may register itself, once, within a week."""
+    permit_admin(actor)
+    secret = secrets.token_urlsafe(32)
+    with site.database.writing() as session:
+        row = Invitation(
+            hash=hashed(secret),
+            author_id=actor.person_id,
+            expires_at=moment(session) + INVITED_FOR,
+        )
+        session.add(row)
+        session.flush()
+        session.refresh(row)
+        audit.record(session, actor.person_id, "platform.invited", row)
+    return Invited(row, secret)
+
+
+def invitation_url(site: Site, invited: Invited) -> str:
+    """The link that goes to the platform."""
+    return f"{site.settings.url}/lti/register?invitation={invited.secret}"
+
+
+def open_invitations(site: Site, actor: Actor) -> Sequence[Invitation]:
+    """Invitations that may still be used; for admins."""
+    permit_admin(actor)
+    with site.database.reading() as session:
+        return platforms.open_invitations(session)
+
+
+def facts_of(row: Platform) -> PlatformFacts:
+    """What requests to a platform need to know of it."""
+    return PlatformFacts(
+        issuer=row.issuer,
+        client_id=row.client_id,
+        login_url=row.login_url,
+        token_url=row.token_url,
+        jwks_url=row.jwks_url,
+        token_audience=row.token_audience,
+    )
+
+
+def frame_origins(row: Platform) -> tuple[str, ...]:
+    """Where pages of the platform may show ours in frames."""
+    found = [origin_of(row.issuer), origin_of(row.login_url), *row.pages.split()]
+    return tuple(dict.fromkeys(one for one in found if one))
+
+
+def hashed(secret: str) -> str:
+    """What is kept of a secret of 256 random bits, in which there is nothing to guess."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def checked(given: Registration) -> None:
+    """Raise BadInput for what can't be a platform."""
+    for name in ("issuer", "client_id"):
+        _plain(name, getattr(given, name))
+    for name in _ADDRESSES:
+        if not is_address(getattr(given, name)):
+            raise BadInput(f"{name}: an address on the web, as https://lms.example/auth")
+    if given.token_audience is not None:
+        _plain("token_audience", given.token_audience, 2000)
+    _origins(given.pages)
+
+
+def _plain(name: str, text: str, most: int = LONGEST_ID) -> None:
+    if not text or len(text) > most or not text.isprintable() or not text.isascii():
+        raise BadInput(f"{name}: from 1 to {most} plain characters")
+
+
+def _deployment_id(text: str) -> str:
+    if not text or len(text) > LONGEST_ID or not text.isprintable():
+        raise BadInput(f"deployment_id: from 1 to {LONGEST_ID} characters")
+    return text
+
+
+def _origins(pages: str) -> str:
+    """Addresses as their origins, which is all that a policy for frames knows."""
+    found = []
+    for one in pages.split():
+        origin = origin_of(one)
+        if origin is None:
+            raise BadInput("pages: addresses on the web with spaces between them")
+        found.append(origin)
+    joined = " ".join(dict.fromkeys(found))
+    if len(joined) > 1000:
+        raise BadInput("pages: too many addresses")
+    return joined
+
+
+def _platform(session: Session, platform_id: int) -> Platform:
+    row = session.get(Platform, platform_id)
+    if row is None:
+        raise NotFound("there is no such platform")
+    return row

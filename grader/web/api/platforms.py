@@ -1,0 +1,269 @@
+"""Platforms of LMSs, for who runs the installation; and what of them is linked to a course."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from pydantic import Field
+
+from grader.db.models import Context, Platform
+from grader.services import linking, lmsroster, platforms, signingkeys
+from grader.services.lmsroster import Synced
+from grader.services.platforms import Registration
+from grader.web.api.bodies import Body, Name, PageView, Plain, RowId, View
+from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
+
+router = APIRouter(tags=["lms"])
+
+Id = Annotated[str, Field(min_length=1, max_length=255), Plain]
+Address = Annotated[str, Field(min_length=1, max_length=2000), Plain]
+
+
+class PlatformBody(Body):
+    """A platform by its own values; `pages` are further addresses at which people use it."""
+
+    name: Name
+    issuer: Id
+    client_id: Id
+    login_url: Address
+    token_url: Address
+    jwks_url: Address
+    token_audience: Address | None = None
+    pages: Annotated[str, Field(max_length=1000), Plain] = ""
+    product: Annotated[str, Field(max_length=80), Plain] = ""
+
+
+class NewPlatformBody(PlatformBody):
+    """The same with a first deployment."""
+
+    deployment_id: Id | None = None
+
+
+class StateBody(Body):
+    """Whether a platform is let in."""
+
+    disabled: bool
+
+
+class DeploymentBody(Body):
+    """A place in a platform where the tool was added."""
+
+    deployment_id: Id
+
+
+class PlatformView(View):
+    """A platform."""
+
+    id: int
+    name: str
+    product: str
+    issuer: str
+    client_id: str
+    login_url: str
+    token_url: str
+    token_audience: str | None
+    jwks_url: str
+    pages: str
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+class DeploymentView(View):
+    """A deployment, and how many courses of it are linked."""
+
+    id: int
+    deployment_id: str
+    contexts: int
+
+
+class FullPlatformView(PlatformView):
+    """A platform with its deployments."""
+
+    deployments: list[DeploymentView]
+
+
+class InvitationView(View):
+    """A link by which one platform registers itself, once; it is shown this once."""
+
+    url: str
+    expires_at: datetime
+
+
+class SigningKeyView(View):
+    """A key of ours, by its name."""
+
+    kid: str
+    created_at: datetime
+    retired_at: datetime | None
+
+
+class ContextView(View):
+    """A course of an LMS that is linked."""
+
+    id: int
+    platform: str
+    context_id: str
+    title: str
+    linked_at: datetime
+    synced_at: datetime | None
+    sync_failure: str | None
+
+
+class SyncedView(View):
+    """What came of asking for the people: how many are listed, and the ids of those whose role is
+    new or another, was taken away, or was kept though they are listed no more."""
+
+    listed: int
+    given: list[int]
+    removed: list[int]
+    kept: list[int]
+
+
+@router.get("/platforms")
+def list_platforms(
+    site: CurrentSite, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 50
+) -> PageView[PlatformView]:
+    """All platforms, the latest first; for admins."""
+    found, _ = platforms.list_platforms(site, actor, cursor=cursor, limit=limit)
+    items = [PlatformView.model_validate(one) for one in found.items]
+    return PageView(items=items, next_cursor=found.next_cursor)
+
+
+@router.post("/platforms", status_code=201)
+def register_platform(
+    site: CurrentSite, actor: CurrentActor, body: NewPlatformBody
+) -> FullPlatformView:
+    """Register a platform; for admins."""
+    given = Registration(**body.model_dump(exclude={"deployment_id"}))
+    made = platforms.register_platform(site, actor, given, body.deployment_id)
+    return _full(site, actor, made.id)
+
+
+@router.post("/platforms/invitations", status_code=201)
+def invite_platform(site: CurrentSite, actor: CurrentActor) -> InvitationView:
+    """A link by which a platform registers itself; for admins."""
+    made = platforms.invite(site, actor)
+    url = platforms.invitation_url(site, made)
+    return InvitationView(url=url, expires_at=made.invitation.expires_at)
+
+
+@router.get("/platforms/{platform_id}")
+def get_platform(
+    site: CurrentSite, actor: CurrentActor, platform_id: Annotated[RowId, Path()]
+) -> FullPlatformView:
+    """A platform with its deployments; for admins."""
+    return _full(site, actor, platform_id)
+
+
+@router.put("/platforms/{platform_id}")
+def change_platform(
+    site: CurrentSite,
+    actor: CurrentActor,
+    platform_id: Annotated[RowId, Path()],
+    body: PlatformBody,
+) -> FullPlatformView:
+    """Other values of it; issuer and client stay. For admins."""
+    platforms.change_platform(site, actor, platform_id, Registration(**body.model_dump()))
+    return _full(site, actor, platform_id)
+
+
+@router.patch("/platforms/{platform_id}")
+def disable_platform(
+    site: CurrentSite, actor: CurrentActor, platform_id: Annotated[RowId, Path()], body: StateBody
+) -> FullPlatformView:
+    """Refuse its launches, or let it in again; for admins."""
+    platforms.disable_platform(site, actor, platform_id, disabled=body.disabled)
+    return _full(site, actor, platform_id)
+
+
+@router.post("/platforms/{platform_id}/deployments", status_code=201)
+def add_deployment(
+    site: CurrentSite,
+    actor: CurrentActor,
+    platform_id: Annotated[RowId, Path()],
+    body: DeploymentBody,
+) -> FullPlatformView:
+    """A further place of it; for admins."""
+    platforms.add_deployment(site, actor, platform_id, body.deployment_id)
+    return _full(site, actor, platform_id)
+
+
+@router.delete("/platforms/{platform_id}/deployments/{deployment_id}", status_code=204)
+def remove_deployment(
+    site: CurrentSite,
+    actor: CurrentActor,
+    platform_id: Annotated[RowId, Path()],
+    deployment_id: Annotated[RowId, Path()],
+) -> None:
+    """A place of it no more; for admins."""
+    platforms.remove_deployment(site, actor, platform_id, deployment_id)
+
+
+@router.get("/signing-keys")
+def list_keys(site: CurrentSite, actor: CurrentActor) -> list[SigningKeyView]:
+    """Our keys that are published, the newest first; for admins."""
+    return [SigningKeyView.model_validate(one) for one in signingkeys.list_keys(site, actor)]
+
+
+@router.post("/signing-keys", status_code=201)
+def rotate_keys(site: CurrentSite, actor: CurrentActor) -> SigningKeyView:
+    """A new key signs; the former ones stay published for a while. For admins."""
+    return SigningKeyView.model_validate(signingkeys.rotate(site, actor))
+
+
+@router.get("/courses/{course_id}/contexts")
+def list_contexts(
+    site: CurrentSite, actor: CurrentActor, course_id: Annotated[RowId, Path()]
+) -> list[ContextView]:
+    """The courses of LMSs that are linked to a course; for instructors."""
+    found = linking.list_linked(site, actor, course_id)
+    return [_context(one.context, one.platform) for one in found]
+
+
+@router.post("/contexts/{context_id}/sync")
+def sync_context(
+    site: CurrentSite, actor: CurrentActor, context_id: Annotated[RowId, Path()]
+) -> SyncedView:
+    """Bring the people of an LMS's course now; for instructors."""
+    return _synced(lmsroster.sync(site, actor, context_id))
+
+
+@router.delete("/contexts/{context_id}", status_code=204)
+def unlink_context(
+    site: CurrentSite, actor: CurrentActor, context_id: Annotated[RowId, Path()]
+) -> None:
+    """It is linked no more; people and their work stay. For instructors."""
+    linking.unlink(site, actor, context_id)
+
+
+def _full(site: CurrentSite, actor: CurrentActor, platform_id: int) -> FullPlatformView:
+    row, found = platforms.get_platform(site, actor, platform_id)
+    deployments = [
+        DeploymentView(id=one.id, deployment_id=one.deployment_id, contexts=linked)
+        for one, linked in found
+    ]
+    plain = PlatformView.model_validate(row).model_dump()
+    return FullPlatformView(**plain, deployments=deployments)
+
+
+def _context(context: Context, platform: Platform) -> ContextView:
+    return ContextView(
+        id=context.id,
+        platform=platform.name,
+        context_id=context.context_id,
+        title=context.title,
+        linked_at=context.linked_at,
+        synced_at=context.synced_at,
+        sync_failure=context.sync_failure,
+    )
+
+
+def _synced(found: Synced) -> SyncedView:
+    return SyncedView(
+        listed=found.listed,
+        given=[one.id for one in found.roles.given],
+        removed=[one.id for one in found.roles.removed],
+        kept=[one.id for one in (*found.roles.kept, *found.stays)],
+    )

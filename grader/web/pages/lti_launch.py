@@ -1,0 +1,158 @@
+"""Launches from an LMS: the way there and back, and into a window of our own.
+
+Our pages are never shown in frames. A launch in one ends in a page that opens a window.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+
+from grader.errors import BadInput
+from grader.lms.keysets import NoKeys
+from grader.safetext import one_line
+from grader.services import deeplinks, launching, signing_in
+from grader.services.launching import LOGIN_LASTS, Begun, Landed
+from grader.services.site import Site
+from grader.web.pages.framing import Posted, first, framed, is_alone, refused
+from grader.web.pages.visitors import COOKIE, keep, refuse_other_sites
+from grader.web.security import CurrentSite
+
+router = APIRouter(prefix="/lti")
+
+_ASKED = ("iss", "login_hint", "target_link_uri", "client_id", "lti_message_hint")
+_TRIED = "cookie_tried"
+_STORAGE = "lti_storage_target"
+_LONGEST_QUERY = 16_000
+_PREFIX = "chainrule_launch_"
+
+
+@router.get("/login")
+@router.post("/login")
+def begin(request: Request, site: CurrentSite, posted: Posted) -> Response:
+    """A launch begins: with the state in a cookie, or kept by the platform, to the platform."""
+    if len(request.url.query) > _LONGEST_QUERY:
+        raise BadInput("the address of this launch is too long")
+    query = {name: request.query_params.getlist(name) for name in request.query_params}
+    fields = {**query, **posted}
+    given = {name: first(fields, name) or "" for name in _ASKED}
+    storage = first(fields, _STORAGE) or None
+    address = request.client.host if request.client else ""
+    begun = launching.begin(site, given, storage, address)
+    if storage is not None:
+        context = {
+            "begun": begun,
+            "storage": storage,
+            "key": _name(begun.state),
+            "otherwise": _once_more(given),
+        }
+        answer = framed(request, "lti/keep.html", context, begun.origins)
+    elif is_alone(request) or not request.headers.get("sec-fetch-dest"):
+        answer = RedirectResponse(begun.address, 303)
+    elif (tried := first(fields, _TRIED)) is None:
+        # In a frame: does it keep a cookie? It comes back once, and shows.
+        again = urlencode({**given, _TRIED: _name(begun.state)})
+        answer = RedirectResponse(f"/lti/login?{again}", 303)
+    elif tried in request.cookies:
+        answer = RedirectResponse(begun.address, 303)
+    else:
+        context = {"address": _once_more(given)}
+        answer = framed(request, "lti/elsewhere.html", context, begun.origins)
+    _bind(answer, site, begun)
+    answer.headers["cross-origin-opener-policy"] = "unsafe-none"
+    return answer
+
+
+@router.post("/launch")
+def land(request: Request, site: CurrentSite, posted: Posted) -> Response:
+    """A launch comes back: who it brings goes on to where it leads, or is told why not."""
+    state = first(posted, "state") or ""
+    if problem := first(posted, "error"):
+        words = one_line(first(posted, "error_description") or problem)
+        return _refused(request, site, state, f"the LMS has ended this launch: {words}", 403)
+    token, browser = first(posted, "id_token") or "", first(posted, "browser")
+    browser = request.cookies.get(_name(state)) or browser
+    if browser is None:
+        waiting = launching.waiting(site, state)
+        if waiting is not None:
+            context = {"waiting": waiting, "key": _name(state), "state": state, "token": token}
+            return framed(request, "lti/recall.html", context, waiting.origins)
+    try:
+        answer = _landed(request, site, launching.land(site, state, token, browser))
+    except (BadInput, NoKeys) as error:
+        return _refused(request, site, state, str(error), error.status)
+    _set(answer, site, _name(state), "", 0)
+    return answer
+
+
+@router.post("/open")
+def open_window(request: Request, site: CurrentSite, posted: Posted) -> Response:
+    """The window that a launch in a frame opens: its ticket is a session, once."""
+    refuse_other_sites(request)
+    signed_in, path = launching.open_ticket(site, first(posted, "ticket") or "")
+    return _enter(request, site, signed_in.secret, path)
+
+
+def _landed(request: Request, site: Site, landed: Landed) -> Response:
+    if landed.picking is not None and landed.context_row is not None:
+        context: dict[str, Any] = {
+            "offer": deeplinks.offer(site, landed.ticket),
+            "ticket": landed.ticket,
+            "problem": "",
+            "chosen": [],
+        }
+        return framed(request, "lti/pick.html", context, landed.origins)
+    if landed.picking is None and is_alone(request):
+        return _enter(request, site, signing_in.begin(site, landed.actor).secret, landed.path)
+    context = {
+        "landed": landed,
+        "is_to_link": landed.path.startswith("/lti/link/"),
+        "is_picking": landed.picking is not None,
+    }
+    return framed(request, "lti/open.html", context, landed.origins)
+
+
+def _enter(request: Request, site: Site, secret: str, path: str) -> Response:
+    """On to the page, with a session that is new: whatever cookie there was holds no more."""
+    if former := request.cookies.get(COOKIE):
+        signing_in.sign_out(site, former)
+    answer = RedirectResponse(path, 303)
+    keep(answer, secret, secure=_is_secure(site))
+    return answer
+
+
+def _refused(request: Request, site: Site, state: str, words: str, status: int) -> Response:
+    return refused(request, words, status, launching.origins_of_state(site, state))
+
+
+def _once_more(given: Mapping[str, str]) -> str:
+    return f"/lti/login?{urlencode({name: value for name, value in given.items() if value})}"
+
+
+def _name(state: str) -> str:
+    """The cookie of a launch: several may be on their way in one browser."""
+    return _PREFIX + hashlib.sha256(state.encode()).hexdigest()[:16]
+
+
+def _bind(answer: Response, site: Site, begun: Begun) -> None:
+    _set(answer, site, _name(begun.state), begun.browser, int(LOGIN_LASTS.total_seconds()))
+
+
+def _set(answer: Response, site: Site, name: str, value: str, lasts: int) -> None:
+    """A cookie that comes back when the platform's page sends the browser to us, from a frame too.
+
+    Without TLS no browser keeps such a one, but one that says nothing on other sites comes back for
+    two minutes. It is written out here, since the framework's cookies can't be partitioned.
+    """
+    secure = "; Secure; SameSite=None; Partitioned" if _is_secure(site) else ""
+    cookie = f"{name}={value}; Max-Age={lasts}; Path=/lti; HttpOnly{secure}"
+    answer.headers.append("set-cookie", cookie)
+
+
+def _is_secure(site: Site) -> bool:
+    return site.settings.url.startswith("https:")

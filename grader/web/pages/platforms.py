@@ -1,0 +1,224 @@
+"""The platforms that may launch us, for who runs the installation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from pydantic import Field
+
+from grader.services import platforms, signingkeys
+from grader.services.platforms import Invited, Registration
+from grader.services.site import Site
+from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, what_is_done
+from grader.web.pages.rendering import page
+from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.security import CurrentSite, Cursor, RowInPath
+
+router = APIRouter(prefix="/platforms")
+
+_DONE = {
+    "registered": "The platform is registered.",
+    "saved": "Saved.",
+    "rotated": "A new key signs. The former ones stay published for two weeks.",
+    "added": "The deployment is registered: its launches come in.",
+    "removed": "The deployment is registered no more.",
+    "disabled": "The platform is disabled: it can launch nobody, and is asked nothing.",
+    "enabled": "The platform is let in again.",
+}
+
+
+class PlatformForm(Form):
+    """A platform by its own values."""
+
+    name: Plain = Field(title="Name", max_length=200)
+    issuer: Plain = Field(title="Issuer (platform ID)", max_length=255)
+    client_id: Plain = Field(title="Client ID", max_length=255)
+    login_url: Plain = Field(title="Authentication request URL", max_length=2000)
+    token_url: Plain = Field(title="Access token URL", max_length=2000)
+    jwks_url: Plain = Field(title="Public keyset URL", max_length=2000)
+    token_audience: Plain | None = Field(None, title="Audience of tokens", max_length=2000)
+    pages: Plain = Field("", title="Addresses of its pages", max_length=1000)
+
+
+class NewPlatformForm(PlatformForm):
+    """A platform to be registered, with a first deployment."""
+
+    deployment_id: Plain | None = Field(None, title="Deployment ID", max_length=255)
+
+
+class DeploymentForm(Form):
+    """A further deployment."""
+
+    deployment_id: Plain = Field(title="Deployment ID", max_length=255)
+
+
+@router.get("")
+def list_platforms(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, cursor: Cursor = None
+) -> Response:
+    """All platforms, our own addresses to copy, and our keys; for admins."""
+    return _list(request, site, visitor, cursor=cursor)
+
+
+@router.post("/invitations")
+def invite(request: Request, site: CurrentSite, visitor: CurrentVisitor) -> Response:
+    """A link by which a platform registers itself; it is on the page that answers alone."""
+    return _list(request, site, visitor, invited=platforms.invite(site, visitor.actor))
+
+
+@router.post("/keys")
+def rotate(site: CurrentSite, visitor: CurrentVisitor) -> Response:
+    """A new key signs."""
+    signingkeys.rotate(site, visitor.actor)
+    return go("/platforms", "rotated")
+
+
+@router.get("/new")
+def ask(request: Request, site: CurrentSite, visitor: CurrentVisitor) -> Response:
+    """A form for a platform; for admins."""
+    platforms.open_invitations(site, visitor.actor)
+    return _new(request, site, Sheet(NewPlatformForm))
+
+
+@router.post("/new")
+def register(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, typed: Typed
+) -> Response:
+    """Register it."""
+    sheet = Sheet(NewPlatformForm, typed)
+    with sheet.refusing():
+        fields = sheet.read().model_dump()
+        deployment_id = fields.pop("deployment_id")
+        given = Registration(**fields)
+        made = platforms.register_platform(site, visitor.actor, given, deployment_id)
+        return go(f"/platforms/{made.id}", "registered")
+    return _new(request, site, sheet)
+
+
+@router.get("/{platform_id}")
+def show(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath
+) -> Response:
+    """A platform, its deployments, and its values to be changed; for admins."""
+    return _show(request, site, visitor, platform_id)
+
+
+@router.post("/{platform_id}")
+def change(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    platform_id: RowInPath,
+    typed: Typed,
+) -> Response:
+    """Other values."""
+    sheet = Sheet(PlatformForm, typed)
+    with sheet.refusing():
+        row, _ = platforms.get_platform(site, visitor.actor, platform_id)
+        given = Registration(**sheet.read().model_dump(), product=row.product)
+        platforms.change_platform(site, visitor.actor, platform_id, given)
+        return go(f"/platforms/{platform_id}", "saved")
+    return _show(request, site, visitor, platform_id, sheet=sheet)
+
+
+@router.post("/{platform_id}/disable")
+def disable(site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath) -> Response:
+    """Its launches are refused."""
+    platforms.disable_platform(site, visitor.actor, platform_id, disabled=True)
+    return go(f"/platforms/{platform_id}", "disabled")
+
+
+@router.post("/{platform_id}/enable")
+def enable(site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath) -> Response:
+    """They are taken again."""
+    platforms.disable_platform(site, visitor.actor, platform_id, disabled=False)
+    return go(f"/platforms/{platform_id}", "enabled")
+
+
+@router.post("/{platform_id}/deployments")
+def add_deployment(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    platform_id: RowInPath,
+    typed: Typed,
+) -> Response:
+    """A further place of it."""
+    sheet = Sheet(DeploymentForm, typed, prefix="deployment")
+    with sheet.refusing():
+        given = sheet.read().deployment_id
+        platforms.add_deployment(site, visitor.actor, platform_id, given)
+        return go(f"/platforms/{platform_id}", "added")
+    return _show(request, site, visitor, platform_id, deployment=sheet)
+
+
+@router.post("/{platform_id}/deployments/{deployment_id}/remove")
+def remove_deployment(
+    site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath, deployment_id: RowInPath
+) -> Response:
+    """A place of it no more."""
+    platforms.remove_deployment(site, visitor.actor, platform_id, deployment_id)
+    return go(f"/platforms/{platform_id}", "removed")
+
+
+def _own(site: Site) -> list[tuple[str, str, str]]:
+    """Our own addresses, by the names that LMSs have for them: id, words, address."""
+    base = site.settings.url
+    return [
+        ("own-launch", "Tool URL, redirect URI, target link URI", f"{base}/lti/launch"),
+        ("own-login", "Initiate login URL, OIDC login URL", f"{base}/lti/login"),
+        ("own-jwks", "Public keyset URL, JWKS URL", f"{base}/lti/jwks"),
+        ("own-canvas", "Configuration for a developer key of Canvas", f"{base}/lti/configuration"),
+    ]
+
+
+def _list(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    *,
+    cursor: str | None = None,
+    invited: Invited | None = None,
+) -> Response:
+    found, linked = platforms.list_platforms(site, visitor.actor, cursor=cursor)
+    context: dict[str, Any] = {
+        "found": found,
+        "linked": linked,
+        "own": _own(site),
+        "keys": signingkeys.list_keys(site, visitor.actor),
+        "invitations": platforms.open_invitations(site, visitor.actor),
+        "link": None if invited is None else platforms.invitation_url(site, invited),
+        "done": what_is_done(request, _DONE),
+    }
+    return page(request, "platforms/list.html", context)
+
+
+def _new(request: Request, site: Site, sheet: Sheet[NewPlatformForm]) -> Response:
+    context = {"sheet": sheet, "own": _own(site)}
+    return page(request, "platforms/new.html", context, status=sheet.status)
+
+
+def _show(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    platform_id: int,
+    *,
+    sheet: Sheet[PlatformForm] | None = None,
+    deployment: Sheet[DeploymentForm] | None = None,
+) -> Response:
+    row, deployments = platforms.get_platform(site, visitor.actor, platform_id)
+    values = {name: getattr(row, name) for name in PlatformForm.model_fields}
+    sheet = sheet or Sheet(PlatformForm, values)
+    deployment = deployment or Sheet(DeploymentForm, prefix="deployment")
+    context = {
+        "platform": row,
+        "deployments": deployments,
+        "sheet": sheet,
+        "deployment": deployment,
+        "done": what_is_done(request, _DONE),
+    }
+    status = max(sheet.status, deployment.status)
+    return page(request, "platforms/platform.html", context, status=status)

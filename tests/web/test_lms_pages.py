@@ -1,0 +1,221 @@
+"""LMSs on pages: platforms for admins, a course's links for its instructors, the open doors."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from starlette.testclient import TestClient
+
+from grader.db.models import AuditEntry, Context, Deployment, Invitation, Platform
+from grader.services.site import Site
+from tests.lmsplatform import Lms, registered
+from tests.lti._linked import link
+from tests.sites import People
+from tests.web._pages import Reader, reader, text_of
+
+ROUTES = {
+    "GET /lti/login": "anybody",
+    "POST /lti/login": "anybody",
+    "POST /lti/launch": "anybody",
+    "POST /lti/open": "anybody",
+    "POST /lti/pick": "anybody",
+    "GET /lti/jwks": "anybody",
+    "GET /lti/configuration": "anybody",
+    "GET /lti/register": "anybody",
+    "POST /lti/register": "anybody",
+    # For who has launched alone, whom nobody else is: tests of launches.
+    "GET /lti/link/{launch_id}": "owner alone",
+    "POST /lti/link/{launch_id}/existing": "owner alone",
+    "POST /lti/link/{launch_id}/new": "owner alone",
+    "POST /lti/link/{launch_id}/join": "owner alone",
+    "GET /courses/{course_id}/lms": "manage",
+    "POST /courses/{course_id}/lms/{context_id}/sync": "manage",
+    "POST /courses/{course_id}/lms/{context_id}/unlink": "manage",
+    "GET /platforms": "admin",
+    "POST /platforms/invitations": "admin",
+    "POST /platforms/keys": "admin",
+    "GET /platforms/new": "admin",
+    "POST /platforms/new": "admin",
+    "GET /platforms/{platform_id}": "admin",
+    "POST /platforms/{platform_id}": "admin",
+    "POST /platforms/{platform_id}/disable": "admin",
+    "POST /platforms/{platform_id}/enable": "admin",
+    "POST /platforms/{platform_id}/deployments": "admin",
+    "POST /platforms/{platform_id}/deployments/{deployment_id}/remove": "admin",
+}
+VALUES = {
+    "name": "Moodle of the faculty",
+    "issuer": "https://moodle.example",
+    "client_id": "abc",
+    "login_url": "https://moodle.example/mod/lti/auth.php",
+    "token_url": "https://moodle.example/mod/lti/token.php",
+    "jwks_url": "https://moodle.example/mod/lti/certs.php",
+}
+
+
+@pytest.fixture
+def root(site: Site, client: TestClient, people: People) -> Reader:
+    return reader(site, client, people.admin.actor)
+
+
+@pytest.mark.parametrize("route", [one for one, who in ROUTES.items() if who == "admin"])
+def test_platforms_are_for_admins(
+    route: str, site: Site, client: TestClient, people: People
+) -> None:
+    platform_id = registered(site, people.admin.actor, Lms())
+    method, path = route.split(" ")
+    where = path.format(platform_id=platform_id, deployment_id=1)
+    for one in (people.ada, people.instructor):
+        by = reader(site, client, one.actor)
+        answer = by.get(where) if method == "GET" else by.post(where, **VALUES, deployment_id="d")
+        assert answer.status_code == 403, route
+    by = reader(site, client, people.admin.actor)
+    answer = by.get(where) if method == "GET" else by.post(where, **VALUES, deployment_id="d")
+    assert answer.status_code in (200, 303, 422), route
+
+
+@pytest.mark.parametrize("route", [one for one, who in ROUTES.items() if who == "manage"])
+def test_what_is_linked_is_for_instructors(
+    route: str, site: Site, client: TestClient, people: People
+) -> None:
+    registered(site, people.admin.actor, Lms())
+    context_id = link(site, people.course_id, people.instructor.actor.person_id)
+    with site.database.writing() as session:
+        session.get_one(Context, context_id).memberships_url = None
+    method, path = route.split(" ")
+    where = path.format(course_id=people.course_id, context_id=context_id)
+    for one, status in ((people.outsider, 404), (people.ada, 403), (people.ta, 403)):
+        by = reader(site, client, one.actor)
+        answer = by.get(where) if method == "GET" else by.post(where)
+        assert answer.status_code == status, (route, one)
+    by = reader(site, client, people.instructor.actor)
+    answer = by.get(where) if method == "GET" else by.post(where)
+    assert answer.status_code in (200, 303, 409)
+
+
+def test_a_link_of_another_course_is_not_there(
+    site: Site, client: TestClient, people: People
+) -> None:
+    registered(site, people.admin.actor, Lms())
+    context_id = link(site, people.course_id, people.instructor.actor.person_id)
+    olaf = reader(site, client, people.outside_instructor.actor)
+    for action in ("sync", "unlink"):
+        path = f"/courses/{people.other_course_id}/lms/{context_id}/{action}"
+        assert olaf.post(path).status_code == 404
+
+
+class TestPlatforms:
+    """What an admin does."""
+
+    def test_one_is_registered_by_hand_with_its_own_values(
+        self, site: Site, people: People, root: Reader
+    ) -> None:
+        made = root.post("/platforms/new", **VALUES, deployment_id="1", pages="https://a.example/x")
+        assert made.status_code == 303, text_of(made)
+        with site.database.reading() as session:
+            row = session.query(Platform).one()
+            assert session.query(Deployment).one().deployment_id == "1"
+        assert (row.issuer, row.pages) == (VALUES["issuer"], "https://a.example")
+        shown = root.get("/platforms")
+        assert "Moodle of the faculty" in text_of(shown)
+        for address in ("/lti/launch", "/lti/login", "/lti/jwks", "/lti/configuration"):
+            assert f'value="{site.settings.url}{address}"' in shown.text
+        twice = root.post("/platforms/new", **VALUES)
+        assert twice.status_code == 422
+        assert 'id="client_id-error"' in twice.text
+
+    @pytest.mark.parametrize(
+        ("field", "value", "words"),
+        [
+            ("issuer", "", "Fill this in."),
+            ("login_url", "javascript:alert(1)", "An address on the web"),
+            ("token_url", "https://user:secret@lms.example/", "An address on the web"),
+            ("jwks_url", "lms.example", "An address on the web"),
+            ("pages", "https://ok.example 'unsafe-inline'", "Addresses on the web"),
+            ("pages", "https://ok.example;script-src", "Addresses on the web"),
+            ("client_id", "a\u202eb", "plain characters"),
+        ],
+    )
+    def test_what_is_no_platform_is_told_beside_its_field(
+        self, root: Reader, field: str, value: str, words: str
+    ) -> None:
+        refused = root.post("/platforms/new", **{**VALUES, field: value})
+        assert refused.status_code == 422
+        assert f'id="{field}-error"' in refused.text
+        assert words in text_of(refused)
+
+    def test_it_is_changed_but_for_who_it_is(
+        self, site: Site, people: People, root: Reader
+    ) -> None:
+        path = root.post("/platforms/new", **VALUES).headers["location"].split("?")[0]
+        changed = root.post(path, **{**VALUES, "name": "M", "token_audience": "https://api.x"})
+        assert changed.status_code == 303
+        with site.database.reading() as session:
+            row = session.query(Platform).one()
+        assert (row.name, row.token_audience) == ("M", "https://api.x")
+        refused = root.post(path, **{**VALUES, "issuer": "https://evil.example"})
+        assert 'id="issuer-error"' in refused.text
+
+    def test_deployments_are_added_and_removed_unless_courses_hang_on_them(
+        self, site: Site, people: People, root: Reader
+    ) -> None:
+        platform_id = registered(site, people.admin.actor, Lms())
+        link(site, people.course_id, people.instructor.actor.person_id)
+        path = f"/platforms/{platform_id}"
+        assert root.post(f"{path}/deployments", deployment_id="d2").status_code == 303
+        twice = root.post(f"{path}/deployments", deployment_id="d2")
+        assert "It is registered already." in text_of(twice)
+        with site.database.reading() as session:
+            ids = {one.deployment_id: one.id for one in session.query(Deployment)}
+        assert root.post(f"{path}/deployments/{ids['d2']}/remove").status_code == 303
+        assert root.post(f"{path}/deployments/{ids['deployment-1']}/remove").status_code == 409
+        assert root.post(f"{path}/deployments/9999/remove").status_code == 404
+
+    def test_it_is_disabled_and_let_in_again(
+        self, site: Site, people: People, root: Reader
+    ) -> None:
+        path = f"/platforms/{registered(site, people.admin.actor, Lms())}"
+        root.post(f"{path}/disable")
+        assert "its launches are refused" in text_of(root.get(path))
+        root.post(f"{path}/enable")
+        assert "its launches are refused" not in text_of(root.get(path))
+        with site.database.reading() as session:
+            actions = [one.action for one in session.query(AuditEntry)]
+        assert actions[-2:] == ["platform.disabled", "platform.enabled"]
+
+    def test_a_link_to_register_is_shown_once_and_kept_as_a_hash(
+        self, site: Site, root: Reader
+    ) -> None:
+        made = root.post("/platforms/invitations")
+        found = re.search(r"invitation=([\w-]+)", made.text)
+        assert found
+        assert found[1] not in root.get("/platforms").text
+        assert "1 registration link is not used yet." in text_of(root.get("/platforms"))
+        with site.database.reading() as session:
+            assert session.query(Invitation).one().hash != found[1]
+
+    def test_a_new_key_signs_and_the_former_stays_published(
+        self, client: TestClient, root: Reader
+    ) -> None:
+        client.get("/lti/jwks")
+        assert root.post("/platforms/keys").status_code == 303
+        words = text_of(root.get("/platforms"))
+        assert "still published" in words
+        assert len(client.get("/lti/jwks").json()["keys"]) == 2
+
+
+def test_no_name_of_an_lms_is_more_than_text(
+    site: Site, client: TestClient, people: People, root: Reader
+) -> None:
+    registered(site, people.admin.actor, Lms())
+    context_id = link(site, people.course_id, people.instructor.actor.person_id)
+    with site.database.writing() as session:
+        context = session.get_one(Context, context_id)
+        context.title = context.sync_failure = "<script>alert(1)</script>"
+        session.query(Platform).one().name = "<script>alert(2)</script>"
+    for by, path in (
+        (root, "/platforms"),
+        (reader(site, client, people.instructor.actor), f"/courses/{people.course_id}/lms"),
+    ):
+        assert "<script>alert" not in by.get(path).text
