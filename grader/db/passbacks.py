@@ -28,6 +28,7 @@ from grader.db.models import (
     CanvasCourse,
     CanvasPerson,
     Context,
+    ContextMember,
     DeliveryState,
     Deployment,
     GradeColumn,
@@ -206,10 +207,10 @@ def parcel(session: Session, passback_id: int) -> Parcel:
     )
 
 
-def link_ids(session: Session, column: GradeColumn) -> Sequence[str]:
+def links(session: Session, column: GradeColumn) -> Sequence[ResourceLink]:
     """The links in the column's course in the LMS that open its assignment, the oldest first."""
     return session.scalars(
-        select(ResourceLink.link_id)
+        select(ResourceLink)
         .where(
             ResourceLink.context_id == column.context_id,
             ResourceLink.assignment_id == column.assignment_id,
@@ -317,6 +318,8 @@ def _wanted_anew() -> dict[str, Any]:
 def _missing(*what: Any) -> Any:
     """Of released grades of people who are known in a column's course those without a row."""
     known_by_lti = exists().where(
+        ContextMember.context_id == GradeColumn.context_id,
+        ContextMember.person_id == Release.person_id,
         PlatformPerson.person_id == Release.person_id,
         PlatformPerson.issuer == Platform.issuer,
         Platform.id == Deployment.platform_id,

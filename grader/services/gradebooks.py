@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from grader.db import passbacks
-from grader.db.models import GradeColumn, Trouble
+from grader.db.models import GradeColumn, ResourceLink, Trouble
 from grader.db.passbacks import Parcel
 from grader.errors import ChainruleError
 from grader.lms import ags
@@ -206,9 +206,7 @@ def _service_book(site: Site, parcel: Parcel, bearers: Bearers) -> Book:
             Trouble.LOCKED,
             "the platform does not let us read grades, and without that none is written over",
         )
-    url = context.line_items_url or column.address
-    if url is None:
-        raise Stuck(Trouble.GONE, "the platform has not said where its columns are")
+    url = context.line_items_url or ""
     service = GradeService(site.to_platforms, bearers(site, platform), url)
     address, of = column.address, column.max_score
     if address is None or column.gone_at is not None or not of:
@@ -222,7 +220,7 @@ def _looked_up(site: Site, parcel: Parcel, service: GradeService) -> tuple[str, 
     with site.database.writing() as session:
         if not passbacks.begin_looking(session, column.id):
             raise Later("the column is being looked for", _SOON)
-        links = passbacks.link_ids(session, column)
+        links = passbacks.links(session, column)
     found: tuple[str, str, float, bool] | None = None
     try:
         item, made = _find_or_make(parcel, service, links)
@@ -238,20 +236,22 @@ def _looked_up(site: Site, parcel: Parcel, service: GradeService) -> tuple[str, 
 
 
 def _find_or_make(
-    parcel: Parcel, service: GradeService, links: Sequence[str]
+    parcel: Parcel, service: GradeService, links: Sequence[ResourceLink]
 ) -> tuple[LineItem, bool]:
-    context, assignment = parcel.context, parcel.assignment
+    context, assignment, of = parcel.context, parcel.assignment, parcel.passback.max_score
     assert context is not None
-    if context.line_items_url is None:
-        return service.look(service.url), False
-    if ags.LINE_ITEMS not in context.scopes.split():
-        raise Stuck(Trouble.GONE, "the platform does not let us look for the column or make one")
+    assert of is not None
+    if context.line_items_url is None or ags.LINE_ITEMS not in context.scopes.split():
+        told = next((one.line_item_url for one in links if one.line_item_url), None)
+        if told is None:
+            raise Stuck(Trouble.GONE, "the platform lets us neither find the column nor make one")
+        # Its scale is not told, either: that of each result is taken.
+        return LineItem.model_validate({"id": told, "scoreMaximum": of}), False
     name = f"chainrule-assignment-{assignment.id}"
-    item = service.find(name, links)
+    item = service.find(name, [one.link_id for one in links])
     if item is not None:
         return item, False
-    assert parcel.passback.max_score is not None
-    return service.create(name, assignment.title, parcel.passback.max_score), True
+    return service.create(name, assignment.title, of), True
 
 
 def too_much(book: Book, answer: Answer) -> bool:

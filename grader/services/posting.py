@@ -17,6 +17,7 @@ from grader.db.session import moment
 from grader.errors import ChainruleError
 from grader.lms.answers import Refused, moment_of, rest
 from grader.lms.outside import Answer, NotAllowed, Unreachable
+from grader.lms.tokens import TokenRefused
 from grader.services.backoff import wait_after
 from grader.services.gradebooks import Book, Cell, Later, Stuck, book_of, too_much
 from grader.services.servicetokens import Bearers, bearer_of
@@ -48,6 +49,8 @@ def send_grade(site: Site, held: Sending, bearers: Bearers = bearer_of) -> None:
         _stick(site, held, parcel, error)
     except NotAllowed as error:
         _stick(site, held, parcel, Stuck(Trouble.REFUSED, str(error)))
+    except TokenRefused as error:
+        _put_off(site, held, parcel, str(error), usual)
     except Later as error:
         _put_off(site, held, parcel, str(error), usual if error.wait is None else error.wait)
     except Unreachable as error:

@@ -14,6 +14,7 @@ from grader.db.models import (
     CanvasCourse,
     CanvasPerson,
     Context,
+    ContextMember,
     DeliveryState,
     Deployment,
     GradeColumn,
@@ -228,6 +229,7 @@ def _by_lti(site: Site, people: People, lms: Any, product: str, items_url: str) 
             ResourceLink(context_id=context.id, link_id="link-1", assignment_id=work.assignment_id)
         )
         for one in (people.ada, people.bob):
+            session.add(ContextMember(context_id=context.id, person_id=one.actor.person_id))
             session.add(
                 PlatformPerson(
                     issuer=platform.issuer, subject=subject(one), person_id=one.actor.person_id

@@ -13,6 +13,7 @@ from sqlalchemy import update
 from grader.db.models import (
     Assignment,
     Context,
+    ContextMember,
     DeliveryState,
     GradeColumn,
     PlatformPerson,
@@ -313,6 +314,20 @@ class TestMoodle:
         assert len(listed) == 3
         assert service.find(name, []) is not None
 
+    def test_a_column_that_was_told_is_taken_where_none_may_be_looked_for(
+        self, moodle: Linked
+    ) -> None:
+        moodle.lms.columns[5] = _moodle.Column("Link", 100)
+        url = f"{_moodle.HOST}/mod/lti/services.php/2/lineitems/5/lineitem?type_id=1"
+        with moodle.site.database.writing() as session:
+            session.execute(update(Context).values(scopes=f"{ags.RESULTS} {ags.SCORES}"))
+            session.execute(update(ResourceLink).values(line_item_url=url))
+        for given in (7, 8):
+            moodle.grade(moodle.ada, given)
+            moodle.release()
+            moodle.settle()
+        assert moodle.lms.columns[5].cells[subject(moodle.ada)].points == 80
+
     def test_only_one_column_is_made_by_several_senders(self, moodle: Linked) -> None:
         moodle.grade(moodle.ada, 7)
         moodle.grade(moodle.people.bob, 7)
@@ -410,6 +425,7 @@ class TestMoodle:
             )
             session.add(other)
             session.flush()
+            session.add(ContextMember(context_id=other.id, person_id=moodle.ada.actor.person_id))
             work = moodle.work.assignment_id
             session.add(ResourceLink(context_id=other.id, link_id="l2", assignment_id=work))
         moodle.lms.students.clear()
