@@ -117,7 +117,7 @@ def _note(
         return  # it was deleted meanwhile, with its messages
     hold(session, webhook)
     at = moment(session)
-    values = {"last_status": came.status, "history": _history(message, at, came)}
+    values = {"history": _history(message, at, came)}
     if came.means.arrived:
         if deliveries.arrived(session, WebhookMessage, held, **values):
             webhook.failing_since = webhook.resting_until = None

@@ -199,7 +199,6 @@ def upgrade() -> None:
         sa.Column("message_id", sa.String(length=64), nullable=False),
         sa.Column("event", sa.String(length=40), nullable=False),
         sa.Column("body", DOCUMENT, nullable=False),
-        sa.Column("last_status", sa.BigInteger(), nullable=True),
         sa.Column("history", DOCUMENT, nullable=False),
         sa.Column(
             "state",

@@ -233,7 +233,6 @@ def _told(site: Site, room: Classroom) -> int:
                 state=state,
                 failure=failure,
                 tries=1,
-                last_status=tries[-1]["status"],
                 history={"tries": tries},
                 delivered_at=now if state is DeliveryState.DELIVERED else None,
             )

@@ -68,9 +68,9 @@ def test_what_has_arrived_is_not_sent_again(database: Database) -> None:
     (row_id,) = owed(database)
     (held,) = claim(database)
     with database.writing() as session:
-        assert deliveries.arrived(session, WebhookMessage, held, last_status=204)
+        assert deliveries.arrived(session, WebhookMessage, held, history={"status": 204})
     found = row(database, row_id)
-    assert (found.state, found.last_status) == (DeliveryState.DELIVERED, 204)
+    assert (found.state, found.history) == (DeliveryState.DELIVERED, {"status": 204})
     assert found.delivered_at is not None
     assert claim(database) == []
 

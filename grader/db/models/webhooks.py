@@ -61,7 +61,6 @@ class WebhookMessage(Delivered, Base):
     message_id: Mapped[str] = mapped_column(String(64))
     event: Mapped[str] = mapped_column(String(40))
     body: Mapped[dict[str, Any]]
-    last_status: Mapped[int | None]
     history: Mapped[dict[str, Any]] = mapped_column(default=dict)
 
     __table_args__ = (
