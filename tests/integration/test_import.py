@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from grader.cli import chainrule, run
 from grader.notebooks.read import parse
 from grader.rubricfile import load_bundle
+from tests.peers._grading import made_once
 from workers.commands.importing import importing
 from workers.pipeline import grade
 from workers.zygote import Zygote
@@ -80,7 +81,12 @@ def _cell(source: str, name: str, **own: Any) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    folder = tmp_path_factory.mktemp("import")
+    """The folder with the bundle, and what the command said."""
+    folder = made_once(tmp_path_factory.getbasetemp(), "import", _imported)
+    return folder, (folder / "said.txt").read_text()
+
+
+def _imported(folder: Path) -> None:
     path = _notebook(folder / "work.ipynb")
     called = CliRunner().invoke(
         importing,
@@ -88,7 +94,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
         catch_exceptions=False,
     )
     assert called.exit_code == 0, called.output
-    return folder, called.output
+    (folder / "said.txt").write_text(called.output)
 
 
 def test_what_passes_on_the_solution_is_automatic_and_the_rest_is_a_persons(

@@ -177,11 +177,15 @@ SUBMISSIONS: dict[str, dict[str, str]] = {
     "two-things-wrong": {"mean": "mean = 3", "answer": "answer = None"},
 }
 
-# Right work that nbgrader takes points from, and what it takes them from.
+# Right work that nbgrader takes the points of `mean-values` from.
 NOISE: dict[str, dict[str, str]] = {
     "warns": {
         "mean": "import warnings\n\n\ndef mean(values):\n    warnings.warn('slow')\n"
         "    return sum(values) / len(values)"
+    },
+    "defines-below": {
+        "mean": "# see below",
+        "answer": "answer = 42\n\n\n" + RIGHT["mean"],
     },
 }
 

@@ -92,13 +92,14 @@ def test_a_cheat_that_fools_nbgrader_does_not_fool_the_import(
     assert {cell: given[cell] for cell in fooled} == dict.fromkeys(fooled, 0)
 
 
-def test_a_warning_costs_points_in_nbgrader_and_not_here(
+@pytest.mark.parametrize("name", NOISE)
+def test_a_warning_or_a_later_definition_costs_points_in_nbgrader_and_not_here(
+    name: str,
     imported: Bundle,
     release: dict[str, Any],
     recorded: dict[str, dict[str, float]],
     zygote: Zygote,
 ) -> None:
-    [name] = NOISE
     [document] = nbgrader_documents(release, [name]).values()
     assert recorded[name]["mean-values"] == 0
     assert by_exercise(ours(zygote, imported, document)) == recorded["right"]
