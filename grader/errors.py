@@ -9,6 +9,7 @@ ChainruleError
 │   ├── Forbidden            signed in, but the role or the token does not allow it
 │   ├── NotFound             there is no such thing, or none that this person may know of
 │   ├── Conflict             it does not fit the state that something is in
+│   ├── Elsewhere            another server is named in the place of the one that was asked
 │   └── NotNow               refused by a rule of the assignment; waiting may help
 ├── InternalError            ours to mend; exit status 3, never a zero
 │   ├── SandboxUnavailable   a layer or the zygote is missing
@@ -74,6 +75,10 @@ class Conflict(BadInput):
     """It does not fit the state that something is in."""
 
     status = 409
+
+
+class Elsewhere(BadInput):
+    """The server that was asked names another one: nobody of the service has answered."""
 
 
 class NotNow(BadInput):

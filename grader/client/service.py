@@ -35,6 +35,7 @@ from grader.client.answers import (
 from grader.errors import (
     BadInput,
     Conflict,
+    Elsewhere,
     Forbidden,
     InternalError,
     NoAnswer,
@@ -255,7 +256,7 @@ class Service:
         status = response.status_code
         if 300 <= status < 400:
             there = one_line(response.headers.get("location", ""), 200)
-            return BadInput(f"{self.server} sends elsewhere, to {there}; give its own address")
+            return Elsewhere(f"{self.server} sends elsewhere, to {there}; give its own address")
         try:
             detail = Problem.model_validate_json(body).detail if _is_json(response) else None
         except ValidationError:

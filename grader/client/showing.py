@@ -67,7 +67,7 @@ class Came:
                 f"{server} gave a result that is not understood: {one_line(field, 100)}: "
                 f"{first['msg']}; a newer chainrule may know it"
             ) from None
-        self.line = json.dumps(json.loads(content), ensure_ascii=False)
+        self.line = json.dumps(json.loads(content))  # as ASCII: nothing in it steers a terminal
 
     @property
     def is_judged(self) -> bool:

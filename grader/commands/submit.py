@@ -150,15 +150,17 @@ def _sent(
     order: Order, kept: Kept, named: Named, submission: Submission, content: bytes
 ) -> Receipt:
     """The receipt, however often the file has to be sent for it."""
-    from grader.errors import BadInput, InternalError
+    from grader.errors import BadInput, Elsewhere, InternalError, NotNow, NotSignedIn
 
     server, assignment_id = order.service.server, named.assignment.id
     key = kept.key_for(server, assignment_id, submission.info.sha256)
     try:
         with order.progress.shown("sending"):
             receipt = order.service.submit(assignment_id, submission.info.name, content, key)
-    except BadInput:
-        kept.answered(server, assignment_id)
+    except BadInput as error:
+        # Who was not let in this time may have been heard the time before.
+        if not isinstance(error, Elsewhere | NotNow | NotSignedIn):
+            kept.answered(server, assignment_id)
         raise
     except (KeyboardInterrupt, InternalError):
         click.echo(

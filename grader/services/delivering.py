@@ -44,11 +44,20 @@ KINDS: Sequence[Kind] = (Kind(Passback, send_grade), Kind(WebhookMessage, hookse
 
 
 def run(site: Site, over: threading.Event) -> None:
-    """Round after round until it is over; one that fails does not end it."""
+    """Round after round until it is over, each kind for itself: none waits for the others'
+    receivers."""
+    threads = [threading.Thread(target=_rounds, args=(site, kind, over)) for kind in KINDS]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def _rounds(site: Site, kind: Kind, over: threading.Event) -> None:
     while not over.is_set():
         sent = 0
         try:
-            sent = deliver(site)
+            sent = deliver(site, [kind])
         except Exception:
             log.exception("this round of deliveries failed")
         if sent == 0:

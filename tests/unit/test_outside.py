@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -154,3 +155,32 @@ def test_no_json_is_unreachable() -> None:
         answer = leading_to("127.0.0.1", private=True).send("GET", url)
     with pytest.raises(Unreachable, match="no JSON"):
         answer.json()
+
+
+def test_an_answer_that_drips_is_given_up_when_its_whole_time_is_over() -> None:
+    over = threading.Event()
+
+    class Dripping(Quiet):
+        def do_GET(self) -> None:
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nx-slow: ")
+                while not over.wait(0.05):
+                    self.wfile.write(b"x")
+
+    with server(Dripping) as url:
+        patient = replace(leading_to("127.0.0.1", private=True), patience_s=0.5)
+        with pytest.raises(Unreachable, match="too long"):
+            patient.send("GET", url)
+        over.set()
+
+
+def test_a_packed_answer_is_not_asked_for() -> None:
+    class Named(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(self.headers["accept-encoding"].encode())
+
+    with server(Named) as url:
+        answer = leading_to("127.0.0.1", private=True).send("GET", url)
+    assert answer.body == b"identity"
