@@ -53,45 +53,51 @@ VALUES = {
     "jwks_url": "https://moodle.example/mod/lti/certs.php",
 }
 
+WRONG = [
+    ("issuer", "", "Fill this in."),
+    ("login_url", "javascript:alert(1)", "An address on the web"),
+    ("token_url", "https://user:secret@lms.example/", "An address on the web"),
+    ("jwks_url", "lms.example", "An address on the web"),
+    ("pages", "https://ok.example 'unsafe-inline'", "Addresses on the web"),
+    ("pages", "https://ok.example;script-src", "Addresses on the web"),
+    ("client_id", "a\u202eb", "plain characters"),
+]
+
 
 @pytest.fixture
 def root(site: Site, client: TestClient, people: People) -> Reader:
     return reader(site, client, people.admin.actor)
 
 
-@pytest.mark.parametrize("route", [one for one, who in ROUTES.items() if who == "admin"])
-def test_platforms_are_for_admins(
-    route: str, site: Site, client: TestClient, people: People
-) -> None:
-    platform_id = registered(site, people.admin.actor, Lms())
+def ask(by: Reader, route: str, **ids: int) -> int:
+    """The status of a page, or of a form that says something."""
     method, path = route.split(" ")
-    where = path.format(platform_id=platform_id, deployment_id=1)
-    for one in (people.ada, people.instructor):
-        by = reader(site, client, one.actor)
-        answer = by.get(where) if method == "GET" else by.post(where, **VALUES, deployment_id="d")
-        assert answer.status_code == 403, route
-    by = reader(site, client, people.admin.actor)
+    where = path.format(**ids)
     answer = by.get(where) if method == "GET" else by.post(where, **VALUES, deployment_id="d")
-    assert answer.status_code in (200, 303, 422), route
+    return answer.status_code
 
 
-@pytest.mark.parametrize("route", [one for one, who in ROUTES.items() if who == "manage"])
-def test_what_is_linked_is_for_instructors(
-    route: str, site: Site, client: TestClient, people: People
-) -> None:
+def test_platforms_are_for_admins(site: Site, client: TestClient, people: People) -> None:
+    ids = {"platform_id": registered(site, people.admin.actor, Lms()), "deployment_id": 1}
+    refused = [reader(site, client, one.actor) for one in (people.ada, people.instructor)]
+    root = reader(site, client, people.admin.actor)
+    for route in (one for one, who in ROUTES.items() if who == "admin"):
+        assert [ask(by, route, **ids) for by in refused] == [403, 403], route
+        assert ask(root, route, **ids) in (200, 303, 422), route
+
+
+def test_what_is_linked_is_for_instructors(site: Site, client: TestClient, people: People) -> None:
     registered(site, people.admin.actor, Lms())
     context_id = link(site, people.course_id, people.instructor.actor.person_id)
     with site.database.writing() as session:
         session.get_one(Context, context_id).memberships_url = None
-    method, path = route.split(" ")
-    where = path.format(course_id=people.course_id, context_id=context_id)
-    for one, status in ((people.outsider, 404), (people.ada, 403), (people.ta, 403)):
-        by = reader(site, client, one.actor)
-        answer = by.get(where) if method == "GET" else by.post(where)
-        assert answer.status_code == status, (route, one)
-    by = reader(site, client, people.instructor.actor)
-    answer = by.get(where) if method == "GET" else by.post(where)
-    assert answer.status_code in (200, 303, 409)
+    ids = {"course_id": people.course_id, "context_id": context_id}
+    some = (people.outsider, people.ada, people.ta)
+    refused = [reader(site, client, one.actor) for one in some]
+    ines = reader(site, client, people.instructor.actor)
+    for route in (one for one, who in ROUTES.items() if who == "manage"):
+        assert [ask(by, route, **ids) for by in refused] == [404, 403, 403], route
+        assert ask(ines, route, **ids) in (200, 303, 409), route
 
 
 def test_a_link_of_another_course_is_not_there(
@@ -125,25 +131,12 @@ class TestPlatforms:
         assert twice.status_code == 422
         assert 'id="client_id-error"' in twice.text
 
-    @pytest.mark.parametrize(
-        ("field", "value", "words"),
-        [
-            ("issuer", "", "Fill this in."),
-            ("login_url", "javascript:alert(1)", "An address on the web"),
-            ("token_url", "https://user:secret@lms.example/", "An address on the web"),
-            ("jwks_url", "lms.example", "An address on the web"),
-            ("pages", "https://ok.example 'unsafe-inline'", "Addresses on the web"),
-            ("pages", "https://ok.example;script-src", "Addresses on the web"),
-            ("client_id", "a\u202eb", "plain characters"),
-        ],
-    )
-    def test_what_is_no_platform_is_told_beside_its_field(
-        self, root: Reader, field: str, value: str, words: str
-    ) -> None:
-        refused = root.post("/platforms/new", **{**VALUES, field: value})
-        assert refused.status_code == 422
-        assert f'id="{field}-error"' in refused.text
-        assert words in text_of(refused)
+    def test_what_is_no_platform_is_told_beside_its_field(self, root: Reader) -> None:
+        for field, value, words in WRONG:
+            refused = root.post("/platforms/new", **{**VALUES, field: value})
+            assert refused.status_code == 422
+            assert f'id="{field}-error"' in refused.text
+            assert words in text_of(refused)
 
     def test_it_is_changed_but_for_who_it_is(
         self, site: Site, people: People, root: Reader
