@@ -7,12 +7,23 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import AuditEntry, Context, Deployment, Invitation, Platform
+from grader.db.models import (
+    AuditEntry,
+    Context,
+    Deployment,
+    Enrolment,
+    Invitation,
+    Person,
+    Platform,
+    Role,
+)
+from grader.services import lmsroster
 from grader.services.site import Site
-from tests.lmsplatform import Lms, registered
+from grader.web.app import create_app
+from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, registered, with_platform
 from tests.lti._linked import link
 from tests.sites import People
-from tests.web._pages import Reader, reader, text_of
+from tests.web._pages import Reader, hidden, reader, text_of
 
 ROUTES = {
     "GET /lti/login": "anybody",
@@ -196,6 +207,27 @@ class TestPlatforms:
         words = text_of(root.get("/platforms"))
         assert "still published" in words
         assert len(client.get("/lti/jwks").json()["keys"]) == 2
+
+
+def test_a_launch_links_a_course_and_brings_its_people(site: Site, people: People) -> None:
+    lms = Lms(members=[{"user_id": "s1", "roles": [LEARNER], "name": "Stu"}])
+    launched = with_platform(site, lms)
+    registered(site, people.admin.actor, lms)
+    with TestClient(create_app(launched), base_url=site.settings.url) as client:
+        browser = Browser(client, lms)
+        page = browser.come("t1", [INSTRUCTOR], name="Tea").headers["location"]
+        token = hidden(client.get(page), "csrf")
+        form = {"csrf": token, "title": "New", "slug": "new", "timezone": "UTC"}
+        made = browser.post(form, f"{page}/new", **{"sec-fetch-site": "same-origin"})
+        assert made.headers["location"].endswith("/lms?done=linked")
+    assert lmsroster.sync_due(launched) == 1
+    with site.database.reading() as session:
+        course_id = session.query(Context).one().course_id
+        there = {
+            session.get_one(Person, one.person_id).name: one.role
+            for one in session.query(Enrolment).filter_by(course_id=course_id)
+        }
+    assert there == {"Tea": Role.INSTRUCTOR, "Stu": Role.STUDENT}
 
 
 def test_no_name_of_an_lms_is_more_than_text(
