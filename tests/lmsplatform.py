@@ -43,6 +43,29 @@ DEPLOYMENT = "deployment-1"
 COURSE = {"context_id": "course-7", "context_title": "Deep Learning (LMS)"}
 
 
+class Registered(Registration):
+    """The package's registration, which reads its key once instead of for each signature."""
+
+    def get_kid(self) -> str | None:
+        """As the package has it."""
+        return _kid(self.get_platform_public_key() or "")
+
+    def get_platform_private_key(self) -> Any:
+        """As the package has it."""
+        return _private(self._platform_private_key or "")
+
+
+@cache
+def _kid(public: str) -> str:
+    found: str = Registration.get_jwk(public)["kid"]
+    return found
+
+
+@cache
+def _private(private: str) -> Any:
+    return serialization.load_pem_private_key(private.encode(), None)
+
+
 @cache
 def key_pair(number: int = 1) -> tuple[str, str]:
     """A private and a public key as PEM; another pair for each number."""
@@ -136,7 +159,7 @@ class Lms:
     def __post_init__(self) -> None:
         private, public = key_pair()
         self.registration = (
-            Registration()
+            Registered()
             .set_iss(self.base)
             .set_client_id(self.client_id)
             .set_deployment_id(DEPLOYMENT)
@@ -206,7 +229,7 @@ class Lms:
         """Claims as a token; by the platform's own key unless another one is given."""
         return pyjwt.encode(
             dict(claims),
-            key_pair()[0] if key is None else key,
+            self.registration.get_platform_private_key() if key is None else key,
             algorithm=algorithm,
             headers={"kid": self.registration.get_kid(), **(headers or {})},
         )

@@ -5,7 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from joserfc.jwk import RSAKey
 
 _BITS = 2048
 ALGORITHM = "RS256"
@@ -35,17 +39,13 @@ def published(keys: Iterable[OwnKey]) -> dict[str, Any]:
 def signed(claims: Mapping[str, Any], key: OwnKey) -> str:
     """The claims as a JWT that this key has signed."""
     from joserfc import jwt
-    from joserfc.jwk import RSAKey
 
     header = {"alg": ALGORITHM, "typ": "JWT", "kid": key.kid}
-    own = RSAKey.import_key(key.private_pem)
-    return jwt.encode(header, dict(claims), own, algorithms=[ALGORITHM])
+    return jwt.encode(header, dict(claims), _read(key.private_pem), algorithms=[ALGORITHM])
 
 
 def _public(key: OwnKey) -> dict[str, Any]:
-    from joserfc.jwk import RSAKey
-
-    numbers = RSAKey.import_key(key.private_pem).as_dict(private=False)
+    numbers = _read(key.private_pem).as_dict(private=False)
     return {
         "kty": "RSA",
         "n": numbers["n"],
@@ -54,3 +54,11 @@ def _public(key: OwnKey) -> dict[str, Any]:
         "alg": ALGORITHM,
         "use": "sig",
     }
+
+
+@lru_cache(maxsize=8)
+def _read(private_pem: str) -> RSAKey:
+    # That an RSA key is one takes 60 ms to see, and anybody may ask for those published.
+    from joserfc.jwk import RSAKey
+
+    return RSAKey.import_key(private_pem)

@@ -16,7 +16,6 @@ from urllib.parse import urlencode, urlsplit
 
 from grader.db import contexts, platforms
 from grader.db.models import (
-    Assignment,
     Context,
     ContextMember,
     Deployment,
@@ -24,7 +23,6 @@ from grader.db.models import (
     Person,
     Platform,
     PlatformLogin,
-    ResourceLink,
     Role,
 )
 from grader.db.session import Session, moment
@@ -33,6 +31,7 @@ from grader.lms.claims import is_address, origin_of
 from grader.lms.messages import Message, Picking, Refused, verified
 from grader.services import signing_in
 from grader.services.access import Actor
+from grader.services.launchplaces import connect_link, place_of
 from grader.services.lmspeople import Told, recognise, settle
 from grader.services.platforms import facts_of, frame_origins, hashed
 from grader.services.signing_in import SignedIn
@@ -87,10 +86,6 @@ class Landed:
     origins: tuple[str, ...]
     picking: Picking | None
     context_row: int | None
-
-
-class NotYet(Forbidden):
-    """The launch holds, but there is nothing here for it so far; waiting for somebody helps."""
 
 
 def begin(site: Site, given: Mapping[str, str], storage_target: str | None, address: str) -> Begun:
@@ -207,7 +202,7 @@ def open_ticket(site: Site, ticket: str) -> tuple[SignedIn, str]:
         launch = session.get_one(Launch, launch_id)
         deployment_of(session, launch)
         person = session.get_one(Person, launch.person_id)
-        path = _path(session, launch, message_of(launch))
+        path = place_of(session, launch, message_of(launch))
         _refuse_admins(person)
     return signing_in.begin(site, Actor(person.id, person.name)), path
 
@@ -242,7 +237,7 @@ def enter(session: Session, context: Context, person: Person, message: Message) 
     is_staff = role in (Role.TA, Role.INSTRUCTOR)
     if is_staff and begun is not None and moment(session) - begun > _SOON:
         context.sync_begun_at = None
-    _connect(session, context, message)
+    connect_link(session, context, message)
     session.flush()
 
 
@@ -304,7 +299,7 @@ def _landed(site: Site, platform: Platform, message: Message) -> Landed:
             expires_at=moment(session) + _LAUNCH_LASTS,
         )
         platforms.keep_launch(session, launch)
-        path = _path(session, launch, message)
+        path = place_of(session, launch, message)
     return Landed(
         launch_id=launch.id,
         actor=Actor(person.id, person.name),
@@ -315,67 +310,6 @@ def _landed(site: Site, platform: Platform, message: Message) -> Landed:
         picking=message.picking,
         context_row=None if context is None else context.id,
     )
-
-
-def _path(session: Session, launch: Launch, message: Message) -> str:
-    """Where the launch leads: an assignment, the course, or the page that links it."""
-    if message.context_id is None:
-        raise Refused("the launch is from outside of any course: open it from within one")
-    context = contexts.of_deployment(session, launch.deployment_id, message.context_id)
-    if message.role is None:
-        raise Refused(
-            "your LMS says no role of yours in this course that means anything here: students, "
-            "teaching assistants and instructors come in"
-        )
-    if context is None:
-        if message.role == "instructor":
-            return f"/lti/link/{launch.id}"
-        raise NotYet(
-            "this course is not connected to Chainrule yet: your instructor opens it once from "
-            "the course's page, and then it is there for you"
-        )
-    assignment = _assignment(session, context, message)
-    if assignment is None:
-        return f"/courses/{context.course_id}"
-    if assignment.live_version_id is None and message.role == "student":
-        return f"/courses/{context.course_id}"
-    return f"/assignments/{assignment.id}"
-
-
-def _assignment(session: Session, context: Context, message: Message) -> Assignment | None:
-    """What the link opens: as it was connected before, or as it says itself."""
-    if message.link_id is None:
-        return None
-    known = contexts.link(session, context.id, message.link_id)
-    if known is not None:
-        found = session.get_one(Assignment, known.assignment_id)
-        if found.course_id == context.course_id:
-            return found
-    return _said(session, context, message)
-
-
-def _said(session: Session, context: Context, message: Message) -> Assignment | None:
-    """The assignment that the link names: by our parameter, or by its address."""
-    named = message.assignment
-    if named is None:
-        parts = urlsplit(message.target).path.rstrip("/").split("/")
-        if len(parts) == 3 and parts[1] == "assignments" and len(parts[2]) < 19:
-            named = int(parts[2]) if parts[2].isdecimal() and parts[2].isascii() else None
-    found = None if named is None else session.get(Assignment, named)
-    # A course that was copied in the LMS, to be linked elsewhere, still names the old one's.
-    return found if found is not None and found.course_id == context.course_id else None
-
-
-def _connect(session: Session, context: Context, message: Message) -> None:
-    if message.link_id is None:
-        return
-    known = contexts.link(session, context.id, message.link_id)
-    said = _said(session, context, message)
-    if known is None and said is not None:
-        known = ResourceLink(context_id=context.id, link_id=message.link_id, assignment_id=said.id)
-        session.add(known)
-    if known is not None:
-        known.line_item_url = message.line_item_url
 
 
 def _registered(session: Session, issuer: str, client_id: str | None) -> Platform:

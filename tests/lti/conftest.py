@@ -32,9 +32,10 @@ def site(migrated_sqlite: Path, tmp_path: Path, lms: Lms) -> Iterator[Site]:  # 
 
 
 @pytest.fixture
-def client(site: Site) -> TestClient:
-    """A browser's end of the connection; the application's lifetime does not matter here."""
-    return TestClient(create_app(site), base_url=site.settings.url)
+def client(site: Site) -> Iterator[TestClient]:
+    """A browser's end of the connection."""
+    with TestClient(create_app(site), base_url=site.settings.url) as client:
+        yield client
 
 
 @pytest.fixture

@@ -123,40 +123,36 @@ def test_another_site_can_t_press_the_button(
     assert lms.asked == []
 
 
-@pytest.mark.parametrize(
-    ("path", "answer", "words"),
-    [
-        ("/openid", says(b"", 404), "does not describe itself (status 404)"),
-        ("/openid", says([]), "does not describe itself in JSON"),
-        ("/openid", says({**SAID, "issuer": "https://evil.example"}), "another site than the one"),
-        ("/openid", says({**SAID, "issuer": ""}), "issuer is missing"),
-        ("/openid", says({**SAID, "jwks_uri": "file:///etc/passwd"}), "jwks_uri is no address"),
-        ("/openid", says({**SAID, "token_endpoint": None}), "does not tell its token_endpoint"),
-        ("/register", says(b"<b>no</b>", 400), "refuses (status 400): <b>no</b>"),
-        ("/register", says(b"ok"), "not in JSON"),
-        ("/register", says({}), "client_id is missing"),
-        ("/register", says({"client_id": "x" * 300}), "client_id is longer"),
-        ("/register", says({**ANSWERED, TOOL: {"deployment_id": 7}}), "deployment_id is missing"),
-    ],
-)
+WRONG: list[tuple[str, Any, str]] = [
+    ("/openid", says(b"", 404), "does not describe itself (status 404)"),
+    ("/openid", says([]), "does not describe itself in JSON"),
+    ("/openid", says({**SAID, "issuer": "https://evil.example"}), "another site than the one"),
+    ("/openid", says({**SAID, "issuer": ""}), "issuer is missing"),
+    ("/openid", says({**SAID, "jwks_uri": "file:///etc/passwd"}), "jwks_uri is no address"),
+    ("/openid", says({**SAID, "token_endpoint": None}), "does not tell its token_endpoint"),
+    ("/register", says(b"<b>no</b>", 400), "refuses (status 400): <b>no</b>"),
+    ("/register", says(b"ok"), "not in JSON"),
+    ("/register", says({}), "client_id is missing"),
+    ("/register", says({"client_id": "x" * 300}), "client_id is longer"),
+    ("/register", says({**ANSWERED, TOOL: {"deployment_id": 7}}), "deployment_id is missing"),
+]
+
+
 def test_what_goes_wrong_is_told_and_the_link_can_be_used_again(
-    client: TestClient,
-    lms: Lms,
-    site: Site,
-    form: dict[str, str],
-    path: str,
-    answer: Any,
-    words: str,
+    client: TestClient, lms: Lms, site: Site, form: dict[str, str]
 ) -> None:
-    good = lms.answers[path]
-    lms.answers[path] = answer
-    refused = send(client, form)
-    assert refused.status_code == 422
-    assert words.lower() in text_of(refused).lower()
-    assert "<b>no" not in refused.text
+    for path, answer, words in WRONG:
+        good = lms.answers[path]
+        lms.answers[path] = answer
+        refused = send(client, form)
+        assert refused.status_code == 422, words
+        assert words.lower() in text_of(refused).lower()
+        assert "<b>no" not in refused.text
+        policy = refused.headers["content-security-policy"]
+        assert "frame-ancestors https://lms.example;" in policy
+        lms.answers[path] = good
     with site.database.reading() as session:
         assert session.query(Platform).count() == 0
-    lms.answers[path] = good
     assert send(client, form).status_code == 200
 
 

@@ -7,12 +7,23 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import AuditEntry, Context, Deployment, Invitation, Platform
+from grader.db.models import (
+    AuditEntry,
+    Context,
+    Deployment,
+    Enrolment,
+    Invitation,
+    Person,
+    Platform,
+    Role,
+)
+from grader.services import lmsroster
 from grader.services.site import Site
-from tests.lmsplatform import Lms, registered
+from grader.web.app import create_app
+from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, registered, with_platform
 from tests.lti._linked import link
 from tests.sites import People
-from tests.web._pages import Reader, reader, text_of
+from tests.web._pages import Reader, hidden, reader, text_of
 
 ROUTES = {
     "GET /lti/login": "anybody",
@@ -53,45 +64,51 @@ VALUES = {
     "jwks_url": "https://moodle.example/mod/lti/certs.php",
 }
 
+WRONG = [
+    ("issuer", "", "Fill this in."),
+    ("login_url", "javascript:alert(1)", "An address on the web"),
+    ("token_url", "https://user:secret@lms.example/", "An address on the web"),
+    ("jwks_url", "lms.example", "An address on the web"),
+    ("pages", "https://ok.example 'unsafe-inline'", "Addresses on the web"),
+    ("pages", "https://ok.example;script-src", "Addresses on the web"),
+    ("client_id", "a\u202eb", "plain characters"),
+]
+
 
 @pytest.fixture
 def root(site: Site, client: TestClient, people: People) -> Reader:
     return reader(site, client, people.admin.actor)
 
 
-@pytest.mark.parametrize("route", [one for one, who in ROUTES.items() if who == "admin"])
-def test_platforms_are_for_admins(
-    route: str, site: Site, client: TestClient, people: People
-) -> None:
-    platform_id = registered(site, people.admin.actor, Lms())
+def ask(by: Reader, route: str, **ids: int) -> int:
+    """The status of a page, or of a form that says something."""
     method, path = route.split(" ")
-    where = path.format(platform_id=platform_id, deployment_id=1)
-    for one in (people.ada, people.instructor):
-        by = reader(site, client, one.actor)
-        answer = by.get(where) if method == "GET" else by.post(where, **VALUES, deployment_id="d")
-        assert answer.status_code == 403, route
-    by = reader(site, client, people.admin.actor)
+    where = path.format(**ids)
     answer = by.get(where) if method == "GET" else by.post(where, **VALUES, deployment_id="d")
-    assert answer.status_code in (200, 303, 422), route
+    return answer.status_code
 
 
-@pytest.mark.parametrize("route", [one for one, who in ROUTES.items() if who == "manage"])
-def test_what_is_linked_is_for_instructors(
-    route: str, site: Site, client: TestClient, people: People
-) -> None:
+def test_platforms_are_for_admins(site: Site, client: TestClient, people: People) -> None:
+    ids = {"platform_id": registered(site, people.admin.actor, Lms()), "deployment_id": 1}
+    refused = [reader(site, client, one.actor) for one in (people.ada, people.instructor)]
+    root = reader(site, client, people.admin.actor)
+    for route in (one for one, who in ROUTES.items() if who == "admin"):
+        assert [ask(by, route, **ids) for by in refused] == [403, 403], route
+        assert ask(root, route, **ids) in (200, 303, 422), route
+
+
+def test_what_is_linked_is_for_instructors(site: Site, client: TestClient, people: People) -> None:
     registered(site, people.admin.actor, Lms())
     context_id = link(site, people.course_id, people.instructor.actor.person_id)
     with site.database.writing() as session:
         session.get_one(Context, context_id).memberships_url = None
-    method, path = route.split(" ")
-    where = path.format(course_id=people.course_id, context_id=context_id)
-    for one, status in ((people.outsider, 404), (people.ada, 403), (people.ta, 403)):
-        by = reader(site, client, one.actor)
-        answer = by.get(where) if method == "GET" else by.post(where)
-        assert answer.status_code == status, (route, one)
-    by = reader(site, client, people.instructor.actor)
-    answer = by.get(where) if method == "GET" else by.post(where)
-    assert answer.status_code in (200, 303, 409)
+    ids = {"course_id": people.course_id, "context_id": context_id}
+    some = (people.outsider, people.ada, people.ta)
+    refused = [reader(site, client, one.actor) for one in some]
+    ines = reader(site, client, people.instructor.actor)
+    for route in (one for one, who in ROUTES.items() if who == "manage"):
+        assert [ask(by, route, **ids) for by in refused] == [404, 403, 403], route
+        assert ask(ines, route, **ids) in (200, 303, 409), route
 
 
 def test_a_link_of_another_course_is_not_there(
@@ -125,25 +142,12 @@ class TestPlatforms:
         assert twice.status_code == 422
         assert 'id="client_id-error"' in twice.text
 
-    @pytest.mark.parametrize(
-        ("field", "value", "words"),
-        [
-            ("issuer", "", "Fill this in."),
-            ("login_url", "javascript:alert(1)", "An address on the web"),
-            ("token_url", "https://user:secret@lms.example/", "An address on the web"),
-            ("jwks_url", "lms.example", "An address on the web"),
-            ("pages", "https://ok.example 'unsafe-inline'", "Addresses on the web"),
-            ("pages", "https://ok.example;script-src", "Addresses on the web"),
-            ("client_id", "a\u202eb", "plain characters"),
-        ],
-    )
-    def test_what_is_no_platform_is_told_beside_its_field(
-        self, root: Reader, field: str, value: str, words: str
-    ) -> None:
-        refused = root.post("/platforms/new", **{**VALUES, field: value})
-        assert refused.status_code == 422
-        assert f'id="{field}-error"' in refused.text
-        assert words in text_of(refused)
+    def test_what_is_no_platform_is_told_beside_its_field(self, root: Reader) -> None:
+        for field, value, words in WRONG:
+            refused = root.post("/platforms/new", **{**VALUES, field: value})
+            assert refused.status_code == 422
+            assert f'id="{field}-error"' in refused.text
+            assert words in text_of(refused)
 
     def test_it_is_changed_but_for_who_it_is(
         self, site: Site, people: People, root: Reader
@@ -203,6 +207,27 @@ class TestPlatforms:
         words = text_of(root.get("/platforms"))
         assert "still published" in words
         assert len(client.get("/lti/jwks").json()["keys"]) == 2
+
+
+def test_a_launch_links_a_course_and_brings_its_people(site: Site, people: People) -> None:
+    lms = Lms(members=[{"user_id": "s1", "roles": [LEARNER], "name": "Stu"}])
+    launched = with_platform(site, lms)
+    registered(site, people.admin.actor, lms)
+    with TestClient(create_app(launched), base_url=site.settings.url) as client:
+        browser = Browser(client, lms)
+        page = browser.come("t1", [INSTRUCTOR], name="Tea").headers["location"]
+        token = hidden(client.get(page), "csrf")
+        form = {"csrf": token, "title": "New", "slug": "new", "timezone": "UTC"}
+        made = browser.post(form, f"{page}/new", **{"sec-fetch-site": "same-origin"})
+        assert made.headers["location"].endswith("/lms?done=linked")
+    assert lmsroster.sync_due(launched) == 1
+    with site.database.reading() as session:
+        course_id = session.query(Context).one().course_id
+        there = {
+            session.get_one(Person, one.person_id).name: one.role
+            for one in session.query(Enrolment).filter_by(course_id=course_id)
+        }
+    assert there == {"Tea": Role.INSTRUCTOR, "Stu": Role.STUDENT}
 
 
 def test_no_name_of_an_lms_is_more_than_text(

@@ -1,0 +1,138 @@
+"""What may be used once: states, tickets, invitations, and the turn to ask for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
+from grader.db import contexts, platforms
+from grader.db.models import (
+    Context,
+    Deployment,
+    Invitation,
+    Launch,
+    Platform,
+    PlatformLogin,
+)
+from grader.db.session import Database, Session
+from tests.db import _rows
+
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def made(database: Database) -> tuple[int, int]:
+    """A platform with one of each; a linked context's id and its deployment's."""
+    with database.writing() as session:
+        course, author = _rows.course(session), _rows.person(session, "ines")
+        doors = dict.fromkeys(("login_url", "token_url", "jwks_url"), "https://lms.example/")
+        platform = Platform(
+            name="LMS", issuer="https://lms.example", client_id="c", author_id=author.id, **doors
+        )
+        session.add(platform)
+        session.flush()
+        deployment = Deployment(platform_id=platform.id, deployment_id="d")
+        session.add(deployment)
+        session.flush()
+        context = Context(
+            deployment_id=deployment.id,
+            context_id="7",
+            title="DL",
+            course_id=course.id,
+            memberships_url="https://lms.example/members",
+            linked_by=author.id,
+        )
+        key = {"platform_id": platform.id, "nonce": "n", "browser_hash": "b"}
+        launch = {"deployment_id": deployment.id, "person_id": author.id, "message": {"a": [1]}}
+        session.add_all(
+            [
+                context,
+                PlatformLogin(state_hash="s", expires_at=FAR, **key),
+                Launch(ticket_hash="t", expires_at=FAR, **launch),
+                Invitation(hash="i", author_id=author.id, expires_at=FAR),
+            ]
+        )
+        session.flush()
+        return context.id, deployment.id
+
+
+def winners(database: Database, use: Callable[[Session], object]) -> int:
+    """How many of several who ask at the same moment are let."""
+
+    def ask(_: int) -> bool:
+        with database.writing() as session:
+            return bool(use(session))
+
+    with ThreadPoolExecutor(6) as threads:
+        return sum(threads.map(ask, range(12)))
+
+
+def test_of_those_who_ask_at_the_same_moment_one_is_let(database: Database) -> None:
+    context_id, _ = made(database)
+    uses: list[Callable[[Session], object]] = [
+        lambda session: platforms.use_login(session, "s", "b"),
+        lambda session: platforms.use_ticket(session, "t", HOUR),
+        lambda session: platforms.use_invitation(session, "i"),
+        lambda session: contexts.begin_sync(session, context_id, HOUR),
+    ]
+    assert [winners(database, use) for use in uses] == [1, 1, 1, 1]
+
+
+def test_another_browser_uses_no_state_up(database: Database) -> None:
+    made(database)
+    with database.writing() as session:
+        assert platforms.use_login(session, "s", "another") is None
+        assert platforms.use_login(session, "s", "b") is not None
+
+
+def test_what_has_expired_can_t_be_used_and_is_swept(database: Database) -> None:
+    _, deployment_id = made(database)
+    with database.writing() as session:
+        for table in (PlatformLogin, Launch, Invitation):
+            session.query(table).update({"expires_at": PAST})
+    with database.writing() as session:
+        assert platforms.use_login(session, "s", "b") is None
+        assert platforms.use_ticket(session, "t", HOUR) is None
+        assert platforms.use_invitation(session, "i") is None
+        assert platforms.invitation(session, "i") is None
+        platform_id = session.get_one(Deployment, deployment_id).platform_id
+        key = {"platform_id": platform_id, "nonce": "n", "browser_hash": "b", "expires_at": FAR}
+        platforms.begin_login(session, PlatformLogin(state_hash="new", **key))
+        author_id = session.query(Launch).one().person_id
+        fresh = Launch(
+            deployment_id=deployment_id,
+            person_id=author_id,
+            message={},
+            ticket_hash="new",
+            expires_at=FAR,
+        )
+        platforms.keep_launch(session, fresh)
+    with database.reading() as session:
+        assert [one.state_hash for one in session.query(PlatformLogin)] == ["new"]
+        assert [one.ticket_hash for one in session.query(Launch)] == ["new"]
+
+
+def test_a_ticket_ends_before_its_launch(database: Database) -> None:
+    made(database)
+    with database.writing() as session:
+        session.query(Launch).update({"created_at": PAST})
+    with database.writing() as session:
+        assert platforms.use_ticket(session, "t", HOUR) is None
+        assert platforms.launch(session, session.query(Launch).one().id) is not None
+
+
+def test_people_are_due_again_after_a_while_or_when_that_is_wanted(database: Database) -> None:
+    context_id, _ = made(database)
+    with database.writing() as session:
+        assert contexts.due(session, HOUR, 10) == [context_id]
+        contexts.begin_sync(session, context_id, HOUR)
+    with database.writing() as session:
+        assert contexts.due(session, HOUR, 10) == []
+        session.get_one(Context, context_id).sync_begun_at = PAST
+    with database.writing() as session:
+        assert contexts.due(session, HOUR, 10) == [context_id]
+        session.query(Platform).update({"disabled_at": PAST})
+    with database.reading() as session:
+        assert contexts.due(session, HOUR, 10) == []
