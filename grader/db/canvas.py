@@ -83,7 +83,7 @@ def choose(
         column = GradeColumn(assignment_id=assignment_id, canvas_course_id=canvas_course_id)
         session.add(column)
     elif column.address != address or column.gone_at is not None:
-        passbacks.start_anew(session, column.id)
+        passbacks.start_anew(session, Passback.column_id == column.id)
     column.address, column.title, column.max_score = address, title[:200], max_score
     column.ours, column.gone_at = made, None
     session.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -237,25 +237,31 @@ def end_looking(
 
     Where it is another column than before, whatever was sent to that one is sent again.
     """
-    column = session.get_one(GradeColumn, column_id, with_for_update=True)
+    # Not so that rows that refer to it have to wait, as those of a release do.
+    column = session.get_one(GradeColumn, column_id, with_for_update={"key_share": True})
     column.looking_until = None
     if found is None:
         return
     address, title, max_score, made = found
     if column.address is not None and (made or column.address != address):
-        start_anew(session, column_id)
+        start_anew(session, Passback.column_id == column_id)
         column.ours = made
     column.address, column.title, column.max_score = address, title[:200], max_score
     column.ours = column.ours or made
     column.gone_at = None
 
 
-def start_anew(session: Session, column_id: int) -> None:
-    """The column is another one: nothing is in it yet, and all that is wanted is sent."""
+def start_anew(session: Session, *where: ColumnElement[bool]) -> None:
+    """These cells are others than before: nothing of ours is in them, and all that is wanted is
+    sent. Whoever is on the way to a former one has lost the row."""
+    is_sent = Passback.state == DeliveryState.SENDING
     session.execute(
         update(Passback)
-        .where(Passback.column_id == column_id)
+        .where(*where)
         .values(
+            state=case((is_sent, DeliveryState.WAITING), else_=Passback.state),
+            fence=Passback.fence + 1,
+            lease_until=None,
             sent_score=None,
             sent_max_score=None,
             sent_submission_id=None,
@@ -267,7 +273,13 @@ def start_anew(session: Session, column_id: int) -> None:
         ),
         execution_options={"synchronize_session": False},
     )
-    want_again(session, Passback.column_id == column_id, Passback.score.is_not(None))
+    want_again(session, *where, Passback.score.is_not(None))
+
+
+def start_anew_of(session: Session, canvas_course_id: int, person_ids: Collection[int]) -> None:
+    """The same for people who turned out to be others in a course of Canvas."""
+    columns = select(GradeColumn.id).where(GradeColumn.canvas_course_id == canvas_course_id)
+    start_anew(session, Passback.column_id.in_(columns), Passback.person_id.in_(person_ids))
 
 
 def is_gone(session: Session, column_id: int, address: str) -> None:

@@ -77,6 +77,7 @@ class GradeThere(_Model):
 
     score: _Number | None = None
     entered: _Number | None = Field(None, alias="entered_score")
+    excused: bool | None = None
 
     @property
     def points(self) -> float | None:

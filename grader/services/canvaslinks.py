@@ -167,7 +167,10 @@ def confirm_people(
         ids = {person_id for person_id, _, _ in gradesout.students(session, course_id)}
         if not {person_id for person_id, _ in pairs} <= ids:
             raise Conflict("somebody has left the course meanwhile: look again, then confirm")
+        before = canvas.people(session, link_id)
         canvas.know(session, link_id, dict(pairs))
+        others = [one for one, user in pairs if before.get(one, user) != user]
+        passbacks.start_anew_of(session, link_id, others)
         row = session.get_one(CanvasCourse, link_id)
         audit.record(
             session,

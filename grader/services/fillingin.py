@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -128,10 +129,9 @@ def _filled(
         if not _is_student(kind, names, line):
             continue
         students += 1
-        person_id = next(
-            (known[key] for at in who if (key := _key(line, at)) and key in known), None
-        )
-        if person_id is None:
+        person_id = _meant(line, who, known)
+        # Of two rows for one person the first is taken; the second may be somebody else's.
+        if person_id is None or person_id in seen:
             unmatched.append((number, one_line(" ".join(filter(None, line[:4])), 120)))
             continue
         seen.add(person_id)
@@ -195,6 +195,13 @@ def _known(members: Sequence[Member]) -> dict[str, int]:
     return logins | addresses
 
 
+def _meant(line: Sequence[str], who: Sequence[int], known: Mapping[str, int]) -> int | None:
+    """Whose row it is: by an address where it has any, otherwise by what stands before the @."""
+    keys = [key for at in who if (key := _key(line, at))]
+    addresses = [key for key in keys if "@" in key]
+    return next((known[key] for key in addresses or keys if key in known), None)
+
+
 def _is_student(kind: _Kind, names: Sequence[str], line: Sequence[str]) -> bool:
     if kind.lms is Lms.CANVAS:
         at = names.index("id")
@@ -224,13 +231,15 @@ def _read(content: bytes) -> _Sheet:
     first = text.split("\n", 1)[0]
     delimiter = "\t" if first.count("\t") > first.count(",") else ","
     try:
-        lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        lines = []
+        for line in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            lines.append(line)
+            if len(lines) > _MOST_ROWS or len(line) > _MOST_COLUMNS:
+                raise BadInput("file: it has more rows or columns than a gradebook")
     except csv.Error as error:
         raise BadInput(f"file: it cannot be read: {one_line(str(error))}") from None
     if not lines or not any(lines[0]):
         raise BadInput("file: its first row should name the columns, and it is empty")
-    if len(lines) > _MOST_ROWS or max(map(len, lines)) > _MOST_COLUMNS:
-        raise BadInput("file: it has more rows or columns than a gradebook")
     ending = "\r\n" if first.endswith("\r") else "\n"
     return _Sheet(lines, lambda some: some.encode(encoding), delimiter, ending)
 
@@ -244,6 +253,7 @@ def _written(sheet: _Sheet) -> bytes:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text.replace(",", "."))
+        number = float(text.replace(",", "."))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -143,15 +143,18 @@ class _Column:
         try:
             self.service.look(self.address)
         except Refused as error:
-            if error.answer.status not in self.is_lost:
+            if error.answer.status == 403 and not is_limited(error.answer):
+                words = f"the LMS does not let us see the column ({error})"
+                raise Stuck(Trouble.LOCKED, words) from error
+            if error.answer.status != 404:
                 raise
             _note_gone(self.site, self.parcel.column)
             raise Later(f"the column is not there any more ({error}); it is looked for") from error
 
 
-@dataclass(frozen=True)
+@dataclass
 class _CanvasColumn:
-    """By Canvas's own REST."""
+    """By Canvas's own REST. `of` is what the assignment is worth there, as it was last read."""
 
     site: Site
     parcel: Parcel
@@ -163,7 +166,14 @@ class _CanvasColumn:
     is_lost = (404,)
 
     def read(self) -> Cell:
-        return Cell(self.canvas.result(self.address, self.subject).points, self.of)
+        there = self.canvas.assignment(self.address)
+        if not there.takes_points or there.points is None:
+            raise Stuck(Trouble.REFUSED, "the assignment in Canvas takes no points any more")
+        self.of = there.points
+        found = self.canvas.result(self.address, self.subject)
+        if found.excused and not self.parcel.passback.overwrite:
+            raise Stuck(Trouble.CHANGED, "the student is excused there")
+        return Cell(found.points, self.of)
 
     def write(self, stamp: datetime) -> Answer:
         row = self.parcel.passback
@@ -254,9 +264,9 @@ def _find_or_make(
     return service.create(name, assignment.title, of), True
 
 
-def too_much(book: Book, answer: Answer) -> bool:
+def too_much(answer: Answer) -> bool:
     """Whether the answer asks for a rest."""
-    return is_limited(answer) if isinstance(book, _CanvasColumn) else answer.status == 429
+    return is_limited(answer)
 
 
 def _note_gone(site: Site, column: GradeColumn) -> None:

@@ -6,7 +6,8 @@ called by titles, since by those the other systems find their own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,16 +35,18 @@ Line = list[str]
 
 @dataclass(frozen=True)
 class _Manner:
-    """What a system wants: the lines above the students', and a student's."""
+    """What a system wants: the lines above all, a student's, and by what it knows students."""
 
     head: Callable[[Sequence[Live]], list[Line]]
     line: Callable[[Member, Sequence[Live], Points], Line]
+    key: Callable[[Member], str]
 
 
 def grade_file(site: Site, actor: Actor, course_id: int, lms: Lms) -> Iterator[str]:
     """The released grades of a course for that system, piece by piece; for staff.
 
-    What is refused is refused at once.
+    Whom the system would not know, or take for somebody else, is left out: who has no address, or
+    one from which two would have the same user name. What is refused is refused at once.
     """
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
@@ -52,7 +55,10 @@ def grade_file(site: Site, actor: Actor, course_id: int, lms: Lms) -> Iterator[s
             for one in grades.assignments(session, course_id)
             if one.assignment.live_version_id is not None
         ]
-    return _lines(site, course_id, lives, _MANNERS[lms])
+        manner = _MANNERS[lms]
+        times = Counter(manner.key(one) for one in grades.all_students(session, course_id))
+    known = {key for key, count in times.items() if key and count == 1}
+    return _lines(site, course_id, lives, manner, known)
 
 
 def points_text(points: float | None) -> str:
@@ -67,7 +73,9 @@ def title_of(live: Live) -> str:
     )
 
 
-def _lines(site: Site, course_id: int, lives: Sequence[Live], manner: _Manner) -> Iterator[str]:
+def _lines(
+    site: Site, course_id: int, lives: Sequence[Live], manner: _Manner, known: Collection[str]
+) -> Iterator[str]:
     yield csv_text(manner.head(lives))
     ids = [one.assignment.id for one in lives]
     cursor: str | None = None
@@ -88,6 +96,7 @@ def _lines(site: Site, course_id: int, lives: Sequence[Live], manner: _Manner) -
                 },
             )
             for one in found.items
+            if manner.key(one) in known
         )
         cursor = found.next_cursor
         more = cursor is not None
@@ -97,9 +106,13 @@ def _cells(lives: Sequence[Live], points: Points) -> Line:
     return [points_text(points.get(one.assignment.id)) for one in lives]
 
 
+def _address(member: Member) -> str:
+    return member.email.lower()
+
+
 def _login(member: Member) -> str:
     """What is most often somebody's user name: what stands before the @ of their address."""
-    return member.email.partition("@")[0]
+    return member.email.partition("@")[0].lower()
 
 
 def _last_first(member: Member) -> tuple[str, str]:
@@ -163,9 +176,9 @@ def _gradescope_line(member: Member, lives: Sequence[Live], points: Points) -> L
 
 
 _MANNERS: Mapping[Lms, _Manner] = {
-    Lms.CANVAS: _Manner(_canvas_head, _canvas_line),
-    Lms.MOODLE: _Manner(_moodle_head, _moodle_line),
-    Lms.BLACKBOARD: _Manner(_blackboard_head, _blackboard_line),
-    Lms.BRIGHTSPACE: _Manner(_brightspace_head, _brightspace_line),
-    Lms.GRADESCOPE: _Manner(_gradescope_head, _gradescope_line),
+    Lms.CANVAS: _Manner(_canvas_head, _canvas_line, _address),
+    Lms.MOODLE: _Manner(_moodle_head, _moodle_line, _address),
+    Lms.BLACKBOARD: _Manner(_blackboard_head, _blackboard_line, _login),
+    Lms.BRIGHTSPACE: _Manner(_brightspace_head, _brightspace_line, _login),
+    Lms.GRADESCOPE: _Manner(_gradescope_head, _gradescope_line, _address),
 }

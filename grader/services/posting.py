@@ -131,9 +131,10 @@ def _tried(row: Passback) -> list[tuple[float, float]]:
 def _holds_wanted(cell: Cell, row: Passback) -> bool:
     assert row.score is not None
     assert row.max_score is not None
-    ever = row.sent_score is not None or bool(row.tried)
-    if cell.points is None and not ever:
-        return False  # nothing there yet, where a zero may be wanted
+    if cell.points is None:
+        return (
+            False  # a zero may be wanted, and no try that was answered is known to have written it
+        )
     return cell.holds(row.score, row.max_score)
 
 
@@ -206,7 +207,7 @@ def _is_over(row: Passback) -> bool:
 def _judge(book: Book, row: Passback, error: Refused) -> None:
     """Raise what an answer that says no means, unless time may mend it."""
     status = error.answer.status
-    if too_much(book, error.answer):
+    if too_much(error.answer):
         return
     if status in book.is_lost:
         book.check()

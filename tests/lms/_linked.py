@@ -60,6 +60,12 @@ class Linked:
         """A student."""
         return self.people.ada
 
+    @property
+    def reading(self) -> list[Any]:
+        """What the LMS answers before it is written to: Canvas's REST is asked for the assignment,
+        too."""
+        return [lambda answer: answer()] * (2 if self.context_id is None else 1)
+
     def grade(self, who: Signed, points: float) -> None:
         """Their work has these points now."""
         person = who.actor.person_id

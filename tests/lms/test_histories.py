@@ -193,7 +193,7 @@ class Histories(RuleBasedStateMachine):
         getattr(self.linked.lms, "cells", {}).clear()
         for one in self.students.values():
             one.theirs = one.asked = False
-        self.grade_and_release(True, (self.students[True].points or 0) % 9 + 1)
+        self.grade_and_release(True, ((self.students[True].points or 0) + 3) % 10)
 
     # What senders do.
 

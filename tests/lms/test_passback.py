@@ -176,6 +176,15 @@ class TestAnyGradebook:
         linked.settle()
         assert points(linked, linked.ada) == 5
 
+    def test_zero_points_arrive_also_where_the_first_try_failed(self, linked: Linked) -> None:
+        linked.grade(linked.ada, 0)
+        linked.release()
+        linked.lms.faults += [*linked.reading, lambda _: Answer(503, {}, b"")]
+        linked.send()
+        assert points(linked, linked.ada) is None
+        linked.settle()
+        assert points(linked, linked.ada) == 0
+
     def test_what_fails_for_a_while_is_tried_again(self, linked: Linked) -> None:
         linked.grade(linked.ada, 7)
         linked.release()
@@ -198,7 +207,7 @@ class TestAnyGradebook:
         linked.settle()
         linked.grade(linked.ada, 4)
         linked.release()
-        linked.lms.faults += [lambda answer: answer(), unanswered]  # the read, then the write
+        linked.lms.faults += [*linked.reading, unanswered]
         linked.send()
         assert points(linked, linked.ada) == 4
         linked.grade(linked.ada, 5)
@@ -212,7 +221,7 @@ class TestAnyGradebook:
         linked.settle()
         linked.grade(linked.ada, 4)
         linked.release()
-        linked.lms.faults += [lambda answer: answer(), late(linked.lms)]
+        linked.lms.faults += [*linked.reading, late(linked.lms)]
         linked.send()
         linked.grade(linked.ada, 5)
         linked.release()
@@ -568,6 +577,28 @@ class TestCanvasByItsRest:
         linked.settle()
         assert linked.row(linked.ada).trouble is Trouble.LOCKED
 
+    def test_the_assignment_s_worth_is_that_of_now(self, site: Site, people: People) -> None:
+        linked = linked_by_rest(site, people)
+        (number,) = linked.lms.columns
+        linked.lms.columns[number]["points_possible"] = 50
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.settle()
+        assert linked.lms.points(subject(linked.ada)) == 35
+
+    def test_who_is_excused_there_is_left_so_before_staff_say_otherwise(
+        self, site: Site, people: People
+    ) -> None:
+        linked = linked_by_rest(site, people)
+        excused = Answer(200, {}, b'{"score": null, "excused": true}')
+        linked.lms.faults += [lambda answer: answer(), lambda _: excused]
+        linked.grade(linked.ada, 7)
+        linked.release()
+        linked.send()
+        row = linked.row(linked.ada)
+        assert (row.trouble, row.failure) == (Trouble.CHANGED, "the student is excused there")
+        assert points(linked, linked.ada) is None
+
     def test_a_column_that_is_gone_waits_for_another(self, site: Site, people: People) -> None:
         linked = linked_by_rest(site, people)
         linked.lms.columns.clear()
@@ -584,6 +615,28 @@ class TestCanvasByItsRest:
         linked.release()
         linked.send()
         assert linked.row(linked.ada).state is WAITING
+
+
+class TestRefusals:
+    def test_canvas_s_limit_of_requests_is_known_by_line_items_as_well(
+        self, canvas: Linked
+    ) -> None:
+        canvas.lms.faults += [lambda _: Answer(403, {}, b"403 Forbidden (Rate Limit Exceeded)")] * 2
+        canvas.grade(canvas.ada, 7)
+        canvas.release()
+        canvas.send()
+        assert canvas.row(canvas.ada).state is WAITING
+
+    def test_who_is_not_let_in_takes_no_column_for_gone(self, moodle: Linked) -> None:
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        moodle.grade(moodle.ada, 4)
+        moodle.release()
+        moodle.lms.faults += [lambda _: Answer(403, {}, b"")] * 2
+        moodle.send()
+        assert moodle.row(moodle.ada).trouble is Trouble.LOCKED
+        assert moodle.column().gone_at is None
 
 
 class TestWhatComesLater:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
 from grader.errors import Conflict
 from grader.services import canvaslinks
@@ -28,7 +28,7 @@ _DONE = {
 }
 _SHOWN = 500
 
-_pairs = TypeAdapter(list[tuple[int, str]])
+_pairs = TypeAdapter(list[tuple[int, Annotated[str, StringConstraints(pattern=r"^[0-9~]{1,40}$")]]])
 
 
 def _who(text: str) -> str:
