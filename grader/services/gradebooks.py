@@ -19,6 +19,7 @@ from grader.lms.ags import GradeService, LineItem, Score
 from grader.lms.answers import Refused
 from grader.lms.canvas import Canvas, is_limited, scaled
 from grader.lms.outside import Answer
+from grader.services.platforms import way_to
 from grader.services.servicetokens import Bearers
 from grader.services.site import Site
 
@@ -217,8 +218,9 @@ def _service_book(site: Site, parcel: Parcel, bearers: Bearers) -> Book:
             "the platform does not let us read grades, and without that none is written over",
         )
     url = context.line_items_url or ""
-    service = GradeService(site.to_platforms, bearers(site, platform), url)
     address, of = column.address, column.max_score
+    outside = way_to(site, platform, url, address)
+    service = GradeService(outside, bearers(site, platform), url)
     if address is None or column.gone_at is not None or not of:
         address, of = _looked_up(site, parcel, service)
     return _Column(site, parcel, service, address, of, parcel.subject)

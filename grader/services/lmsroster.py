@@ -20,7 +20,7 @@ from grader.errors import ChainruleError, Conflict, NotFound
 from grader.lms.memberships import Member, members
 from grader.services.access import Actor, Right, permit
 from grader.services.lmspeople import RolesSettled, Told, recognise, settle
-from grader.services.platforms import facts_of
+from grader.services.platforms import facts_of, way_to
 from grader.services.site import Site
 
 _EVERY = timedelta(hours=1)
@@ -114,11 +114,9 @@ def _listed(site: Site, context: Context, platform: Platform) -> Sequence[Member
             "allow that for Chainrule"
         )
     try:
-        found = list(
-            members(
-                site.to_platforms, site.service_tokens, facts_of(platform), context.memberships_url
-            )
-        )
+        url = context.memberships_url
+        outside = way_to(site, platform, url)
+        found = list(members(outside, site.service_tokens, facts_of(platform), url))
     except ChainruleError as error:
         raise SyncFailed(str(error)) from error
     if not any(one.is_active and one.role for one in found):

@@ -14,6 +14,7 @@ from grader.db.pages import Page
 from grader.db.session import Session, moment
 from grader.errors import BadInput, Conflict, NotFound
 from grader.lms.claims import LONGEST_ID, is_address, origin_of
+from grader.lms.outside import Outside
 from grader.lms.platforms import PlatformFacts
 from grader.services.access import Actor, permit_admin
 from grader.services.site import Site
@@ -207,6 +208,18 @@ def frame_origins(row: Platform) -> tuple[str, ...]:
     """Where pages of the platform may show ours in frames."""
     found = [origin_of(row.issuer), origin_of(row.login_url), *row.pages.split()]
     return tuple(dict.fromkeys(one for one in found if one))
+
+
+def way_to(site: Site, row: Platform, *urls: str | None) -> Outside:
+    """The way to addresses that a platform's launches have told.
+
+    They may lie in our own network where its registered addresses do, and nowhere else there: who
+    holds a platform's key must not have us ask machines around us.
+    """
+    registered = {origin_of(url) for url in (row.login_url, row.token_url, row.jwks_url)}
+    registered |= {origin_of(row.issuer), *row.pages.split()}
+    told = {origin_of(url) for url in urls if url}
+    return site.to_platforms if told <= registered else site.outside
 
 
 def hashed(secret: str) -> str:

@@ -20,9 +20,9 @@ from grader.storage.blobs import Blobs, open_blobs
 class Site:
     """What use cases work on. For any thread.
 
-    `to_platforms` leads to what an administrator has registered and may lie in our own network;
-    `outside` to addresses that anybody else gave. `platform_keys` are
-    those by which platforms sign, `service_tokens` are for their services.
+    `to_platforms` leads to addresses that an administrator has registered, which may lie in our own
+    network; `outside` to those that anybody else gave. `platform_keys` are those by which platforms
+    sign, `service_tokens` are for their services.
     """
 
     settings: Settings
