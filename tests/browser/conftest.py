@@ -26,6 +26,10 @@ CHROMIUM_ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # What drives it loses sight of frames of other sites that go from page to page in processes of
+    # their own. What a site may do to another one stays as it is.
+    "--disable-site-isolation-trials",
+    "--disable-features=IsolateOrigins,site-per-process",
 )
 
 
