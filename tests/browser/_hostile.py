@@ -46,7 +46,7 @@ from grader.resultdoc import document
 from grader.services.access import Actor, Right
 from grader.services.people import issue_token
 from tests.browser._classroom import Classroom
-from tests.browser._linked import linked
+from tests.browser._linked import in_canvas, linked
 from tests.browser._payloads import PAYLOADS, Payload
 from tests.unit._builders import check, exercise, result
 
@@ -92,6 +92,7 @@ def plant(room: Classroom) -> Planted:
         ids["person_id"] = person.id
         key = (room.course_id, room.assignment_id, staff)
         ids |= linked(session, *key, payload.text, payload.text)
+        ids["link_id"] = in_canvas(session, assignment, submission, staff, payload.text)
         _rename(session, room)
     for payload in PAYLOADS[::8]:
         issue_token(

@@ -6,13 +6,20 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 
 from grader.db.models import (
+    Assignment,
+    CanvasCourse,
     Context,
+    DeliveryState,
     Deployment,
+    GradeColumn,
     Launch,
+    Passback,
     Platform,
     PlatformPerson,
     ResourceLink,
     SigningKey,
+    Submission,
+    Trouble,
 )
 from grader.db.session import Session
 from grader.lms.messages import Message
@@ -62,6 +69,47 @@ def linked(
     session.flush()
     session.add(ResourceLink(context_id=context.id, link_id="1", assignment_id=assignment_id))
     return {"platform_id": platform.id, "launch_id": launch.id}
+
+
+def in_canvas(
+    session: Session, assignment: Assignment, submission: Submission, author_id: int, text: str
+) -> int:
+    """A course of Canvas to which a grade could not go, with that text wherever somebody else may
+    write; the link's id."""
+    made = CanvasCourse(
+        course_id=assignment.course_id,
+        base_url="https://127.0.0.1:9",  # within a private network: nobody is asked
+        canvas_id="7",
+        title=text[:200],
+        token="not a token",
+        author_id=author_id,
+    )
+    session.add(made)
+    session.flush()
+    column = GradeColumn(
+        assignment_id=assignment.id,
+        canvas_course_id=made.id,
+        address="100",
+        title=text[:200],
+        max_score=20.0,
+    )
+    session.add(column)
+    session.flush()
+    session.add(
+        Passback(
+            column_id=column.id,
+            person_id=submission.person_id,
+            submission_id=submission.id,
+            score=10.0,
+            max_score=20.0,
+            state=DeliveryState.STUCK,
+            trouble=Trouble.REFUSED,
+            failure=text[:2000],
+            note=text[:200],
+            tries=1,
+        )
+    )
+    return made.id
 
 
 def _message(subject: str, title: str) -> Message:
