@@ -37,7 +37,7 @@ _ODD = """(inFrame) => {
       || (is("style") && (!inFrame || /pwned/.test(one.textContent)))
       || (is("img") && of("src") && !/^(data:image\\/|\\/static\\/)/.test(of("src")))
       || names.some((name) => /^(data-)?hx-|^src|^style$|^formaction$/.test(name)
-        && /pwn/.test(of(name)))
+        && /pwn(ed|\\()/.test(of(name)))  // a form's token may hold the three letters by chance
       || (inFrame && one.shadowRoot)) odd.push(one.outerHTML.slice(0, 300));
   }
   return odd;
