@@ -108,10 +108,11 @@ class Outside:
                     body += part
                     if len(body) > largest:
                         raise Unreachable(f"{host} answers with more than {largest >> 10} KiB")
-                named = {
-                    name.decode("latin-1").lower(): value.decode("latin-1")
-                    for name, value in answer.headers
-                }
+                named: dict[str, str] = {}
+                for raw_name, raw_value in answer.headers:
+                    name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+                    # On several lines it is one header: of `Link` each may name another page.
+                    named[name] = f"{named[name]}, {value}" if name in named else value
                 return Answer(answer.status, named, bytes(body))
         except httpcore2.TimeoutException as error:
             raise Unreachable(f"{host} takes too long to answer") from error

@@ -184,3 +184,18 @@ def test_a_packed_answer_is_not_asked_for() -> None:
     with server(Named) as url:
         answer = leading_to("127.0.0.1", private=True).send("GET", url)
     assert answer.body == b"identity"
+
+
+def test_a_header_on_several_lines_is_one() -> None:
+    class Linked(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Link", '<https://lms.example/2>; rel="next"')
+            self.send_header("Link", '<https://lms.example/d>; rel="differences"')
+            self.end_headers()
+
+    with server(Linked) as url:
+        answer = leading_to("127.0.0.1", private=True).send("GET", url)
+    assert answer.headers["link"] == (
+        '<https://lms.example/2>; rel="next", <https://lms.example/d>; rel="differences"'
+    )
