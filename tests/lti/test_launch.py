@@ -381,7 +381,9 @@ class TestOnce:
         assert "has kept nothing of this launch" in text_of(browser.post(form))
         browser.client.cookies.set(name, "another secret", path="/lti")
         assert "began in another browser (state)" in text_of(browser.post(form))
-        assert "in another browser" in text_of(browser.post({**form, "browser": "a guess"}))
+        guessed = {**form, "browser": "a guess"}
+        own = {"sec-fetch-site": "same-origin"}
+        assert "in another browser" in text_of(browser.post(guessed, **own))
 
     def test_a_state_of_nobody_s_or_of_long_ago_is_refused(
         self, browser: Browser, site: Site
@@ -635,9 +637,13 @@ class TestFrames:
         recall = framed.post(form)
         assert recall.status_code == 200
         assert 'data-launch="recall"' in recall.text
-        landed = framed.post({**form, "browser": data["value"]})
+        # Whoever knows the secret of a launch of theirs can't bring others into it from elsewhere.
+        elsewhere = framed.post({**form, "browser": data["value"]})
+        assert "from another site's page" in text_of(elsewhere)
+        own = {"sec-fetch-site": "same-origin"}
+        landed = framed.post({**form, "browser": data["value"]}, **own)
         assert "You are known as Ada" in text_of(landed)
-        again = framed.post({**form, "browser": data["value"]})
+        again = framed.post({**form, "browser": data["value"]}, **own)
         assert "was used already" in text_of(again)
 
     def test_in_a_frame_it_ends_in_a_button_that_opens_a_window_once(

@@ -83,6 +83,10 @@ def land(request: Request, site: CurrentSite, posted: Posted) -> Response:
             context = {"waiting": waiting, "key": _name(state), "state": state, "token": token}
             return framed(request, "lti/recall.html", context, waiting.origins)
     try:
+        if first(posted, "browser") is not None:
+            # Our own page alone says it in a cookie's place; another site would bring somebody
+            # into an account that is not theirs.
+            refuse_other_sites(request)
         answer = _landed(request, site, launching.land(site, state, token, browser))
     except (BadInput, NoKeys) as error:
         return _refused(request, site, state, str(error), error.status)
