@@ -5,7 +5,7 @@
 const FIELDS = "input, select, textarea, [contenteditable]";
 
 function keysAreOn() {
-  return localStorage.getItem("keys") !== "off";
+  return remembered("keys") !== "off";
 }
 
 function isSeen(element) {
@@ -59,7 +59,7 @@ function makeDialog() {
     '<p><label><input type="checkbox" data-keys-on> Keys act on this device</label></p>' +
     '<button type="button" data-close-dialog>Close</button>';
   dialog.querySelector("[data-keys-on]").addEventListener("change", (event) => {
-    localStorage.setItem("keys", event.target.checked ? "on" : "off");
+    remember("keys", event.target.checked ? "on" : "off");
   });
   document.body.append(dialog);
   return dialog;

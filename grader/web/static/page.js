@@ -15,7 +15,7 @@ function nameSwitch() {
 document.addEventListener("click", (event) => {
   if (event.target.closest("[data-theme-switch]")) {
     root.dataset.theme = isDark() ? "light" : "dark";
-    localStorage.setItem("theme", root.dataset.theme);
+    remember("theme", root.dataset.theme);
     nameSwitch();
   }
   event.target.closest("[data-dismiss]")?.closest(".message").remove();
