@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 from hypothesis import settings
 
 from grader.domain.rubric import Bundle
@@ -23,12 +22,6 @@ settings.load_profile("chainrule")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The parts of the suite that grade the corpus many times over run on demand."""
     parser.addoption("--exhaustive", action="store_true", help="grade the corpus many times over")
-
-
-@pytest.fixture(scope="session")
-def host(tmp_path_factory: pytest.TempPathFactory) -> FileLock:
-    """Held by what looks at the whole host, and by what changes it, in whichever process."""
-    return FileLock(tmp_path_factory.getbasetemp().parent / "host.lock")
 
 
 @pytest.fixture(scope="session")

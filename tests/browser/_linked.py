@@ -22,6 +22,7 @@ from grader.db.models import (
     Trouble,
 )
 from grader.db.session import Session
+from grader.lms.keys import new_key
 from grader.lms.messages import Message
 
 _FAR = datetime(2100, 1, 1, tzinfo=UTC)
@@ -45,7 +46,9 @@ def linked(
     session.add(platform)
     session.flush()
     deployment = Deployment(platform_id=platform.id, deployment_id=name[:255])
-    session.add_all([deployment, SigningKey(kid=f"key-{mark}", private_pem="none")])
+    # A real one: the installation signs with it from now on, also for other tests.
+    key = SigningKey(kid=f"key-{mark}", private_pem=new_key().private_pem)
+    session.add_all([deployment, key])
     session.flush()
     context = Context(
         deployment_id=deployment.id,

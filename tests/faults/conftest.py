@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from tests.databases import KINDS
 from tests.faults._parts import PostgresServer, RedisServer, SmallDisk
@@ -19,9 +18,9 @@ from tests.faults._place import Place, place_at
 
 
 @pytest.fixture(scope="session")
-def own_postgresql(folder: Path, host: FileLock) -> Iterator[PostgresServer]:
+def own_postgresql(folder: Path) -> Iterator[PostgresServer]:
     """A PostgreSQL server that nobody else's tests stand on."""
-    server = PostgresServer(folder / "server", host)
+    server = PostgresServer(folder / "server")
     yield server
     server.close()
 
@@ -34,11 +33,11 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def warm(request: pytest.FixtureRequest, folder: Path, host: FileLock) -> Iterator[Place]:
+def warm(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
     """The installation."""
     own = folder / request.param
     own.mkdir()
-    disk = SmallDisk(own / "disk", host)
+    disk = SmallDisk(own / "disk")
     redis = RedisServer(own)
     redis.start()
     postgres = None
