@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page
@@ -27,6 +27,11 @@ ROOT = Path(__file__).parent.parent.parent
 SAMPLE = ROOT / "rubrics" / "uw-cse447-a0" / "sample.ipynb"
 CORPUS = ROOT / "tests" / "corpus"
 DESKTOP, PHONE = (1440, 900), (390, 844)
+# How a page is looked at: at a desk by day, and on a phone at night.
+AS_SEEN: tuple[tuple[tuple[int, int], Literal["light", "dark"]], ...] = (
+    (DESKTOP, "light"),
+    (PHONE, "dark"),
+)
 
 _ROLES = {
     "ines": Role.INSTRUCTOR,

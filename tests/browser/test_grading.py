@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import select
 
@@ -17,7 +16,7 @@ from grader.services.access import Actor
 from grader.services.rubricitems import add_item
 from grader.services.site import Site
 from tests.answered import answer
-from tests.browser._classroom import DESKTOP, PHONE, Classroom, Lookers, overflows, violations
+from tests.browser._classroom import AS_SEEN, Classroom, Lookers, overflows, violations
 
 EXERCISE = "ex3-loss-increase"
 CAN = "It can rise: a step that is too large leads past the minimum. I saw it with rate {}."
@@ -239,20 +238,17 @@ def test_names_are_hidden_everywhere_while_grading(
         assert f'/submissions/{has_open(page)}"' not in page.content()
 
 
-@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
-def test_the_desk_is_for_everybody(
-    site: Site, room: Classroom, look: Lookers, size: tuple[int, int]
+def test_an_answer_at_the_desk_and_its_keys_are_for_everybody(
+    site: Site, room: Classroom, look: Lookers
 ) -> None:
     answers(site, room, [CAN.format(1), CAN.format(1), None])
     items(site, room)
     there = desk.get_desk(site, room.people["tom"], room.assignment_id, EXERCISE)
-    for scheme in ("light", "dark"):
+    for size, scheme in AS_SEEN:
         page = at_desk(look, room, "tom", size=size, color_scheme=scheme)
-        base = f"/assignments/{room.assignment_id}/grading"
-        for address in (base, f"{base}/{EXERCISE}", f"{base}/{EXERCISE}?answer={there.order[0]}"):
-            page.goto(address)
-            assert violations(page) == []
-            assert not overflows(page)
+        page.goto(f"/assignments/{room.assignment_id}/grading/{EXERCISE}?answer={there.order[0]}")
+        assert violations(page) == []
+        assert not overflows(page)
         page.keyboard.press("?")
         expect(page.get_by_role("dialog", name="Keys")).to_contain_text("Next ungraded")
         assert violations(page) == []

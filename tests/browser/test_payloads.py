@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from grader.db.models import Person
 from grader.notebooks.showing.texts import plain
@@ -47,18 +47,19 @@ def seen(service: Serving, site: Site, browser: Browser) -> Iterator[Seen]:
     canary = Canary(service.url)
     found = Seen(planted, canary)
     everybody = {**planted.people, _pages.NOBODY: None, "root": _admin(site)}
-    contexts = {}
+    pages: dict[str, Page] = {}
 
     def open_(who: str, address: str) -> None:
-        if who not in contexts:
-            contexts[who] = browser.new_context(base_url=service.url)
-            canary.watch(contexts[who])
+        if who not in pages:
+            context = browser.new_context(base_url=service.url)
+            canary.watch(context)
             actor: Actor | None = everybody[who]
             if actor is not None:
                 secret = signing_in.begin(site, actor).secret
                 cookie = {"name": COOKIE, "value": secret, "url": service.url}
-                contexts[who].add_cookies([cookie])  # type: ignore[list-item]
-        page = contexts[who].new_page()
+                context.add_cookies([cookie])  # type: ignore[list-item]
+            pages[who] = context.new_page()
+        page = pages[who]
         answer = page.goto(address)
         if answer is None or answer.status != 200:
             found.failed.append(f"{who} at {address}: {answer and answer.status}")
@@ -68,15 +69,14 @@ def seen(service: Serving, site: Site, browser: Browser) -> Iterator[Seen]:
             frame = next(one for one in page.frames if one.url.endswith("/notebook/frame"))
             found.notebooks[match[1]] = str(frame.evaluate("document.body.textContent"))
             found.heads[match[1]] = str(page.evaluate("document.body.textContent"))
-        page.close()
 
     for look in _pages.looks(planted.ids):
         open_(look.who, look.address)
     for submission_id in planted.submissions.values():
         open_("ines", f"/submissions/{submission_id}/notebook")
     yield found
-    for context in contexts.values():
-        context.close()
+    for page in pages.values():
+        page.context.close()
 
 
 def _admin(site: Site) -> Actor:

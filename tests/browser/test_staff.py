@@ -185,18 +185,12 @@ def test_the_keys_of_a_page_are_listed_and_can_be_switched_off(
     expect(page.get_by_role("heading", level=1)).to_contain_text("Ada")
 
 
-def test_staff_s_pages_are_for_everybody_and_fit_a_phone(room: Classroom, look: Lookers) -> None:
-    pages = [f"/courses/{room.course_id}", f"/assignments/{room.assignment_id}"]
-    pages.append(f"/assignments/{room.assignment_id}/submissions")
-    empty = look.as_(room.people["tom"], PHONE)
-    for address in pages:
-        empty.goto(address)
-        assert violations(empty) == []
-    submission_id = room.judged("ada")
-    for scheme in ("light", "dark"):
-        for size in ((1440, 900), PHONE):
-            page = look.as_(room.people["tom"], size, color_scheme=scheme)
-            for address in [*pages, f"/submissions/{submission_id}"]:
-                page.goto(address)
-                assert violations(page) == []
-                assert not overflows(page)
+def test_staff_s_pages_are_sound_where_nothing_has_been_handed_in(
+    room: Classroom, look: Lookers
+) -> None:
+    page = look.as_(room.people["tom"], PHONE)
+    assignment = f"/assignments/{room.assignment_id}"
+    for address in (f"/courses/{room.course_id}", assignment, f"{assignment}/submissions"):
+        page.goto(address)
+        assert violations(page) == []
+        assert not overflows(page)

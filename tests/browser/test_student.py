@@ -7,19 +7,15 @@ import io
 import json
 import re
 import zipfile
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from grader.services.assignments import Changes, change_assignment
 from tests.browser._classroom import (
-    DESKTOP,
     PHONE,
     SAMPLE,
     Classroom,
     Lookers,
-    overflows,
     violations,
 )
 
@@ -181,29 +177,3 @@ def test_the_result_appears_also_where_events_do_not_come_through(
     page.goto(f"/submissions/{room.hand_in('ada', slow_sample())}")
     expect(page.get_by_text("Not judged yet")).to_be_visible()
     expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
-
-
-def test_students_pages_are_for_everybody(look: Lookers, room: Classroom) -> None:
-    due = datetime.now(UTC) + timedelta(hours=3)
-    policy = {"submissions": 5, "late": {"penalty": 0.1, "grace_s": 600, "closes_after_s": 86400}}
-    change_assignment(
-        room.site, room.people["ines"], room.assignment_id, Changes(due_at=due, policy=policy)
-    )
-    first = room.hand_in("ada", b"x = 1\n", "a0.py")
-    work = room.hand_in("ada")
-    room.await_judged(first, work)
-    pages = (
-        f"/courses/{room.course_id}",
-        f"/assignments/{room.assignment_id}",
-        f"/assignments/{room.assignment_id}/files",
-        f"/submissions/{work}",
-        f"/submissions/{first}/compare/{work}",
-    )
-    for size, scheme in ((DESKTOP, "light"), (PHONE, "dark")):
-        page = look.as_(room.people["ada"], size, color_scheme=scheme)
-        for address in pages:
-            page.goto(address)
-            assert violations(page) == []
-            assert not overflows(page), address
-    page.goto(pages[-1])
-    expect(page.get_by_role("heading", name="What changed")).to_be_visible()
