@@ -24,20 +24,24 @@ CHAINRULE_BLOBS            a folder, or s3://BUCKET/PREFIX; by default DATA/blob
 CHAINRULE_S3_ENDPOINT      the address of an S3 that is not Amazon's
 CHAINRULE_LISTEN           HOST:PORT of the web process; by default 127.0.0.1:8000
 CHAINRULE_URL              the address that people use; by default that of LISTEN
+CHAINRULE_PROXIES          addresses or networks of proxies, with commas, that are believed for whom
+                           they ask; by default 127.0.0.1,::1
 CHAINRULE_QUEUES           what a worker takes: cpu, gpu, or both with a comma; by default cpu
 CHAINRULE_SLOTS            attempts that a worker judges at a time; by default one for each CPU
 CHAINRULE_GPUS             the devices that a worker may hand out: 0,1,...; by default none
 CHAINRULE_NODE             a worker's name, one for each; by default that of the host
 CHAINRULE_LEASE_S          seconds after which a silent worker has lost its attempt; by default 60
 CHAINRULE_UPLOAD_BYTES     the largest request that is read; by default 32 MiB
-CHAINRULE_PRIVATE_ADDRESSES  1: webhooks and Canvas may be at addresses within private networks,
-                           and without TLS; by default they are refused
+CHAINRULE_PRIVATE_ADDRESSES  1: webhooks, Canvas and LMSs that register themselves may be at
+                           addresses within private networks, and without TLS; by default they are
+                           refused
 CHAINRULE_LOG              json or text; by default text on a terminal and json elsewhere
 """
 
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import os
 import re
 import socket
@@ -109,6 +113,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     url: str = "http://127.0.0.1:8000"
+    proxies: tuple[str, ...] = ("127.0.0.1/32", "::1/128")
     queues: tuple[str, ...] = ("cpu",)
     slots: int = 1
     gpus: tuple[int, ...] = ()
@@ -150,6 +155,7 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         host=host,
         port=port,
         url=read.url("URL", f"http://{host}:{port}", ("http", "https")).rstrip("/"),
+        proxies=read.networks("PROXIES", "127.0.0.1,::1"),
         queues=queues,
         slots=read.number("SLOTS", len(os.sched_getaffinity(0)), 1, 256),
         gpus=gpus,
@@ -209,6 +215,20 @@ class _Reader:
         if not parts or not set(parts) <= set(known):
             raise BadInput(f"CHAINRULE_{name} is of {', '.join(known)}")
         return parts
+
+    def networks(self, name: str, default: str) -> tuple[str, ...]:
+        parts = [part.strip() for part in self.text(name, default).split(",") if part.strip()]
+        try:
+            found = [ipaddress.ip_network(part) for part in parts]
+        except ValueError:
+            found = []
+        # Not everybody: whom anybody may speak for is nobody that can be counted.
+        if not found or any(one.prefixlen == 0 for one in found):
+            raise BadInput(
+                f"CHAINRULE_{name} is a list of addresses and networks with commas: "
+                "127.0.0.1,10.1.2.0/28"
+            )
+        return tuple(str(one) for one in found)
 
     def address(self, name: str, default: str) -> tuple[str, int]:
         host, colon, port = self.text(name, default).rpartition(":")

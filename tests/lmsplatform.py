@@ -294,7 +294,7 @@ def _json(body: Any, status: int = 200) -> Answer:
 
 
 def with_platform(site: Site, lms: Lms) -> Site:
-    """The site, whose way to platforms leads to this LMS."""
+    """The site, whose ways out lead to this LMS."""
     from dataclasses import replace
 
     from grader.services.signingkeys import jwks
@@ -303,8 +303,9 @@ def with_platform(site: Site, lms: Lms) -> Site:
     made = replace(
         site,
         to_platforms=out,
-        platform_keys=PlatformKeys(out),
-        service_tokens=ServiceTokens(out, lambda: signing_key(site.database)),
+        outside=out,
+        platform_keys=PlatformKeys(lambda _: out),
+        service_tokens=ServiceTokens(lambda _: out, lambda: signing_key(site.database)),
     )
     lms.tool_keys = lambda: jwks(made)
     return made

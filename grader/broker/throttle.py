@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import logging
 from datetime import timedelta
 
@@ -11,6 +12,20 @@ from redis import Redis, RedisError
 _PATIENCE_S = 0.5
 
 log = logging.getLogger(__name__)
+
+
+def counted(address: str) -> str:
+    """What is counted for who comes from an address: of IPv6 the network of 64 bits, since whoever
+    has one address of it has them all."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(known, ipaddress.IPv4Address):
+        return str(known)
+    if known.ipv4_mapped is not None:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.IPv6Network((int(known) >> 64 << 64, 64)))
 
 
 class Throttle:

@@ -24,11 +24,27 @@ from grader.db.types import now
 
 
 def of_issuer(session: Session, issuer: str, client_id: str | None) -> Sequence[Platform]:
-    """The platforms of that issuer, or the one that knows us by that id; at most two."""
+    """The platforms of that issuer, or the one that knows us by that id; at most two, and those
+    that are let in first."""
     query = select(Platform).where(Platform.issuer == issuer)
     if client_id is not None:
         query = query.where(Platform.client_id == client_id)
-    return session.scalars(query.order_by(Platform.id).limit(2)).all()
+    is_disabled = Platform.disabled_at.is_not(None)
+    return session.scalars(query.order_by(is_disabled, Platform.id).limit(2)).all()
+
+
+def has_other_keys(session: Session, issuer: str, jwks_url: str, *, but: int | None = None) -> bool:
+    """Whether the issuer has a registration, but for that one, with keys at another address."""
+    query = select(Platform.id).where(Platform.issuer == issuer, Platform.jwks_url != jwks_url)
+    if but is not None:
+        query = query.where(Platform.id != but)
+    return session.scalar(query.limit(1)) is not None
+
+
+def is_client_elsewhere(session: Session, issuer: str, client_id: str) -> bool:
+    """Whether a platform of another issuer knows us by that id as well."""
+    query = select(Platform.id).where(Platform.client_id == client_id, Platform.issuer != issuer)
+    return session.scalar(query.limit(1)) is not None
 
 
 def all_platforms(session: Session, *, cursor: str | None, limit: int) -> Page[Platform]:
@@ -100,9 +116,23 @@ def use_invitation(session: Session, hashed: str) -> int | None:
     )
 
 
-def begin_login(session: Session, row: PlatformLogin) -> None:
-    """A launch that begins; what has expired goes."""
+def begin_login(session: Session, row: PlatformLogin, most: int) -> None:
+    """A launch that begins; what has expired goes, and of the platform's the oldest above `most`.
+
+    Anybody may begin one. Whoever begins very many has theirs and older ones go; refusing new ones
+    would keep everybody out instead.
+    """
     session.execute(delete(PlatformLogin).where(PlatformLogin.expires_at <= now()))
+    of_it = PlatformLogin.platform_id == row.platform_id
+    last = (
+        select(PlatformLogin.id)
+        .where(of_it)
+        .order_by(PlatformLogin.id.desc())
+        .offset(most - 1)
+        .limit(1)
+        .scalar_subquery()
+    )
+    session.execute(delete(PlatformLogin).where(of_it, PlatformLogin.id <= last))
     session.add(row)
 
 

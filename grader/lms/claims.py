@@ -111,5 +111,13 @@ def origin_of(url: str) -> str | None:
     return f"{parts.scheme}://{shown}" + ("" if port in (None, usual) else f":{port}")
 
 
+def shown(url: str) -> str:
+    """An address for logs and for people: on one line, bounded, and without its query, which may
+    hold a secret."""
+    if not is_address(url):
+        return "what is no address"
+    return one_line(f"{origin_of(url)}{urlsplit(url).path}", 200)
+
+
 def _short(name: str) -> str:
     return name.rsplit("/", 1)[-1]

@@ -7,11 +7,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grader.errors import BadInput, ChainruleError
-from grader.lms.outside import Outside, Unreachable
+from grader.lms.claims import shown
+from grader.lms.outside import Unreachable
+from grader.lms.platforms import PlatformFacts, Way
 
 if TYPE_CHECKING:
     from joserfc.jwk import RSAKey
@@ -23,7 +26,11 @@ _FRESH_S = 3600.0  # after which they are read again
 _KEPT_S = 86400.0  # after which they hold no more, even where they can't be read again
 # How long until they are read again for a name that is unknown, so that nobody has us ask a
 # platform all the time; and where they could not be read.
-_REREAD_S, _RETRY_S = 60.0, 5.0
+_REREAD_S, _RETRY_S = 60.0, 15.0
+PATIENCE_S = 5.0  # for a whole answer, and for whoever waits for it
+# Fewer than the web answers requests at a time: strangers with names of keys that nobody has must
+# not keep everybody else from being answered.
+_MOST_WAITING = 4
 _LEAST_BITS, _MOST_BITS = 2048, 8192
 _PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
@@ -48,60 +55,119 @@ class _Kept:
     read_at: float | None = None
     tried_at: float | None = None
     failure: str = ""
-    reading: threading.Lock = field(default_factory=threading.Lock)
+    reading: threading.Event | None = None  # which is set when what is being read is there
 
 
 class PlatformKeys:
-    """The keys of all platforms, from nowhere but where each was registered to publish them."""
+    """The keys of all platforms, from nowhere but where each was registered to publish them.
 
-    def __init__(self, outside: Outside, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._outside = outside
+    They are read by threads of their own, one for a platform at a time: whoever waits for that
+    does so for a bounded time, and only a few do at once. Who comes with a key that is known and
+    fresh never waits.
+    """
+
+    def __init__(
+        self,
+        way: Way,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        patience_s: float = PATIENCE_S,
+    ) -> None:
+        self._way = way
         self._clock = clock
-        self._kept: dict[str, _Kept] = {}
-        self._lock = threading.Lock()
+        self._patience_s = patience_s
+        self._kept: dict[tuple[str, bool], _Kept] = {}
+        self._lock = threading.Lock()  # of what is kept: never held while anything is waited for
+        self._waiting = threading.BoundedSemaphore(_MOST_WAITING)
 
-    def key(self, jwks_url: str, kid: str) -> RSAKey:
-        """The key of that name; raises UnknownKey, NoKeys."""
+    def key(self, platform: PlatformFacts, kid: str) -> RSAKey:
+        """The platform's key of that name; raises UnknownKey, NoKeys."""
         from joserfc.jwk import RSAKey
 
         with self._lock:
-            if jwks_url not in self._kept and len(self._kept) >= _MOST_PLATFORMS:
-                self._kept.clear()
-            kept = self._kept.setdefault(jwks_url, _Kept())
-        with kept.reading:  # whoever else wants a key of it waits for what is read
-            if self._is_due(kept, kid):
-                self._read(jwks_url, kept)
-        found = kept.keys if self._holds(kept) else {}
+            kept = self._of(platform)
+            is_ready = kid in kept.keys and self._is_fresh(kept)
+            if not is_ready and self._may_read(kept):
+                self._begin(platform, kept)
+            over = kept.reading
+        if over is not None and not is_ready:
+            self._wait(over)
+        with self._lock:
+            found = kept.keys if self._holds(kept) else {}
+            is_read, failure = kept.reading is None, kept.failure
         if kid in found:
             return RSAKey.import_key(dict(found[kid]))
+        if not is_read:
+            raise NoKeys("the platform's keys are just being read: open it again in a moment")
         if not found:
-            raise NoKeys(f"the platform's keys can't be read: {kept.failure or 'try again soon'}")
+            raise NoKeys(f"the platform's keys can't be read: {failure or 'try again soon'}")
         raise UnknownKey("it is signed by a key (kid) that the platform does not publish")
 
-    def _is_due(self, kept: _Kept, kid: str) -> bool:
-        now = self._clock()
-        pause = _RETRY_S if kept.failure else _REREAD_S
-        if kept.tried_at is not None and now - kept.tried_at < pause:
+    def prepare(self, platform: PlatformFacts) -> None:
+        """Have the platform's keys read, if they are not there or old: somebody is on their way
+        who needs them."""
+        with self._lock:
+            kept = self._of(platform)
+            if not self._is_fresh(kept) and self._may_read(kept):
+                self._begin(platform, kept)
+
+    def _of(self, platform: PlatformFacts) -> _Kept:
+        where = (platform.jwks_url, platform.is_private)
+        if where not in self._kept and len(self._kept) >= _MOST_PLATFORMS:
+            self._kept.clear()
+        return self._kept.setdefault(where, _Kept())
+
+    def _may_read(self, kept: _Kept) -> bool:
+        if kept.reading is not None:
             return False
-        return kid not in kept.keys or kept.read_at is None or now - kept.read_at >= _FRESH_S
+        pause = _RETRY_S if kept.failure else _REREAD_S
+        return kept.tried_at is None or self._clock() - kept.tried_at >= pause
+
+    def _is_fresh(self, kept: _Kept) -> bool:
+        return kept.read_at is not None and self._clock() - kept.read_at < _FRESH_S
 
     def _holds(self, kept: _Kept) -> bool:
         return kept.read_at is not None and self._clock() - kept.read_at < _KEPT_S
 
-    def _read(self, jwks_url: str, kept: _Kept) -> None:
-        kept.tried_at = self._clock()
+    def _wait(self, over: threading.Event) -> None:
+        if not self._waiting.acquire(blocking=False):
+            return
         try:
-            answer = self._outside.send(
-                "GET", jwks_url, headers={"accept": "application/json"}, largest=_LARGEST
+            over.wait(self._patience_s)
+        finally:
+            self._waiting.release()
+
+    def _begin(self, platform: PlatformFacts, kept: _Kept) -> None:
+        kept.tried_at = self._clock()
+        kept.reading = threading.Event()
+        # What is logged there is logged of the request that began it.
+        work = (copy_context().run, self._read, platform, kept)
+        try:
+            threading.Thread(target=work[0], args=work[1:], daemon=True).start()
+        except RuntimeError:  # no thread can be had
+            kept.reading, kept.failure = None, "too much is going on here"
+
+    def _read(self, platform: PlatformFacts, kept: _Kept) -> None:
+        keys, failure = None, "something went wrong here"
+        try:
+            answer = self._way(platform).send(
+                "GET", platform.jwks_url, headers={"accept": "application/json"}, largest=_LARGEST
             )
             if not answer.ok:
                 raise Unreachable(f"status {answer.status}")
             keys = usable(answer.json())
         except (Unreachable, BadInput) as error:
-            kept.failure = str(error)
-            log.warning("the keys at %s can't be read: %s", jwks_url, error)
-            return
-        kept.keys, kept.read_at, kept.failure = keys, self._clock(), ""
+            failure = str(error)
+            log.warning("the keys at %s can't be read: %s", shown(platform.jwks_url), error)
+        except Exception:
+            log.exception("reading a platform's keys")
+        with self._lock:
+            if keys is not None:
+                kept.keys, kept.read_at, failure = keys, self._clock(), ""
+            kept.failure = failure
+            over, kept.reading = kept.reading, None
+        if over is not None:
+            over.set()
 
 
 def usable(document: Any) -> dict[str, dict[str, str]]:

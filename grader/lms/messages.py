@@ -99,7 +99,7 @@ def _signed_claims(token: str, platform: PlatformFacts, keys: PlatformKeys) -> C
     kid = header.get("kid")
     if not isinstance(kid, str) or not 0 < len(kid) <= claims.LONGEST_ID:
         raise Refused("the id_token does not name its key (kid)")
-    key = keys.key(platform.jwks_url, kid)
+    key = keys.key(platform, kid)
     try:
         found = jwt.decode(token, key, algorithms=[ALGORITHM]).claims
     except (JoseError, ValueError, RecursionError) as error:

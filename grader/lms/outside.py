@@ -116,13 +116,15 @@ class Outside:
                 return Answer(answer.status, named, bytes(body))
         except httpcore2.TimeoutException as error:
             raise Unreachable(f"{host} takes too long to answer") from error
+        except httpcore2.NetworkError as error:
+            raise Unreachable(f"{host}: {error or type(error).__name__}") from error
         except (
-            httpcore2.NetworkError,
             httpcore2.ProtocolError,
             httpcore2.UnsupportedProtocol,
             UnicodeError,
         ) as error:
-            raise Unreachable(f"{host}: {error or type(error).__name__}") from error
+            # Not the error's own words: they repeat what was answered, which any server may be.
+            raise Unreachable(f"{host} does not answer as a web server does") from error
 
     def check(self, url: str) -> None:
         """Raise NotAllowed where requests to this address would be refused, Unreachable where

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from grader.lms.outside import Outside
 
 
 @dataclass(frozen=True)
@@ -10,6 +13,7 @@ class PlatformFacts:
     """A platform as it was registered: who it is, who we are to it, and where its doors are.
 
     `token_audience` is whom an assertion is for, where that is not the address of the tokens.
+    `is_private` is whether an admin has vouched for addresses of it in private networks.
     """
 
     issuer: str
@@ -18,3 +22,8 @@ class PlatformFacts:
     token_url: str
     jwks_url: str
     token_audience: str | None = None
+    is_private: bool = False
+
+
+# The way to a platform: to private addresses where it is vouched for, and nowhere there otherwise.
+Way = Callable[[PlatformFacts], Outside]

@@ -13,7 +13,6 @@ from grader.lms import claims
 from grader.lms.memberships import SCOPE as MEMBERS
 from grader.lms.outside import Outside, Unreachable
 from grader.lms.platforms import PlatformFacts
-from grader.safetext import one_line
 
 TOOL = "https://purl.imsglobal.org/spec/lti-tool-configuration"
 _PLATFORM = "https://purl.imsglobal.org/spec/lti-platform-configuration"
@@ -55,18 +54,22 @@ class Registered:
     deployment_id: str | None
 
 
-def configuration(outside: Outside, url: str) -> OpenIdConfiguration:
-    """What the platform says of itself at that address; raises NotRegistered, Unreachable."""
+def configuration(outside: Outside, url: str, token: str | None) -> OpenIdConfiguration:
+    """What the platform says of itself at that address; raises NotRegistered, Unreachable.
+
+    Some tell it only to who has the registration's token.
+    """
     if not claims.is_address(url):
         raise NotRegistered("openid_configuration is no address on the web")
-    answer = outside.send("GET", url, headers={"accept": "application/json"}, largest=_LARGEST)
+    answer = outside.send("GET", url, headers=_headers(token), largest=_LARGEST)
     if not answer.ok:
         raise NotRegistered(f"the platform does not describe itself (status {answer.status})")
     said = answer.json()
     if not isinstance(said, dict):
         raise NotRegistered("the platform does not describe itself in JSON")
     issuer = claims.identifier(said, "issuer")
-    if urlsplit(issuer).hostname != urlsplit(url).hostname:
+    if claims.origin_of(issuer) != claims.origin_of(url):
+        # Another port or scheme of the same host may be somebody else's.
         raise NotRegistered("the issuer is another site than the one that describes it")
     return OpenIdConfiguration(
         issuer=issuer,
@@ -83,20 +86,16 @@ def register(
     outside: Outside, found: OpenIdConfiguration, token: str | None, own_url: str
 ) -> Registered:
     """Tell the platform who we are; raises NotRegistered, Unreachable."""
-    headers = {"content-type": "application/json", "accept": "application/json"}
-    if token:
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise NotRegistered("registration_token is none that could be sent")
-        headers["authorization"] = f"Bearer {token}"
     answer = outside.send(
         "POST",
         found.registration_url,
-        headers=headers,
+        headers=_headers(token) | {"content-type": "application/json"},
         content=json.dumps(tool(own_url)).encode(),
         largest=_LARGEST,
     )
     if not answer.ok:
-        raise NotRegistered(f"the platform refuses (status {answer.status}){_said(answer.body)}")
+        # Not what it says: any server may have been asked, for anybody who holds an invitation.
+        raise NotRegistered(f"the platform refuses (status {answer.status})")
     try:
         said = answer.json()
     except Unreachable:
@@ -187,6 +186,15 @@ def canvas_tool(own_url: str) -> dict[str, Any]:
     }
 
 
+def _headers(token: str | None) -> dict[str, str]:
+    headers = {"accept": "application/json"}
+    if token:
+        if not token.isascii() or not token.isprintable() or " " in token:
+            raise NotRegistered("registration_token is none that could be sent")
+        headers["authorization"] = f"Bearer {token}"
+    return headers
+
+
 def _needed(said: Mapping[str, Any], name: str) -> str:
     found = claims.address(said, name)
     if found is None:
@@ -197,8 +205,3 @@ def _needed(said: Mapping[str, Any], name: str) -> str:
 def _audience(said: Mapping[str, Any]) -> str | None:
     found = said.get("authorization_server")
     return found if isinstance(found, str) and 0 < len(found) <= claims.LONGEST_ADDRESS else None
-
-
-def _said(body: bytes) -> str:
-    text = one_line(body[:300].decode("utf-8", "replace"), 200)
-    return f": {text}" if text else ""

@@ -16,8 +16,8 @@ from urllib.parse import urlencode
 
 from grader.errors import ChainruleError
 from grader.lms.keys import OwnKey, signed
-from grader.lms.outside import Answer, Outside, Unreachable
-from grader.lms.platforms import PlatformFacts
+from grader.lms.outside import Answer, Unreachable
+from grader.lms.platforms import PlatformFacts, Way
 from grader.safetext import one_line
 
 _ASSERTION_LASTS = 60  # seconds
@@ -44,17 +44,17 @@ class _Kept:
 class ServiceTokens:
     """Tokens of all platforms. For any thread.
 
-    `key` tells the key of ours that signs now; `outside` is the way to the platforms.
+    `key` tells the key of ours that signs now.
     """
 
     def __init__(
         self,
-        outside: Outside,
+        way: Way,
         key: Callable[[], OwnKey],
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._outside = outside
+        self._way = way
         self._key = key
         self._clock = clock
         self._kept: dict[_Key, _Kept] = {}
@@ -93,7 +93,7 @@ class ServiceTokens:
             "client_assertion": signed(_claims(platform), self._key()),
             "scope": " ".join(sorted(scopes)),
         }
-        answer = self._outside.send(
+        answer = self._way(platform).send(
             "POST",
             platform.token_url,
             headers={

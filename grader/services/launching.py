@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
+from grader.broker.throttle import counted
 from grader.db import contexts, platforms
 from grader.db.models import (
     Context,
@@ -44,6 +45,7 @@ _LONGEST = {"iss": 255, "client_id": 255, "login_hint": 4000, "lti_message_hint"
 _DISABLED = "this LMS is not let in any more: ask who runs Chainrule"
 # How often launches may begin from one address, behind which several lecture halls may sit.
 _MOST, _WINDOW = 3000, timedelta(minutes=5)
+_MOST_OPEN = 10_000  # of one platform, that have begun and are kept
 _SOON = timedelta(minutes=10)  # after a launch of staff the people are asked for, not oftener
 
 log = logging.getLogger(__name__)
@@ -93,7 +95,7 @@ def begin(site: Site, given: Mapping[str, str], storage_target: str | None, addr
 
     Raises BadInput, Refused, NotNow.
     """
-    wait = site.throttle.wait("launch", address, most=_MOST, window=_WINDOW)
+    wait = site.throttle.wait("launch", counted(address), most=_MOST, window=_WINDOW)
     if wait is not None:
         raise NotNow("too many launches; wait a few minutes", datetime.now(UTC) + wait)
     for name, most in _LONGEST.items():
@@ -117,7 +119,8 @@ def begin(site: Site, given: Mapping[str, str], storage_target: str | None, addr
             storage_target=storage_target,
             expires_at=moment(session) + LOGIN_LASTS,
         )
-        platforms.begin_login(session, row)
+        platforms.begin_login(session, row, _MOST_OPEN)
+    site.platform_keys.prepare(facts_of(platform))
     asked = {
         "scope": "openid",
         "response_type": "id_token",
@@ -319,11 +322,12 @@ def _registered(session: Session, issuer: str, client_id: str | None) -> Platfor
         raise Refused(
             "this LMS is not registered here (iss, client_id): who runs Chainrule can register it"
         )
-    if len(found) > 1:
-        raise Refused("this LMS has several registrations and does not say which (client_id)")
-    if found[0].disabled_at is not None:
+    let_in = [one for one in found if one.disabled_at is None]
+    if not let_in:
         raise Refused(_DISABLED)
-    return found[0]
+    if len(let_in) > 1:
+        raise Refused("this LMS has several registrations and does not say which (client_id)")
+    return let_in[0]
 
 
 def _refuse_admins(person: Person) -> None:

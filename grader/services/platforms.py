@@ -21,11 +21,16 @@ from grader.services.site import Site
 
 INVITED_FOR = timedelta(days=7)
 _ADDRESSES = ("login_url", "token_url", "jwks_url")
+_OTHER_KEYS = (
+    "other_keys: this issuer has a registration with keys at another address. People are known by "
+    "their issuer: who holds these keys can come in as everybody who came by way of the other one. "
+    "Confirm it if both are the same LMS"
+)
 
 
 @dataclass(frozen=True)
 class Registration:
-    """A platform as somebody has typed it."""
+    """A platform as somebody has typed it, or as it says of itself."""
 
     name: str
     issuer: str
@@ -36,6 +41,7 @@ class Registration:
     token_audience: str | None = None
     pages: str = ""
     product: str = ""
+    is_private: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,12 +72,23 @@ def get_platform(
 
 
 def register_platform(
-    site: Site, actor: Actor, given: Registration, deployment_id: str | None = None
+    site: Site,
+    actor: Actor,
+    given: Registration,
+    deployment_id: str | None = None,
+    *,
+    other_keys: bool = False,
 ) -> Platform:
-    """A platform by its own values, and a first deployment of it."""
+    """A platform by its own values, and a first deployment of it.
+
+    Raises Conflict where its issuer is registered with keys at another address, unless that is
+    meant: `other_keys`.
+    """
     permit_admin(actor)
     checked(given)
     with site.database.writing() as session:
+        if not other_keys and platforms.has_other_keys(session, given.issuer, given.jwks_url):
+            raise Conflict(_OTHER_KEYS)
         return add(session, actor.person_id, given, deployment_id)
 
 
@@ -94,18 +111,36 @@ def add(
         row,
         issuer=row.issuer,
         client_id=row.client_id,
+        jwks_url=row.jwks_url,
+        is_private=row.is_private,
     )
     return row
 
 
-def change_platform(site: Site, actor: Actor, platform_id: int, given: Registration) -> Platform:
-    """Other values of it. Its issuer and our id there stay: people and courses hang on them."""
+def change_platform(
+    site: Site,
+    actor: Actor,
+    platform_id: int,
+    given: Registration,
+    *,
+    other_keys: bool = False,
+) -> Platform:
+    """Other values of it. Its issuer and our id there stay: people and courses hang on them.
+
+    Raises Conflict for keys at another address than those of another registration of its issuer,
+    unless that is meant: `other_keys`.
+    """
     permit_admin(actor)
     checked(given)
     with site.database.writing() as session:
         row = _platform(session, platform_id)
         if (given.issuer, given.client_id) != (row.issuer, row.client_id):
             raise Conflict("issuer: another issuer or client is another platform: register that")
+        moved = given.jwks_url != row.jwks_url and platforms.has_other_keys(
+            session, row.issuer, given.jwks_url, but=row.id
+        )
+        if moved and not other_keys:
+            raise Conflict(_OTHER_KEYS)
         changes = {**given.__dict__, "pages": _origins(given.pages)}
         noted = {name: value for name, value in changes.items() if getattr(row, name) != value}
         for name, value in noted.items():
@@ -201,6 +236,7 @@ def facts_of(row: Platform) -> PlatformFacts:
         token_url=row.token_url,
         jwks_url=row.jwks_url,
         token_audience=row.token_audience,
+        is_private=row.is_private,
     )
 
 
@@ -213,9 +249,11 @@ def frame_origins(row: Platform) -> tuple[str, ...]:
 def way_to(site: Site, row: Platform, *urls: str | None) -> Outside:
     """The way to addresses that a platform's launches have told.
 
-    They may lie in our own network where its registered addresses do, and nowhere else there: who
-    holds a platform's key must not have us ask machines around us.
+    They may lie in our own network where an admin has vouched for that, at its registered addresses
+    and nowhere else there: who holds a platform's key must not have us ask machines around us.
     """
+    if not row.is_private:
+        return site.outside
     registered = {origin_of(url) for url in (row.login_url, row.token_url, row.jwks_url)}
     registered |= {origin_of(row.issuer), *row.pages.split()}
     told = {origin_of(url) for url in urls if url}

@@ -8,13 +8,24 @@ from urllib.parse import urlsplit
 
 from grader.db import platforms
 from grader.db.models import Invitation, Platform
-from grader.errors import ChainruleError, Forbidden
-from grader.lms.claims import is_address, origin_of
+from grader.errors import ChainruleError, Conflict, Forbidden
+from grader.lms.claims import is_address, origin_of, shown
+from grader.lms.outside import NotAllowed
 from grader.lms.registration import NotRegistered, Registered, configuration, register
+from grader.safetext import one_line
 from grader.services.platforms import Registration, add, checked, hashed
 from grader.services.site import Site
 
 _OVER = "this link to register a platform is used, expired or unknown: ask for another one"
+_OTHER_KEYS = (
+    "this issuer is registered already, with keys at another address, and people are known by "
+    "their issuer: who runs Chainrule can change that registration, or register this one by hand"
+)
+# Our assertions name us by this id. One that a platform has had from us may be good at another.
+_SAME_CLIENT = (
+    "client_id: another LMS knows Chainrule by the same one: who runs Chainrule can register this "
+    "one by hand"
+)
 _LONGEST_TOKEN = 8000
 
 log = logging.getLogger(__name__)
@@ -39,7 +50,7 @@ def offered(site: Site, secret: str, configuration_url: str) -> Offered:
             "open this link from within your LMS, where tools are registered: it adds its own "
             "address (openid_configuration)"
         )
-    return Offered(urlsplit(configuration_url).netloc, origin)
+    return Offered(one_line(urlsplit(configuration_url).netloc, 255), origin)
 
 
 def frame_origins(site: Site, secret: str, configuration_url: str) -> tuple[str, ...]:
@@ -65,14 +76,23 @@ def register_invited(
     if invitation_id is None:
         raise Forbidden(_OVER)
     try:
-        found = configuration(site.to_platforms, configuration_url)
-        done = register(site.to_platforms, found, token, site.settings.url)
-        return _kept(site, invitation_id, done)
+        return _kept(site, invitation_id, _registered(site, configuration_url, token))
     except ChainruleError as error:
-        log.warning("the registration of %s failed: %s", configuration_url[:200], error)
+        log.warning("the registration of %s failed: %s", shown(configuration_url), error)
         with site.database.writing() as session:
             session.get_one(Invitation, invitation_id).used_at = None
         raise
+
+
+def _registered(site: Site, configuration_url: str, token: str | None) -> Registered:
+    try:
+        # Not the way to platforms: nobody has vouched for what an invitation's holder names.
+        found = configuration(site.outside, configuration_url, token)
+        return register(site.outside, found, token, site.settings.url)
+    except NotAllowed as error:
+        raise NotRegistered(
+            f"{error}; who runs Chainrule can register this LMS by hand, and allow that there"
+        ) from error
 
 
 def _kept(site: Site, invitation_id: int, done: Registered) -> Platform:
@@ -89,6 +109,10 @@ def _kept(site: Site, invitation_id: int, done: Registered) -> Platform:
     )
     checked(given)
     with site.database.writing() as session:
+        if platforms.has_other_keys(session, given.issuer, given.jwks_url):
+            raise Conflict(_OTHER_KEYS)
+        if platforms.is_client_elsewhere(session, given.issuer, given.client_id):
+            raise Conflict(_SAME_CLIENT)
         invitation = session.get_one(Invitation, invitation_id)
         row = add(session, invitation.author_id, given, done.deployment_id)
         invitation.platform_id = row.id

@@ -10,6 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from grader.broker.throttle import counted
 from grader.db import browsersessions
 from grader.db.models import BrowserSession, Person
 from grader.db.session import moment
@@ -47,11 +48,11 @@ def sign_in(site: Site, email: str, password: str, address: str) -> SignedIn:
 
 def known(site: Site, email: str, password: str, address: str) -> Actor:
     """Who has this address and password, without a session; raises what `sign_in` does."""
-    account = email.strip().lower()
+    account, there = email.strip().lower(), counted(address)
     for who, most in (
-        (f"both:{address}:{account}", _FROM_THERE),
+        (f"both:{there}:{account}", _FROM_THERE),
         (f"account:{account}", _FOR_ACCOUNT),
-        (f"from:{address}", _FROM_ADDRESS),
+        (f"from:{there}", _FROM_ADDRESS),
     ):
         wait = site.throttle.wait("sign-in", who, most=most, window=_WINDOW)
         if wait is not None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from grader.broker.messages import Messages, celery_app
 from grader.broker.progress import Progress
 from grader.broker.throttle import Throttle
 from grader.config import Settings
 from grader.db.session import Database, engine_for
-from grader.lms.keysets import PlatformKeys
+from grader.lms.keysets import PATIENCE_S, PlatformKeys
 from grader.lms.outside import Outside
+from grader.lms.platforms import Way
 from grader.lms.tokens import ServiceTokens
 from grader.services.signingkeys import signing_key
 from grader.storage.blobs import Blobs, open_blobs
@@ -20,9 +21,9 @@ from grader.storage.blobs import Blobs, open_blobs
 class Site:
     """What use cases work on. For any thread.
 
-    `to_platforms` leads to addresses that an administrator has registered, which may lie in our own
-    network; `outside` to those that anybody else gave. `platform_keys` are those by which platforms
-    sign, `service_tokens` are for their services.
+    `to_platforms` leads to addresses that an administrator has vouched for, which may lie in our
+    own network; `outside` to all others. `platform_keys` are those by which platforms sign,
+    `service_tokens` are for their services.
     """
 
     settings: Settings
@@ -45,6 +46,8 @@ def open_site(settings: Settings) -> Site:
     """The installation that the settings describe; its schema is there already."""
     database = Database(engine_for(settings.database))
     to_platforms = Outside(private=True)
+    outside = Outside(private=settings.private_addresses)
+    quick = [replace(one, patience_s=PATIENCE_S) for one in (to_platforms, outside)]
     return Site(
         settings=settings,
         database=database,
@@ -53,7 +56,11 @@ def open_site(settings: Settings) -> Site:
         progress=Progress(settings.redis),
         throttle=Throttle(settings.redis),
         to_platforms=to_platforms,
-        outside=Outside(private=settings.private_addresses),
-        platform_keys=PlatformKeys(to_platforms),
-        service_tokens=ServiceTokens(to_platforms, lambda: signing_key(database)),
+        outside=outside,
+        platform_keys=PlatformKeys(_way(*quick)),
+        service_tokens=ServiceTokens(_way(to_platforms, outside), lambda: signing_key(database)),
     )
+
+
+def _way(to_platforms: Outside, outside: Outside) -> Way:
+    return lambda platform: to_platforms if platform.is_private else outside

@@ -20,6 +20,8 @@ def run(app: FastAPI, settings: Settings) -> None:
         app,
         host=settings.host,
         port=settings.port,
+        # Given here, it is not read from a variable that nothing checks.
+        forwarded_allow_ips=list(settings.proxies),
         log_config=None,  # ours is there already
         access_log=False,  # the application has a line for each request
         server_header=False,

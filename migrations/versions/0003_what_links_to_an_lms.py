@@ -72,6 +72,7 @@ def upgrade() -> None:
         sa.Column("token_audience", sa.String(length=2000), nullable=True),
         sa.Column("jwks_url", sa.String(length=2000), nullable=False),
         sa.Column("pages", sa.String(length=1000), nullable=False),
+        sa.Column("is_private", sa.Boolean(), nullable=False),
         sa.Column("author_id", KEY, nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
@@ -191,6 +192,12 @@ def upgrade() -> None:
     )
     op.create_index(
         op.f("ix_platform_login_expires_at"), "platform_login", ["expires_at"], unique=False
+    )
+    op.create_index(
+        op.f("ix_platform_login_platform_id_id"),
+        "platform_login",
+        ["platform_id", "id"],
+        unique=False,
     )
     op.create_table(
         "webhook_message",
@@ -578,6 +585,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("state = 'waiting'"),
     )
     op.drop_table("webhook_message")
+    op.drop_index(op.f("ix_platform_login_platform_id_id"), table_name="platform_login")
     op.drop_index(op.f("ix_platform_login_expires_at"), table_name="platform_login")
     op.drop_table("platform_login")
     op.drop_table("invitation")

@@ -61,6 +61,7 @@ class LmsSite:
             login_url=f"{self.url}/auth",
             token_url=f"{self.doors}/token",
             jwks_url=f"{self.doors}/jwks",
+            is_private=True,
         )
         return register_platform(site, admin, given, DEPLOYMENT).id
 

@@ -99,7 +99,7 @@ def test_what_has_expired_can_t_be_used_and_is_swept(database: Database) -> None
         assert platforms.invitation(session, "i") is None
         platform_id = session.get_one(Deployment, deployment_id).platform_id
         key = {"platform_id": platform_id, "nonce": "n", "browser_hash": "b", "expires_at": FAR}
-        platforms.begin_login(session, PlatformLogin(state_hash="new", **key))
+        platforms.begin_login(session, PlatformLogin(state_hash="new", **key), 10)
         author_id = session.query(Launch).one().person_id
         fresh = Launch(
             deployment_id=deployment_id,
@@ -112,6 +112,36 @@ def test_what_has_expired_can_t_be_used_and_is_swept(database: Database) -> None
     with database.reading() as session:
         assert [one.state_hash for one in session.query(PlatformLogin)] == ["new"]
         assert [one.ticket_hash for one in session.query(Launch)] == ["new"]
+
+
+def test_of_launches_that_have_begun_the_newest_of_each_platform_are_kept(
+    database: Database,
+) -> None:
+    made(database)
+    with database.writing() as session:
+        one = session.query(Platform).one()
+        doors = dict.fromkeys(("login_url", "token_url", "jwks_url"), "https://lms.example/")
+        other = Platform(
+            name="L", issuer="https://l.example", client_id="c", author_id=one.author_id, **doors
+        )
+        session.add(other)
+        session.flush()
+        platform_ids = one.id, other.id
+    for number in range(5):
+        for platform_id in platform_ids[:1] if number else platform_ids:
+            with database.writing() as session:
+                row = PlatformLogin(
+                    state_hash=f"{platform_id}/{number}",
+                    browser_hash="b",
+                    nonce="n",
+                    platform_id=platform_id,
+                    expires_at=FAR,
+                )
+                platforms.begin_login(session, row, 3)
+    with database.reading() as session:
+        kept = {one.state_hash for one in session.query(PlatformLogin)}
+    mine, its = platform_ids
+    assert kept == {f"{mine}/2", f"{mine}/3", f"{mine}/4", f"{its}/0"}
 
 
 def test_a_ticket_ends_before_its_launch(database: Database) -> None:

@@ -99,6 +99,17 @@ class TestLogin:
         with site.database.reading() as session:
             assert session.query(PlatformLogin).count() == 0
 
+    def test_a_disabled_registration_leaves_the_other_one_the_only_one(
+        self, browser: Browser, site: Site, people: People, platform_id: int
+    ) -> None:
+        other = registered(site, people.admin.actor, Lms(client_id="client-2"))
+        assert "several registrations" in text_of(browser.begin("u1", client_id=""))
+        disable_platform(site, people.admin.actor, platform_id, disabled=True)
+        answer = browser.begin("u1", client_id="")
+        assert "client_id=client-2" in answer.headers["location"]
+        disable_platform(site, people.admin.actor, other, disabled=True)
+        assert "not let in any more" in text_of(browser.begin("u1", client_id=""))
+
     def test_a_parameter_that_comes_twice_is_refused(self, browser: Browser, lms: Lms) -> None:
         answer = browser.client.get(f"{lms.begin('u1')}&iss=https://lms.example")
         assert answer.status_code == 422
@@ -327,17 +338,18 @@ class TestKeys:
         assert second[1:] == first
         assert second[0]["kid"] != first[0]["kid"]
 
-    def test_who_comes_while_they_are_read_waits_for_them(self, lms: Lms) -> None:
-        from concurrent.futures import ThreadPoolExecutor
+    def test_they_are_read_while_somebody_is_on_their_way(self, browser: Browser, lms: Lms) -> None:
+        from threading import Event
 
-        from grader.lms.keysets import PlatformKeys
+        read, answer = Event(), lms.answer
 
-        keys, kid = PlatformKeys(lms.out()), lms.registration.get_kid()
-        assert kid
-        with ThreadPoolExecutor(8) as threads:
-            found = list(threads.map(lambda _: keys.key(f"{lms.base}/jwks", kid), range(16)))
-        assert len(found) == 16
-        assert self.reads(lms) == 1
+        def noted(*asked: Any) -> Answer:
+            read.set()
+            return answer(*asked)
+
+        lms.answer = noted  # type: ignore[method-assign]
+        browser.begin("u1")
+        assert read.wait(10)
 
 
 class TestOnce:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from grader.db.models import AuditEntry, Deployment, Invitation, Platform
-from grader.lms.outside import Answer, Unreachable
-from grader.services.platforms import invite
+from grader.lms.outside import Answer, Outside, Unreachable
+from grader.lms.registration import NotRegistered
+from grader.services.platforms import disable_platform, invite
+from grader.services.registering import register_invited
 from grader.services.site import Site
 from tests.lmsplatform import LEARNER, Browser, Lms, registered
 from tests.sites import People
@@ -85,6 +88,9 @@ def test_both_know_each_other_afterwards(
     method, url, headers = lms.asked[-1]
     assert (method, url) == ("POST", "https://lms.example/register")
     assert headers["authorization"] == "Bearer rt-1"
+    method, url, headers = lms.asked[0]
+    assert (method, url, headers["authorization"]) == ("GET", CONFIGURATION, "Bearer rt-1")
+    assert not row.is_private
     # And somebody comes from there.
     refused = Browser(client, lms).come("u1", [LEARNER])
     assert "not connected to Chainrule yet" in text_of(refused)
@@ -127,10 +133,12 @@ WRONG: list[tuple[str, Any, str]] = [
     ("/openid", says(b"", 404), "does not describe itself (status 404)"),
     ("/openid", says([]), "does not describe itself in JSON"),
     ("/openid", says({**SAID, "issuer": "https://evil.example"}), "another site than the one"),
+    ("/openid", says({**SAID, "issuer": "http://lms.example"}), "another site than the one"),
+    ("/openid", says({**SAID, "issuer": "https://lms.example:8443"}), "another site than the one"),
     ("/openid", says({**SAID, "issuer": ""}), "issuer is missing"),
     ("/openid", says({**SAID, "jwks_uri": "file:///etc/passwd"}), "jwks_uri is no address"),
     ("/openid", says({**SAID, "token_endpoint": None}), "does not tell its token_endpoint"),
-    ("/register", says(b"<b>no</b>", 400), "refuses (status 400): <b>no</b>"),
+    ("/register", says(b"hidden", 400), "refuses (status 400)."),
     ("/register", says(b"ok"), "not in JSON"),
     ("/register", says({}), "client_id is missing"),
     ("/register", says({"client_id": "x" * 300}), "client_id is longer"),
@@ -139,7 +147,11 @@ WRONG: list[tuple[str, Any, str]] = [
 
 
 def test_what_goes_wrong_is_told_and_the_link_can_be_used_again(
-    client: TestClient, lms: Lms, site: Site, form: dict[str, str]
+    client: TestClient,
+    lms: Lms,
+    site: Site,
+    form: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     for path, answer, words in WRONG:
         good = lms.answers[path]
@@ -147,12 +159,13 @@ def test_what_goes_wrong_is_told_and_the_link_can_be_used_again(
         refused = send(client, form)
         assert refused.status_code == 422, words
         assert words.lower() in text_of(refused).lower()
-        assert "<b>no" not in refused.text
+        assert "hidden" not in refused.text
         policy = refused.headers["content-security-policy"]
         assert "frame-ancestors https://lms.example;" in policy
         lms.answers[path] = good
     with site.database.reading() as session:
         assert session.query(Platform).count() == 0
+    assert "hidden" not in caplog.text
     assert send(client, form).status_code == 200
 
 
@@ -171,6 +184,49 @@ def test_one_that_is_registered_already_is_not_registered_twice(
 ) -> None:
     registered(site, people.admin.actor, lms)
     assert send(client, form).status_code == 409
+
+
+def test_an_issuer_of_somebody_else_is_not_registered_with_other_keys(
+    client: TestClient, site: Site, people: People, lms: Lms, form: dict[str, str]
+) -> None:
+    platform_id = registered(site, people.admin.actor, lms)
+    disable_platform(site, people.admin.actor, platform_id, disabled=True)
+    lms.answers["/openid"] = says({**SAID, "jwks_uri": "https://lms.example/~eve/jwks"})
+    lms.answers["/register"] = says({**ANSWERED, "client_id": "client-2"})
+    refused = send(client, form)
+    assert refused.status_code == 409
+    assert "with keys at another address" in text_of(refused)
+    with site.database.reading() as session:
+        assert session.query(Platform).count() == 1
+    # By the same keys nobody can come in who could not before.
+    lms.answers["/openid"] = says(SAID)
+    assert send(client, form).status_code == 200
+
+
+def test_nobody_takes_the_client_id_of_another_platform_to_have_assertions_for_it(
+    client: TestClient, site: Site, people: People, form: dict[str, str]
+) -> None:
+    registered(site, people.admin.actor, Lms(base="https://other.example"))
+    refused = send(client, form)
+    assert refused.status_code == 409
+    assert "another LMS knows Chainrule by the same one" in text_of(refused)
+
+
+def test_an_invitation_leads_nobody_into_our_own_network(site: Site, form: dict[str, str]) -> None:
+    there = Outside(private=False, lookup=lambda host, port: ["10.0.0.1"])
+    with pytest.raises(NotRegistered, match="within a private network; who runs"):
+        register_invited(replace(site, outside=there), form["invitation"], CONFIGURATION, None)
+
+
+def test_an_address_is_logged_without_its_query_and_on_one_line(
+    client: TestClient, lms: Lms, form: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    lms.answers = {}
+    for url in (f"{CONFIGURATION}?token=hidden", "https://lms.example/\nhidden", "x" * 5000):
+        send(client, {**form, "openid_configuration": url})
+    assert "the registration of https://lms.example/openid failed" in caplog.text
+    assert "hidden" not in caplog.text
+    assert all(len(one.getMessage()) < 400 for one in caplog.records)
 
 
 def test_opened_by_hand_it_says_where_to_open_it(client: TestClient, form: dict[str, str]) -> None:

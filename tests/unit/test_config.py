@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
+from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 import grader
 from grader.config import Config, load_config, load_settings
 from grader.errors import BadInput
+from grader.web.server import run
 
 CHECKOUT = Path(grader.__file__).parent.parent
 
@@ -68,6 +73,23 @@ def test_a_service_without_settings_keeps_everything_below_one_folder(
     assert (settings.queues, settings.slots, settings.gpus) == (("cpu",), 3, ())
 
 
+def test_only_the_proxies_that_are_named_are_believed_for_whom_they_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: given.update(options))
+    # Not from a variable that nothing checks.
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
+    run(FastAPI(), load_settings({"CHAINRULE_PROXIES": "10.1.2.3, fd00::/64"}))
+    trusted = _TrustedHosts(given["forwarded_allow_ips"])
+    assert [one in trusted for one in ("10.1.2.3", "fd00::7", "10.1.2.4", "127.0.0.1")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
 def test_a_worker_with_devices_takes_what_needs_them() -> None:
     settings = load_settings({"CHAINRULE_QUEUES": "cpu, gpu", "CHAINRULE_GPUS": "0,3"})
     assert (settings.queues, settings.gpus) == (("cpu", "gpu"), (0, 3))
@@ -81,6 +103,10 @@ def test_a_worker_with_devices_takes_what_needs_them() -> None:
         ("CHAINRULE_LISTEN", "8000"),
         ("CHAINRULE_LISTEN", "host:70000"),
         ("CHAINRULE_URL", "ftp://host"),
+        ("CHAINRULE_PROXIES", "*"),
+        ("CHAINRULE_PROXIES", "0.0.0.0/0"),
+        ("CHAINRULE_PROXIES", "10.0.0.1/8"),
+        ("CHAINRULE_PROXIES", "127.0.0.1, proxy"),
         ("CHAINRULE_QUEUES", "cpu,tpu"),
         ("CHAINRULE_QUEUES", "gpu"),
         ("CHAINRULE_SLOTS", "0"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 import tomllib
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -258,6 +259,15 @@ def test_workers_leave_no_profile_without_another(name: str) -> None:
 def test_what_needs_no_way_out_has_none(name: str) -> None:
     assert SERVICES[name]["networks"] == ["inside"]
     assert "ports" not in SERVICES[name]
+
+
+def test_the_web_believes_the_proxy_of_this_machine_and_no_container() -> None:
+    (network,) = yaml.safe_load(interpolated(COMPOSE))["networks"]["outside"]["ipam"]["config"]
+    environment = {key: str(value) for key, value in OURS["web"]["environment"].items()}
+    (believed,) = load_settings(environment).proxies
+    assert believed == f"{network['gateway']}/32"
+    assert ip_address(network["gateway"]) in ip_network(network["subnet"])
+    assert [one.partition(":")[0] for one in OURS["web"]["ports"]] == ["127.0.0.1"]
 
 
 def test_whoever_waits_waits_for_the_schema() -> None:

@@ -144,6 +144,16 @@ def test_what_nobody_answers_is_unreachable() -> None:
         leading_to("127.0.0.1", private=True).send("GET", url)
 
 
+def test_what_another_kind_of_server_says_is_not_repeated() -> None:
+    class Banner(Quiet):
+        def do_GET(self) -> None:
+            self.wfile.write(b"SSH-2.0-hidden\r\n")
+
+    with server(Banner) as url, pytest.raises(Unreachable) as refused:
+        leading_to("127.0.0.1", private=True).send("GET", url)
+    assert str(refused.value) == "lms.example does not answer as a web server does"
+
+
 def test_no_json_is_unreachable() -> None:
     class Page(Quiet):
         def do_GET(self) -> None:

@@ -75,7 +75,8 @@ def extension(world: World) -> dict[str, Any]:
 
 
 def platform(client_id: str) -> Body:
-    doors = {name: f"https://lms.example/{name}" for name in ("login_url", "token_url", "jwks_url")}
+    ends = {"login_url": "auth", "token_url": "token", "jwks_url": "jwks"}
+    doors = {name: f"https://lms.example/{end}" for name, end in ends.items()}
     return json(name="LMS", issuer="https://lms.example", client_id=client_id, **doors)
 
 

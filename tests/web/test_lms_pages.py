@@ -142,6 +142,41 @@ class TestPlatforms:
         assert twice.status_code == 422
         assert 'id="client_id-error"' in twice.text
 
+    def test_an_issuer_with_keys_elsewhere_has_to_be_confirmed(
+        self, site: Site, root: Reader
+    ) -> None:
+        path = root.post("/platforms/new", **VALUES).headers["location"].split("?")[0]
+        other = {**VALUES, "client_id": "def", "jwks_url": "https://moodle.example/other"}
+        assert 'name="other_keys"' not in root.get("/platforms/new").text
+        refused = root.post("/platforms/new", **other)
+        assert refused.status_code == 422
+        assert "who holds these keys can come in as everybody" in text_of(refused)
+        assert 'name="other_keys"' in refused.text
+        assert root.post("/platforms/new", **other, other_keys="true").status_code == 303
+        # The same where one is moved away from the other.
+        moved = {**VALUES, "jwks_url": "https://moodle.example/third"}
+        assert "who holds these keys" in text_of(root.post(path, **moved))
+        assert root.post(path, **moved, other_keys="true").status_code == 303
+        assert root.post(path, **{**moved, "name": "M"}).status_code == 303
+
+    def test_an_admin_says_whether_it_may_lie_in_our_own_network(
+        self, site: Site, root: Reader
+    ) -> None:
+        path = root.post("/platforms/new", **VALUES).headers["location"].split("?")[0]
+
+        def may() -> tuple[bool, bool]:
+            with site.database.reading() as session:
+                kept = session.query(Platform).one().is_private
+            box = re.search(r'<input id="is_private"[^>]*>', root.get(path).text)
+            assert box
+            return kept, "checked" in box[0]
+
+        assert may() == (False, False)
+        root.post(path, **VALUES, is_private="true")
+        assert may() == (True, True)
+        root.post(path, **VALUES)
+        assert may() == (False, False)
+
     def test_what_is_no_platform_is_told_beside_its_field(self, root: Reader) -> None:
         for field, value, words in WRONG:
             refused = root.post("/platforms/new", **{**VALUES, field: value})

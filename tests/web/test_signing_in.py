@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any, ClassVar
 
 import pytest
 from starlette.testclient import TestClient
 
-from grader.broker.throttle import Throttle
-from grader.services import signing_in
+from grader.broker.throttle import Throttle, counted
+from grader.errors import BadInput, NotSignedIn
+from grader.services import launching, signing_in
 from grader.services.people import change_person
 from grader.services.site import Site
 from grader.web.pages.visitors import COOKIE, Visitor
@@ -77,6 +80,38 @@ def test_signing_in_makes_another_session_and_ends_the_former(
     client.cookies.clear()
     client.cookies.set(COOKIE, former)
     assert client.get("/courses", follow_redirects=False).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("address", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff:ffff:ffff:ffff"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("fe80::1%eth0", "fe80::2"),
+        ("testclient", "testclient"),
+    ],
+)
+def test_addresses_of_one_network_are_counted_as_one(address: str, same: str) -> None:
+    assert counted(address) == counted(same)
+    assert len({counted(one) for one in (same, "2001:db8:1:3::1", "192.0.2.2", "")}) == 4
+
+
+def test_signing_in_and_launches_are_counted_by_it(site: Site) -> None:
+    class Counting:
+        seen: ClassVar[list[str]] = []
+
+        def wait(self, what: str, who: str, **_: Any) -> None:
+            self.seen.append(f"{what} {who}")
+
+    there = replace(site, throttle=Counting())  # type: ignore[arg-type]
+    for last in ("1", "2"):
+        with pytest.raises(NotSignedIn):
+            signing_in.known(there, "nobody@example.org", PASSWORD, f"2001:db8:1:2::{last}")
+        with pytest.raises(BadInput, match="login_hint"):
+            launching.begin(there, {}, None, f"2001:db8:1:2::{last}")
+    half = len(Counting.seen) // 2
+    assert half == 4
+    assert Counting.seen[:half] == Counting.seen[half:]
 
 
 def test_who_tries_too_often_has_to_wait_and_nobody_else(redis_url: str) -> None:  # noqa: F811

@@ -41,7 +41,7 @@ class Platform(Base):
     """An LMS that may launch us, as it was registered. `product` is its family: moodle, canvas.
 
     `pages` are further origins, with spaces between them, at which people use it: its pages show
-    ours in frames.
+    ours in frames. `is_private`: an admin has vouched for addresses of it in private networks.
     """
 
     __tablename__ = "platform"
@@ -56,6 +56,7 @@ class Platform(Base):
     token_audience: Mapped[str | None] = mapped_column(String(_LONGEST_ADDRESS))
     jwks_url: Mapped[str] = mapped_column(String(_LONGEST_ADDRESS))
     pages: Mapped[str] = mapped_column(String(1000), default="")
+    is_private: Mapped[bool] = mapped_column(default=False)
     author_id: Mapped[int] = refers_to("person.id")
     created_at: Mapped[Created]
     disabled_at: Mapped[datetime | None]
@@ -108,6 +109,8 @@ class PlatformLogin(Base):
     created_at: Mapped[Created]
     expires_at: Mapped[datetime] = mapped_column(index=True)
     used_at: Mapped[datetime | None]
+
+    __table_args__ = (Index(None, "platform_id", "id"),)
 
 
 class Launch(Base):

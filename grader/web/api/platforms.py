@@ -22,7 +22,12 @@ Address = Annotated[str, Field(min_length=1, max_length=2000), Plain]
 
 
 class PlatformBody(Body):
-    """A platform by its own values; `pages` are further addresses at which people use it."""
+    """A platform by its own values; `pages` are further addresses at which people use it.
+
+    `is_private` lets the service ask it at addresses within private networks. `other_keys` confirms
+    that keys at another address than those of the issuer's other registration may sign for the same
+    people.
+    """
 
     name: Name
     issuer: Id
@@ -33,6 +38,8 @@ class PlatformBody(Body):
     token_audience: Address | None = None
     pages: Annotated[str, Field(max_length=1000), Plain] = ""
     product: Annotated[str, Field(max_length=80), Plain] = ""
+    is_private: bool = False
+    other_keys: bool = False
 
 
 class NewPlatformBody(PlatformBody):
@@ -66,6 +73,7 @@ class PlatformView(View):
     token_audience: str | None
     jwks_url: str
     pages: str
+    is_private: bool
     created_at: datetime
     disabled_at: datetime | None
 
@@ -136,8 +144,10 @@ def register_platform(
     site: CurrentSite, actor: CurrentActor, body: NewPlatformBody
 ) -> FullPlatformView:
     """Register a platform; for admins."""
-    given = Registration(**body.model_dump(exclude={"deployment_id"}))
-    made = platforms.register_platform(site, actor, given, body.deployment_id)
+    given = Registration(**body.model_dump(exclude={"deployment_id", "other_keys"}))
+    made = platforms.register_platform(
+        site, actor, given, body.deployment_id, other_keys=body.other_keys
+    )
     return _full(site, actor, made.id)
 
 
@@ -165,7 +175,8 @@ def change_platform(
     body: PlatformBody,
 ) -> FullPlatformView:
     """Other values of it; issuer and client stay. For admins."""
-    platforms.change_platform(site, actor, platform_id, Registration(**body.model_dump()))
+    given = Registration(**body.model_dump(exclude={"other_keys"}))
+    platforms.change_platform(site, actor, platform_id, given, other_keys=body.other_keys)
     return _full(site, actor, platform_id)
 
 

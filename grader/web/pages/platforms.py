@@ -40,6 +40,8 @@ class PlatformForm(Form):
     jwks_url: Plain = Field(title="Public keyset URL", max_length=2000)
     token_audience: Plain | None = Field(None, title="Audience of tokens", max_length=2000)
     pages: Plain = Field("", title="Addresses of its pages", max_length=1000)
+    is_private: bool = Field(False, title="Its addresses may lie in private networks")
+    other_keys: bool = Field(False, title="Both registrations are the same LMS")
 
 
 class NewPlatformForm(PlatformForm):
@@ -90,9 +92,11 @@ def register(
     sheet = Sheet(NewPlatformForm, typed)
     with sheet.refusing():
         fields = sheet.read().model_dump()
-        deployment_id = fields.pop("deployment_id")
+        deployment_id, other_keys = fields.pop("deployment_id"), fields.pop("other_keys")
         given = Registration(**fields)
-        made = platforms.register_platform(site, visitor.actor, given, deployment_id)
+        made = platforms.register_platform(
+            site, visitor.actor, given, deployment_id, other_keys=other_keys
+        )
         return go(f"/platforms/{made.id}", "registered")
     return _new(request, site, sheet)
 
@@ -117,8 +121,10 @@ def change(
     sheet = Sheet(PlatformForm, typed)
     with sheet.refusing():
         row, _ = platforms.get_platform(site, visitor.actor, platform_id)
-        given = Registration(**sheet.read().model_dump(), product=row.product)
-        platforms.change_platform(site, visitor.actor, platform_id, given)
+        fields = sheet.read().model_dump()
+        other_keys = fields.pop("other_keys")
+        given = Registration(**fields, product=row.product)
+        platforms.change_platform(site, visitor.actor, platform_id, given, other_keys=other_keys)
         return go(f"/platforms/{platform_id}", "saved")
     return _show(request, site, visitor, platform_id, sheet=sheet)
 
@@ -210,7 +216,7 @@ def _show(
     deployment: Sheet[DeploymentForm] | None = None,
 ) -> Response:
     row, deployments = platforms.get_platform(site, visitor.actor, platform_id)
-    values = {name: getattr(row, name) for name in PlatformForm.model_fields}
+    values = {name: getattr(row, name, None) for name in PlatformForm.model_fields}
     sheet = sheet or Sheet(PlatformForm, values)
     deployment = deployment or Sheet(DeploymentForm, prefix="deployment")
     context = {

@@ -13,7 +13,7 @@ from grader.lms.platforms import PlatformFacts
 from tests.lmsplatform import LEARNER, LTI, Lms
 
 LMS = Lms()
-KEYS = PlatformKeys(LMS.out())
+KEYS = PlatformKeys(lambda _: LMS.out())
 PLATFORM = PlatformFacts(
     issuer=LMS.base,
     client_id=LMS.client_id,

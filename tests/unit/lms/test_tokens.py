@@ -13,7 +13,7 @@ from joserfc.jwk import KeySet
 
 from grader.lms.keys import new_key, published
 from grader.lms.outside import Answer, Outside, Unreachable
-from grader.lms.platforms import PlatformFacts
+from grader.lms.platforms import PlatformFacts, Way
 from grader.lms.tokens import ServiceTokens, TokenRefused
 
 KEY = new_key()
@@ -56,6 +56,11 @@ class Door(Outside):
         return Answer(status, {}, given if isinstance(given, bytes) else json.dumps(given).encode())
 
 
+def to(door: Outside) -> Way:
+    """The way to every platform."""
+    return lambda _: door
+
+
 class Clock:
     """Seconds that pass when a test says so."""
 
@@ -67,7 +72,7 @@ class Clock:
 
 def test_the_assertion_says_who_we_are_for_a_minute_and_never_the_same_twice() -> None:
     door = Door()
-    tokens = ServiceTokens(door, lambda: KEY)
+    tokens = ServiceTokens(to(door), lambda: KEY)
     tokens.get(PLATFORM, ["a"])
     tokens.get(PLATFORM, SCOPES)
     first, second = door.asked
@@ -90,7 +95,7 @@ def test_the_assertion_says_who_we_are_for_a_minute_and_never_the_same_twice() -
 def test_a_platform_may_want_assertions_for_somebody_else_than_its_door() -> None:
     door = Door()
     other = PlatformFacts(**{**PLATFORM.__dict__, "token_audience": "https://api.example/auth"})
-    ServiceTokens(door, lambda: KEY).get(other, SCOPES)
+    ServiceTokens(to(door), lambda: KEY).get(other, SCOPES)
     keys = KeySet.import_key_set(published([KEY]))  # type: ignore[arg-type]
     read = jwt.decode(door.asked[0]["client_assertion"], keys, ["RS256"])
     assert read.claims["aud"] == "https://api.example/auth"
@@ -104,7 +109,7 @@ def test_a_token_is_kept_until_shortly_before_its_end(
     expires_in: object, holds: float, over: float
 ) -> None:
     door, clock = Door(expires_in=expires_in), Clock()
-    tokens = ServiceTokens(door, lambda: KEY, clock=clock)
+    tokens = ServiceTokens(to(door), lambda: KEY, clock=clock)
     assert tokens.get(PLATFORM, SCOPES) == "t1"
     clock.now = holds
     assert tokens.get(PLATFORM, reversed(SCOPES)) == "t1"  # type: ignore[arg-type]
@@ -114,12 +119,12 @@ def test_a_token_is_kept_until_shortly_before_its_end(
 
 @pytest.mark.parametrize("expires_in", [0, -5, "nan"])
 def test_a_token_without_a_future_is_used_once(expires_in: object) -> None:
-    tokens = ServiceTokens(Door(expires_in=expires_in), lambda: KEY, clock=Clock())
+    tokens = ServiceTokens(to(Door(expires_in=expires_in)), lambda: KEY, clock=Clock())
     assert [tokens.get(PLATFORM, SCOPES) for _ in range(2)] == ["t1", "t2"]
 
 
 def test_what_the_platform_refused_is_forgotten_and_nothing_newer() -> None:
-    tokens = ServiceTokens(Door(), lambda: KEY, clock=Clock())
+    tokens = ServiceTokens(to(Door()), lambda: KEY, clock=Clock())
     first = tokens.get(PLATFORM, SCOPES)
     tokens.forget(PLATFORM, SCOPES, first)
     assert tokens.get(PLATFORM, SCOPES) == "t2"
@@ -129,7 +134,7 @@ def test_what_the_platform_refused_is_forgotten_and_nothing_newer() -> None:
 
 def test_a_refusal_says_why_and_that_trying_again_does_not_help() -> None:
     body = {"error": "invalid_scope", "error_description": "No <b>such\x1b scope"}
-    tokens = ServiceTokens(Door(400, body), lambda: KEY)
+    tokens = ServiceTokens(to(Door(400, body)), lambda: KEY)
     with pytest.raises(TokenRefused, match=r"status 400; invalid_scope: No <b>such\\x1b scope"):
         tokens.get(PLATFORM, SCOPES)
 
@@ -137,7 +142,7 @@ def test_a_refusal_says_why_and_that_trying_again_does_not_help() -> None:
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_a_platform_that_is_busy_or_broken_may_be_asked_again(status: int) -> None:
     with pytest.raises(Unreachable, match=str(status)):
-        ServiceTokens(Door(status, b"<html>"), lambda: KEY).get(PLATFORM, SCOPES)
+        ServiceTokens(to(Door(status, b"<html>")), lambda: KEY).get(PLATFORM, SCOPES)
 
 
 @pytest.mark.parametrize(
@@ -145,4 +150,4 @@ def test_a_platform_that_is_busy_or_broken_may_be_asked_again(status: int) -> No
 )
 def test_what_could_not_be_sent_as_a_token_is_none(body: object) -> None:
     with pytest.raises(TokenRefused):
-        ServiceTokens(Door(200, body), lambda: KEY).get(PLATFORM, SCOPES)
+        ServiceTokens(to(Door(200, body)), lambda: KEY).get(PLATFORM, SCOPES)
