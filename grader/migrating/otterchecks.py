@@ -9,10 +9,10 @@ from grader.migrating.model import CannotImport, ImportedCheck, ImportedExercise
 from grader.migrating.sources import function_name, slug_of, unique
 from grader.migrating.surroundings import Surroundings
 from grader.migrating.testfiles import TestFile, of_doctest
-from grader.migrating.translating import proxy_name, refuse_blocked, translated
+from grader.migrating.translating import proxy_name, translated
 from grader.safetext import one_line
 
-Points = int | float | list[int | float | None] | None
+Points = float | list[float | None] | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,22 @@ class Question:
     all_or_nothing: bool = False
     manual: bool = False
     head: tuple[str, ...] = field(default=())  # statements of an exception-based file
+
+
+def amounts(given: object, where: str) -> Points:
+    """A question's points as somebody wrote them. Raises CannotImport."""
+    if isinstance(given, list):
+        return [one_amount(one, where) for one in given]
+    return one_amount(given, where)
+
+
+def one_amount(given: object, where: str) -> float | None:
+    """Points of one thing, if it has any of its own. Raises CannotImport."""
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1e6:
+        raise CannotImport(f"{where}: {one_line(repr(given), 40)} is no number of points")
+    return float(given)
 
 
 def resolved(question: Question) -> list[float]:
@@ -161,10 +177,9 @@ class _Writer:
         own = Surroundings()
         for line in question.head:
             own.add(line, given=True)
-        found = translated(case.code, own, "student", frozenset(case.arguments or ()))
-        refuse_blocked(found.body.split())
-        name = function_name(f"{question.name} {number}", self._functions)
         proxy = proxy_name(case.code + " ".join(case.arguments or ()))
+        found = translated(case.code, own, proxy, frozenset(case.arguments or ()))
+        name = function_name(f"{question.name} {number}", self._functions)
         lines = [
             f"env = environment({proxy})"
             if argument == "env"
