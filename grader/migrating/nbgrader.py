@@ -74,7 +74,7 @@ def read(path: Path) -> list[Imported]:
 
 def _beside(path: Path) -> list[str]:
     names = sorted(one.name for one in path.absolute().parent.iterdir())
-    return [name for name in names if not name.startswith((".", "__")) and name != path.name]
+    return [name for name in names if not name.startswith((".", "__")) and ".ipynb" not in name]
 
 
 @dataclass(frozen=True)

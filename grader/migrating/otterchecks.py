@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -173,22 +174,36 @@ class _Writer:
         return self._of_function(question, number, case, title)
 
     def _of_function(self, question: Question, number: int, case: Case, title: str) -> str:
-        """A function gets what it names from the submission; otherwise it is its file's own."""
-        own = Surroundings()
+        """A function gets what it names from the submission; otherwise it is its file's own.
+
+        Libraries that the notebook imports are imported by the test: those of the submission may
+        compare as they like.
+        """
+        libraries = self._around.imports
+        own = Surroundings(imports=dict(libraries))
         for line in question.head:
             own.add(line, given=True)
-        proxy = proxy_name(case.code + " ".join(case.arguments or ()))
-        found = translated(case.code, own, proxy, frozenset(case.arguments or ()))
+        asked = [one for one in case.arguments or () if one == "env" or one not in libraries]
+        proxy = proxy_name(case.code + " ".join(asked))
+        found = translated(case.code, own, proxy, frozenset(asked))
         name = function_name(f"{question.name} {number}", self._functions)
+        named = sorted(libraries.keys() & _texts(case.code)) if "env" in asked else []
         lines = [
-            f"env = environment({proxy})"
+            f"env = environment({', '.join([proxy, *(f'{one}={one}' for one in named)])})"
             if argument == "env"
             else f"{argument} = given({proxy}, {argument!r})"
-            for argument in case.arguments or ()
+            for argument in asked
         ]
+        imports = sorted({*found.imports, *(libraries[one] for one in named)})
         body = "\n".join([*lines, found.body])
-        self.tests.add(name, title, body, found.imports, proxy=proxy)
+        self.tests.add(name, title, body, imports, proxy=proxy)
         return name
+
+
+def _texts(code: str) -> set[str]:
+    """Texts in the code: names that it may look up in `env`."""
+    nodes = ast.walk(ast.parse(code))
+    return {one.value for one in nodes if isinstance(one, ast.Constant) and type(one.value) is str}
 
 
 def _total(question: Question) -> float:

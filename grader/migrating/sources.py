@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from urllib.parse import unquote
 
 from grader.errors import NotASubmission
 from grader.migrating.model import CannotImport, NotebookDocument
+from grader.notebooks.ipynb import cells_of, document_of
 from grader.notebooks.read import MAX_FILE_BYTES
 from grader.safetext import one_line
 
@@ -27,16 +27,15 @@ def read_notebook(path: Path) -> NotebookDocument:
     """
     name = one_line(path.name)
     try:
-        document: Any = json.loads(read_bytes(path).decode("utf-8-sig"))
-    except (ValueError, RecursionError) as error:
-        raise CannotImport(f"{name} is no notebook: {one_line(str(error), 200)}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("cells"), list):
-        raise CannotImport(f"{name} is no notebook in format 4: it has no list of cells")
-    if document.get("nbformat") != 4:
-        raise CannotImport(f"{name} is written in another notebook format; save it in Jupyter")
+        document: Any = document_of(read_bytes(path).decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise CannotImport(f"{name} is no notebook: it is not UTF-8") from None
+    except NotASubmission as error:
+        raise CannotImport(f"{name} is no notebook that can be read: {error}") from None
+    if not isinstance(document.get("cells"), list) or document.get("nbformat") != 4:
+        raise CannotImport(f"{name} is no notebook in format 4; open it in Jupyter and save it")
     if not isinstance(document.get("metadata"), dict):
         document["metadata"] = {}
-    _refuse_other_languages(document["metadata"], name)
     for number, cell in enumerate(document["cells"], 1):
         if not isinstance(cell, dict) or cell.get("cell_type") not in ("code", "markdown", "raw"):
             raise CannotImport(f"{name}: cell {number} is no code, markdown or raw cell")
@@ -136,17 +135,6 @@ def some_of(names: Sequence[str]) -> str:
     return ", ".join(one_line(name, 80) for name in names[:_NAMED]) + more
 
 
-def _refuse_other_languages(metadata: Mapping[str, Any], name: str) -> None:
-    kernel = metadata.get("kernelspec", {})
-    words = [kernel.get("language"), kernel.get("name")] if isinstance(kernel, dict) else []
-    language = next((str(word) for word in words if word), "python")
-    if not language.lower().startswith(("python", "ipython", "conda", "py")):
-        raise CannotImport(
-            f"{name} is written for {one_line(language, 40)}: only notebooks in Python can be "
-            "imported"
-        )
-
-
 def copied(document: NotebookDocument, cells: Sequence[dict[str, Any]]) -> NotebookDocument:
     """The notebook with other cells: outputs cleared, and pictures that no text shows any more."""
     kept = []
@@ -177,8 +165,6 @@ def _attached(cell: Mapping[str, Any]) -> dict[str, Any]:
 
 def refuse_unreadable(document: NotebookDocument, name: str) -> None:
     """Raise CannotImport where a submission made of this notebook could not be read."""
-    from grader.notebooks.ipynb import cells_of
-
     try:
         list(cells_of(document))
     except NotASubmission as error:

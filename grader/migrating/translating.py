@@ -45,6 +45,8 @@ _BLOCKED = {
 _STREAMS = {
     ("sys", "stdout"): _BLOCKED["redirect_stdout"],
     ("sys", "stdin"): _BLOCKED["input"],
+    ("contextlib", "redirect_stdout"): _BLOCKED["redirect_stdout"],
+    ("contextlib", "redirect_stderr"): _BLOCKED["redirect_stdout"],
     ("builtins", "print"): _BLOCKED["redirect_stdout"],
     ("builtins", "input"): _BLOCKED["input"],
 }

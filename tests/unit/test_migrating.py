@@ -92,6 +92,8 @@ def test_what_an_earlier_test_or_a_locked_cell_left_comes_along() -> None:
         ("globals()['squares']", "looks through"),
         ("eval('squares(1)')", "runs code"),
         ("%timeit squares(1)", "magics"),
+        ("with contextlib.redirect_stdout(f):\n    squares(1)", "stays in its own process"),
+        ("with redirect_stdout(f):\n    squares(1)", "stays in its own process"),
         ("!ls", "magics"),
         ("def squares(n):\n    return n\nassert squares(1)", "defines `squares` anew"),
         ("from numpy import *\nassert squares(1)", "does not say which names"),
@@ -165,13 +167,16 @@ def test_a_bad_notebook_of_nbgrader_is_refused_with_its_cell(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("{", "no notebook"),
-        ("[]", "no list of cells"),
-        ('{"cells": [], "nbformat": 3}', "another notebook format"),
+        ("{", "is no notebook that can be read: it is cut off"),
+        ("[]", "is no notebook that can be read: a notebook is a JSON object"),
+        ("[" * 10**6, "is no notebook that can be read: its JSON holds more values"),
+        ('{"nbformat": 4}', "is no notebook in format 4"),
+        ('{"cells": [], "nbformat": 3}', "is no notebook in format 4"),
         (
             '{"cells": [], "nbformat": 4, "metadata": {"kernelspec": {"language": "R"}}}',
-            "written for R",
+            "its kernel is R",
         ),
+        ('{"cells": [5], "nbformat": 4}', "cell 1 is no code, markdown or raw cell"),
     ],
 )
 def test_what_is_no_notebook_for_python_is_refused(
@@ -179,7 +184,7 @@ def test_what_is_no_notebook_for_python_is_refused(
 ) -> None:
     path = tmp_path / "work.ipynb"
     path.write_text(data)
-    with pytest.raises(CannotImport, match=rf"work\.ipynb .*{words}"):
+    with pytest.raises(CannotImport, match=rf"work\.ipynb.*{words}"):
         read(path)
 
 
@@ -337,6 +342,22 @@ def test_a_bad_test_file_of_otter_is_refused(source: str, words: str, tmp_path: 
     with pytest.raises(CannotImport) as refused:
         _assigned(tmp_path, source)
     assert words in str(refused.value)
+
+
+def test_a_function_that_tests_compares_by_libraries_of_its_own(tmp_path: Path) -> None:
+    cells = [
+        _raw("# ASSIGNMENT CONFIG\ntests: {ok_format: false}"),
+        _cell("import numpy as np\nimport torch"),
+        QUESTION,
+        _raw("# BEGIN TESTS"),
+        _cell("def test_a(np, f, env):\n    assert np.all(f(1)) and env['torch'].all(env['g'](1))"),
+        _raw("# END TESTS"),
+        _raw("# END QUESTION"),
+    ]
+    text = otter.read(_notebook(tmp_path, cells)).tests["test_imported.py"]
+    assert "    import numpy as np\n    import torch\n" in text
+    assert "    f = given(student, 'f')\n    env = environment(student, torch=torch)\n" in text
+    assert "given(student, 'np')" not in text
 
 
 def _autograder(folder: Path, tests: str) -> Path:

@@ -142,6 +142,10 @@ def _tell(imported: Imported, bundle: Bundle, said: str) -> None:
         click.echo("Not carried over:")
         for line in imported.lost:
             click.echo(f"  {line}")
+    if imported.answer is None:
+        reference = _shown(bundle.folder.parents[1] / "reference" / bundle.folder.name)
+        click.echo(f"Next: a solution as {reference}/answer.py, and what it defines as solution.py")
+        return
     click.echo(f"Next: chainrule rubric test {folder}")
 
 
