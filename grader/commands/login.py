@@ -13,7 +13,7 @@ _LASTS_DAYS = 180  # longer than a term
 @click.argument("server")
 @click.option(
     "--token-file",
-    type=click.File("r"),
+    type=click.File("r", errors="replace"),
     help="A token that you have made, in a file; - reads it from the standard input.",
 )
 def login(server: str, token_file: TextIO | None) -> None:

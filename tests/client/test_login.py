@@ -82,6 +82,17 @@ def test_who_is_not_signed_in_is_told_how(terminal: Terminal) -> None:
     assert "chainrule login" in said.last
 
 
+def test_a_file_that_is_no_text_is_no_token(
+    terminal: Terminal, server: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(b"\xff\xfe\x00")
+    for call in (("login", server), ("submit", "--server", server)):
+        said = terminal.run(*call, "--token-file", str(path))
+        assert said.status == 2
+        assert "a token is one word" in said.err
+
+
 def test_a_kept_token_goes_to_no_other_service(
     terminal: Terminal, server: str, people: People, monkeypatch: pytest.MonkeyPatch
 ) -> None:
