@@ -53,8 +53,8 @@ def read(path: Path, solution: Path | None = None) -> Imported:
     notes = [*writer.notes, *_left_out(files, tested.keys() - found.keys())]
     if answer is None:
         notes.append(
-            "the autograder holds no solution: without --solution no test could be tried, and a "
-            "test that breaks is not judged"
+            "the autograder holds no solution, and no test could be tried: import it again with "
+            "--solution, or a test of what cannot be seen from outside fails right work"
         )
     if not writer.exercises:
         raise CannotImport(f"{one_line(path.name)} has no test that earns points (@weight)")

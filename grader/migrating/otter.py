@@ -23,7 +23,7 @@ from grader.migrating.surroundings import surroundings
 from grader.notebooks.names import python_source
 from grader.safetext import one_line
 
-_POINTS = re.compile(r"_Points:_\s*([0-9.]+)")
+_POINTS = re.compile(r"_Points:_\s*(\d{1,6}(?:\.\d+)?)")
 _CLIENT = re.compile(r"\botter\.Notebook\(|^\s*grader\.(?:check|check_all|export)\(", re.M)
 _CHECK = re.compile(r"^\s*grader\.check\(['\"]([\w.-]+)['\"]\)\s*$", re.M)
 _TESTS = "test_imported.py"

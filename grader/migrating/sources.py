@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from grader.errors import NotASubmission
 from grader.migrating.model import CannotImport, NotebookDocument
 from grader.notebooks.ipynb import cells_of, document_of
-from grader.notebooks.read import MAX_FILE_BYTES
+from grader.notebooks.read import MAX_CELLS, MAX_FILE_BYTES
 from grader.safetext import one_line
 
 _WORD = re.compile(r"[a-z0-9]+")
@@ -34,6 +34,8 @@ def read_notebook(path: Path) -> NotebookDocument:
         raise CannotImport(f"{name} is no notebook that can be read: {error}") from None
     if not isinstance(document.get("cells"), list) or document.get("nbformat") != 4:
         raise CannotImport(f"{name} is no notebook in format 4; open it in Jupyter and save it")
+    if len(document["cells"]) > MAX_CELLS:
+        raise CannotImport(f"{name} has more than {MAX_CELLS} cells, which no submission may have")
     if not isinstance(document.get("metadata"), dict):
         document["metadata"] = {}
     for number, cell in enumerate(document["cells"], 1):
@@ -176,16 +178,15 @@ def slug_of(text: str) -> str:
     return "-".join(_WORD.findall(text.lower()))[:60].strip("-") or "assignment"
 
 
-def unique(wanted: str, taken: set[str]) -> str:
+def unique(wanted: str, taken: set[str], mark: str = "-") -> str:
     """`wanted`, or with a number where it is taken; noted as taken."""
     name, number = wanted, 2
     while name in taken:
-        name, number = f"{wanted}-{number}", number + 1
+        name, number = f"{wanted}{mark}{number}", number + 1
     taken.add(name)
     return name
 
 
 def function_name(text: str, taken: set[str]) -> str:
     """The name of a test function."""
-    name = "test_" + "_".join(_WORD.findall(text.lower()))[:80]
-    return unique(name, taken).replace("-", "_")
+    return unique("test_" + "_".join(_WORD.findall(text.lower()))[:80], taken, "_")

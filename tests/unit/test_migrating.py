@@ -215,6 +215,20 @@ def test_every_version_of_nbgraders_metadata_is_read(tmp_path: Path) -> None:
     ]
 
 
+def test_tests_of_names_that_look_alike_are_as_many_functions(tmp_path: Path) -> None:
+    names = ["a-b", "a_b", "a-b-2", "A_b_2"]
+    cells = [_cell("assert x", grade_id=name, **TEST) for name in names]
+    [found] = nbgrader.read(_notebook(tmp_path, cells))
+    tests = [one.checks[0].tests[0] for one in found.exercises]
+    assert len(set(tests)) == 4
+    assert all(f"def {name}(student)" in found.tests["test_imported.py"] for name in tests)
+
+
+def test_a_notebook_of_more_cells_than_a_submission_may_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotImport, match="more than 2000 cells"):
+        nbgrader.read(_notebook(tmp_path, [_cell("x = 1")] * 2001))
+
+
 def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
     cells = [
         _cell("x = 1", grade_id="s", solution=True, grade=False),
