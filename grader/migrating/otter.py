@@ -55,8 +55,8 @@ def _assigned(folder: Path) -> Imported:
     document = read_notebook(path)
     own = document["metadata"].get("otter", {})
     own = own if isinstance(own, dict) else {}
-    files = sorted((place / "tests").glob("*.py"))
-    questions = [question_of_file(one) for one in files if one.name != "__init__.py"]
+    paths = sorted((place / "tests").glob("*.py"))
+    questions = [question_of_file(one) for one in paths if one.name != "__init__.py"]
     named = own.get("tests")
     if not questions and isinstance(named, dict):
         questions = [question_of_metadata(path.name, *item) for item in named.items()]

@@ -27,7 +27,7 @@ def read_notebook(path: Path) -> NotebookDocument:
     """
     name = one_line(path.name)
     try:
-        document: Any = document_of(read_bytes(path).decode("utf-8-sig"))
+        document: NotebookDocument = dict(document_of(read_bytes(path).decode("utf-8-sig")))
     except UnicodeDecodeError:
         raise CannotImport(f"{name} is no notebook: it is not UTF-8") from None
     except NotASubmission as error:
