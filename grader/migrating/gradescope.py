@@ -40,6 +40,11 @@ def read(path: Path, solution: Path | None = None) -> Imported:
         if (classes := classes_of(module.tree))
     }
     found = {name: one for name, one in tested.items() if _TEST_FILE.fullmatch(_name(name))}
+    if not found and any(_name(name) == "run_otter.py" for name in files.modules):
+        raise CannotImport(
+            f"{one_line(path.name)} is made by otter: import its master notebook, or the folder "
+            "that `otter assign` has made, by chainrule import otter"
+        )
     if not found:
         raise CannotImport(
             f"{one_line(path.name)} holds no test*.py with a class of unittest.TestCase: only "

@@ -29,7 +29,9 @@ def read_notebook(path: Path) -> NotebookDocument:
     try:
         document: NotebookDocument = dict(document_of(read_bytes(path).decode("utf-8-sig")))
     except UnicodeDecodeError:
-        raise CannotImport(f"{name} is no notebook: it is not UTF-8") from None
+        raise CannotImport(
+            f"{name} is no notebook: it is not UTF-8; give an .ipynb, or a folder that holds it"
+        ) from None
     except NotASubmission as error:
         raise CannotImport(f"{name} is no notebook that can be read: {error}") from None
     if not isinstance(document.get("cells"), list) or document.get("nbformat") != 4:

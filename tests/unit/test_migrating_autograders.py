@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import zipfile
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def _zip(folder: Path, **files: str | bytes) -> Path:
     path = folder / "autograder.zip"
     with zipfile.ZipFile(path, "w") as archive:
         for name, text in files.items():
-            archive.writestr(name.replace("__", "/").replace("_py", ".py"), text)
+            archive.writestr(re.sub("_py$", ".py", name.replace("__", "/")), text)
     return path
 
 
@@ -156,6 +157,12 @@ def test_a_solution_that_could_not_be_handed_in_is_refused(
     with pytest.raises(BadInput) as refused:
         gradescope.read(_zip(tmp_path, tests__test_it_py=TESTS), solution)
     assert words in str(refused.value)
+
+
+def test_an_autograder_of_otters_is_imported_from_its_master(tmp_path: Path) -> None:
+    path = _zip(tmp_path, run_otter_py="", tests__q1_py="test = {}")
+    with pytest.raises(CannotImport, match="by chainrule import otter"):
+        gradescope.read(path)
 
 
 def test_a_test_file_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
