@@ -168,10 +168,10 @@ class _Notebook:
         points = self._points(cell)
         exercise = unique(slug_of(name), taken)
         check = ImportedCheck(
-            id="points", title=self._words(cell, name), points=points, marker=name
+            id="points", title=self._words(cell, name), points=points, answer=name
         )
         if cell.is_test:
-            check = self._test(cell, check, functions)
+            check = self._test(cell, replace(check, look=name, answer=""), functions)
         if "BEGIN MARK SCHEME" in cell.source:
             self.notes.append(f"{check.title}: its mark scheme stands in the model answer")
         return ImportedExercise(exercise, check.title, (check,))
@@ -193,8 +193,8 @@ class _Notebook:
         return float(points)
 
     def _words(self, cell: _Cell, name: str) -> str:
-        """A test's docstring, or the cell's id."""
-        tree = parsed(python_source(cell.source) or "") if cell.is_test else None
+        """A test's docstring as students have it, or the cell's id."""
+        tree = parsed(python_source(self._begun(cell)["source"]) or "") if cell.is_test else None
         words = ast.get_docstring(tree) if tree else None
         return one_line(words.strip().splitlines()[0], 100) if words and words.strip() else name
 
@@ -209,7 +209,7 @@ class _Notebook:
             found = translated(code, self.around, proxy, frozenset({"earn"}))
         except Untranslatable as why:
             return check.for_a_person(str(why))
-        name = function_name(check.marker, functions)
+        name = function_name(check.look, functions)
         self._add(name, check.title, found, proxy, earns)
         check = replace(check, file=_FILE, tests=(name,))
         return replace(check, visibility="after_due") if hidden else check

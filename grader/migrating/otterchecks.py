@@ -110,7 +110,7 @@ class _Writer:
             )
         if not points:
             checks: list[ImportedCheck] = [
-                ImportedCheck(id="answer", title=name, points=total, marker=question.name)
+                ImportedCheck(id="answer", title=name, points=total, answer=question.name)
             ]
         elif question.all_or_nothing:
             checks = [self._whole(question, total)]
@@ -131,7 +131,8 @@ class _Writer:
             title=title,
             points=points,
             visibility="hidden" if case.hidden else "visible",
-            marker=question.name,
+            look=question.name,
+            answer=question.name,
         )
         try:
             name = self._test(question, number, case, title)
@@ -149,7 +150,8 @@ class _Writer:
             points=total,
             partial=False,
             visibility="hidden" if any(case.hidden for case in question.cases) else "visible",
-            marker=question.name,
+            look=question.name,
+            answer=question.name,
         )
         names = []
         try:

@@ -124,13 +124,13 @@ def _check(check: ImportedCheck, marked: set[str]) -> dict[str, Any]:
     if check.visibility != "visible":
         found["visibility"] = check.visibility
     if check.kind == "manual":
-        return found | ({"answer": {"marker": check.marker}} if check.marker in marked else {})
+        return found | ({"answer": {"marker": check.answer}} if check.answer in marked else {})
     found |= {"file": check.file, "only": list(check.tests)}
     found |= {"arrays": "numpy", "precision": "float64", "values": "native"}
     if not check.partial:
         found["partial"] = False
-    if check.marker in marked:
-        found["look"] = [{"marker": check.marker}]
+    if check.look in marked:
+        found["look"] = [{"marker": check.look}]
     if check.hints:
         found["hints"] = dict(check.hints)
     return found

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from grader.checks.answers.answers import AnswerPlace
+from grader.checks.kinds.manual import ManualSpec
 from grader.errors import BadInput
 from grader.migrating import gradescope, nbgrader, otter
 from grader.migrating.model import CannotImport, Imported, Untranslatable
@@ -213,6 +215,21 @@ def test_every_version_of_nbgraders_metadata_is_read(tmp_path: Path) -> None:
         ("task", "manual", 3),
         ("words", "manual", 4),
     ]
+
+
+def test_a_test_that_is_a_persons_now_is_no_answer_of_the_students(tmp_path: Path) -> None:
+    cells = [
+        _cell("x = 1", grade_id="s", solution=True, grade=False),
+        _cell("assert input()", grade_id="a", **TEST),
+        _cell("Because.", "markdown", grade_id="w", grade=True, solution=True, points=1),
+    ]
+    [found] = nbgrader.read(_notebook(tmp_path, cells))
+    folder = write(found, tmp_path / "out", "work")
+    lost, words = load_bundle(folder, tmp_path / "out").rubric.exercises
+    assert isinstance(lost.checks[0], ManualSpec)
+    assert isinstance(words.checks[0], ManualSpec)
+    assert lost.checks[0].answer is None
+    assert words.checks[0].answer == AnswerPlace(marker="w")
 
 
 def test_tests_of_names_that_look_alike_are_as_many_functions(tmp_path: Path) -> None:

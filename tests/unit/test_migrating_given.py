@@ -64,6 +64,13 @@ def test_hidden_tests_leave_every_cell_of_the_starter(tmp_path: Path) -> None:
     assert "secret" not in _starter(found)
 
 
+def test_the_title_of_a_hidden_test_tells_nothing_of_it(tmp_path: Path) -> None:
+    test = '### BEGIN HIDDEN TESTS\n"""A secret"""\nassert x\n### END HIDDEN TESTS'
+    cells = [SOLVED, _cell(test, grade_id="a", **TEST)]
+    [found] = nbgrader.read(_notebook(tmp_path / "ps1.ipynb", cells))
+    assert found.exercises[0].title == found.exercises[0].checks[0].title == "a"
+
+
 def test_a_picture_of_a_solution_goes_with_its_text(tmp_path: Path) -> None:
     answer = {
         **_cell("![](attachment:a%20b.png)", "markdown", grade_id="m", points=1, grade=True),
