@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import pytest
 from grader.checks.answers.answers import AnswerPlace
 from grader.checks.kinds.manual import ManualSpec
 from grader.errors import BadInput
-from grader.migrating import gradescope, nbgrader, otter
+from grader.migrating import nbgrader, otter
 from grader.migrating.model import CannotImport, Imported, Untranslatable
 from grader.migrating.surroundings import surroundings
 from grader.migrating.testfiles import of_doctest
@@ -389,53 +388,3 @@ def test_a_function_that_tests_compares_by_libraries_of_its_own(tmp_path: Path) 
     assert "    import numpy as np\n    import torch\n" in text
     assert "    f = given(student, 'f')\n    env = environment(student, torch=torch)\n" in text
     assert "given(student, 'np')" not in text
-
-
-def _autograder(folder: Path, tests: str) -> Path:
-    path = folder / "autograder.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tests/test_it.py", tests)
-    return path
-
-
-CLASS = "import unittest\nimport work\nclass TestIt(unittest.TestCase):\n    "
-
-
-@pytest.mark.parametrize(
-    ("tests", "words"),
-    [
-        ("x = 1", "no test*.py with a class of unittest.TestCase"),
-        ("class (", "tests/test_it.py does not parse"),
-        (CLASS + "def test_a(self): pass", "has no test that earns points"),
-        (
-            CLASS + "@weight(w)\n    def test_a(self): pass",
-            "test_it.py:4: @weight of test_a takes a literal",
-        ),
-        (CLASS + "@weight('2')\n    def test_a(self): pass", "is no number of points"),
-        (
-            CLASS + "@weight(1)\n    @visibility('x')\n    def test_a(self): pass",
-            "no visibility 'x'",
-        ),
-        (
-            "import other_work\n" + CLASS + "@weight(1)\n    def test_a(self): pass",
-            "import 2 files of students'",
-        ),
-    ],
-)
-def test_a_bad_autograder_is_refused(tests: str, words: str, tmp_path: Path) -> None:
-    with pytest.raises(CannotImport) as refused:
-        gradescope.read(_autograder(tmp_path, tests))
-    assert words in str(refused.value)
-
-
-def test_without_a_solution_that_is_said(tmp_path: Path) -> None:
-    tests = CLASS + "@weight(1)\n    def test_a(self):\n        assert work.f(), f'{work.f()}'"
-    found = gradescope.read(_autograder(tmp_path, tests))
-    assert any("--solution" in line for line in found.lost)
-    folder = write(found, tmp_path / "out", "work")
-    bundle = load_bundle(folder, tmp_path / "out")
-    assert lint(bundle) == []
-    assert b"student.f()" in bundle.tests["test_it.py"]
-    solution = tmp_path / "work.py"
-    solution.write_text("def f():\n    return 1\n")
-    assert gradescope.read(_autograder(tmp_path, tests), solution).lost == []

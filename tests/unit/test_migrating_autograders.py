@@ -13,6 +13,9 @@ from grader.errors import BadInput
 from grader.migrating import gradescope
 from grader.migrating.model import CannotImport, Imported
 from grader.migrating.proxying import asking
+from grader.migrating.writing import write
+from grader.rubricfile import load_bundle
+from grader.rubriclint import lint
 
 HEAD = (
     "import unittest\nimport work\n"
@@ -209,3 +212,46 @@ def test_a_hostile_zip_is_refused(kind: str, words: str, tmp_path: Path) -> None
     _hostile(path, kind)
     with pytest.raises(CannotImport, match=words):
         gradescope.read(path)
+
+
+CLASS = "import unittest\nimport work\nclass TestIt(unittest.TestCase):\n    "
+
+
+@pytest.mark.parametrize(
+    ("tests", "words"),
+    [
+        ("x = 1", "no test*.py with a class of unittest.TestCase"),
+        ("class (", "tests/test_it.py does not parse"),
+        (CLASS + "def test_a(self): pass", "has no test that earns points"),
+        (
+            CLASS + "@weight(w)\n    def test_a(self): pass",
+            "test_it.py:4: @weight of test_a takes a literal",
+        ),
+        (CLASS + "@weight('2')\n    def test_a(self): pass", "is no number of points"),
+        (
+            CLASS + "@weight(1)\n    @visibility('x')\n    def test_a(self): pass",
+            "no visibility 'x'",
+        ),
+        (
+            "import other_work\n" + CLASS + "@weight(1)\n    def test_a(self): pass",
+            "import 2 files of students'",
+        ),
+    ],
+)
+def test_a_bad_autograder_is_refused(tests: str, words: str, tmp_path: Path) -> None:
+    with pytest.raises(CannotImport) as refused:
+        gradescope.read(_zip(tmp_path, tests__test_it_py=tests))
+    assert words in str(refused.value)
+
+
+def test_without_a_solution_that_is_said(tmp_path: Path) -> None:
+    tests = CLASS + "@weight(1)\n    def test_a(self):\n        assert work.f(), f'{work.f()}'"
+    found = gradescope.read(_zip(tmp_path, tests__test_it_py=tests))
+    assert any("--solution" in line for line in found.lost)
+    folder = write(found, tmp_path / "out", "work")
+    bundle = load_bundle(folder, tmp_path / "out")
+    assert lint(bundle) == []
+    assert b"student.f()" in bundle.tests["test_it.py"]
+    solution = tmp_path / "work.py"
+    solution.write_text("def f():\n    return 1\n")
+    assert gradescope.read(_zip(tmp_path, tests__test_it_py=tests), solution).lost == []
