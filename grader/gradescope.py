@@ -40,7 +40,7 @@ def results(
         "tests": [*tests, _sandbox(document, missing)],
     }
     if leaderboard:
-        found["leaderboard"] = [{"name": "Points", "value": document["score"], "order": "desc"}]
+        found["leaderboard"] = [{"name": "Points", "value": _shown(document), "order": "desc"}]
     return found
 
 
@@ -53,6 +53,16 @@ def refused(why: str) -> dict[str, Any]:
         "stdout_visibility": "hidden",
         "tests": [],
     }
+
+
+def _shown(document: Mapping[str, Any]) -> float:
+    """The points of what students see: everybody reads the leaderboard."""
+    return sum(
+        float(check["score"])
+        for exercise in document["exercises"]
+        for check in exercise["checks"]
+        if check["visibility"] == "visible"
+    )
 
 
 def _test(exercise: Mapping[str, Any], check: Mapping[str, Any], number: str) -> dict[str, Any]:

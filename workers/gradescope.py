@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from grader.gradescope import refused, results
+from grader.safetext import one_line
 from workers.inside.layers import NEEDS
 
 _BAD_INPUT, _MOST_NAMED = 2, 10
@@ -57,7 +58,7 @@ def main() -> int:
 
 def _is_refusal(said: str, submission: Path) -> bool:
     """Whether it is the student's file that was refused, and not the bundle or a setting."""
-    return said.startswith(f"chainrule: {submission.name}")
+    return said.startswith(f"chainrule: {one_line(submission.name)}")
 
 
 def _chosen(folder: Path) -> Path:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TextIO
+from contextlib import suppress
+from typing import TYPE_CHECKING, TextIO
 
 import click
+
+if TYPE_CHECKING:
+    from grader.client.kept import Login
 
 _LASTS_DAYS = 180  # longer than a term
 
@@ -13,7 +17,7 @@ _LASTS_DAYS = 180  # longer than a term
 @click.argument("server")
 @click.option(
     "--token-file",
-    type=click.File("r"),
+    type=click.File("r", errors="replace"),
     help="A token that you have made, in a file; - reads it from the standard input.",
 )
 def login(server: str, token_file: TextIO | None) -> None:
@@ -30,9 +34,11 @@ def login(server: str, token_file: TextIO | None) -> None:
     from grader.client.service import Service
     from grader.client.signing_in import token_in
     from grader.config import load_client_settings
+    from grader.errors import BadInput
     from grader.safetext import one_line
 
     kept = Kept(load_client_settings().folder)
+    earlier: Login | None = None
     there = address(server)
     if can_be_overheard(there):
         click.echo(f"Careful: what is sent to {there} can be read on the way.", err=True)
@@ -48,9 +54,26 @@ def login(server: str, token_file: TextIO | None) -> None:
         token, token_id = issued.secret, issued.id
     with Service(there, token) as service:
         person = service.me()
+    with suppress(BadInput):  # what is damaged is replaced
+        earlier = kept.login()
     path = kept.keep_login(Login(server=there, token=token, token_id=token_id))
     who = one_line(f"{person.name} <{person.email}>")
     click.echo(f"Signed in to {there} as {who}; kept in {one_line(str(path))}")
+    if earlier is not None and earlier.token_id is not None:
+        _end(earlier, there)
+
+
+def _end(earlier: Login, there: str) -> None:
+    """A token that was made for this machine holds no more once another is kept."""
+    from grader.client.service import Service
+    from grader.errors import ChainruleError
+
+    with suppress(ChainruleError):
+        if earlier.server == there and earlier.token_id is not None:
+            with Service(there, earlier.token) as service:
+                service.revoke(earlier.token_id)
+            return
+    click.echo(f"Your earlier token holds until you revoke it: {earlier.server}/account", err=True)
 
 
 @click.command()

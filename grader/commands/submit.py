@@ -42,7 +42,7 @@ class Order:
 @click.option("--server", help="The address of the service; by default that of the login.")
 @click.option(
     "--token-file",
-    type=click.File("r"),
+    type=click.File("r", errors="replace"),
     help="A token for it in a file; - reads it from the standard input.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")

@@ -20,7 +20,18 @@ _CHECKOUT = Path(__file__).parents[2]
 _SAME_TIME = (2020, 1, 1, 0, 0, 0)
 # Rooms of the service that grading has no use for.
 _LEFT_OUT = frozenset(
-    {"web", "services", "db", "serving", "storage", "broker", "similarity", "migrating"}
+    {
+        "broker",
+        "client",
+        "db",
+        "lms",
+        "migrating",
+        "serving",
+        "services",
+        "similarity",
+        "storage",
+        "web",
+    }
 )
 
 _SETUP = """\
@@ -73,14 +84,21 @@ def write_autograder(
         raise BadInput("the rubric names an interpreter (runtime.python): it is not on Gradescope")
     torch = _pinned("torch")
     settings = {"slug": bundle.rubric.slug, "leaderboard": leaderboard}
+    run = _RUN.replace("ACCEPTED", ",".join(sorted(accepted)))
     try:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
-            _add(archive, "setup.sh", _SETUP.replace("$TORCH", torch).encode(), runs=True)
-            run = _RUN.replace("ACCEPTED", ",".join(sorted(accepted)))
-            _add(archive, "run_autograder", run.encode(), runs=True)
-            _add(archive, "settings.json", json.dumps(settings).encode())
-            for name, data in (*_sources(), *_bundle(bundle)):
-                _add(archive, name, data)
+        with out.open("xb") as file:
+            try:
+                with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+                    _add(archive, "setup.sh", _SETUP.replace("$TORCH", torch).encode(), runs=True)
+                    _add(archive, "run_autograder", run.encode(), runs=True)
+                    _add(archive, "settings.json", json.dumps(settings).encode())
+                    for name, data in (*_sources(), *_bundle(bundle)):
+                        _add(archive, name, data)
+            except BaseException:
+                out.unlink(missing_ok=True)
+                raise
+    except FileExistsError:
+        raise BadInput(f"there is {out} already: remove it, or choose another by --out") from None
     except OSError as error:
         raise BadInput(f"{out} cannot be written: {error.strerror}") from None
     return out.stat().st_size

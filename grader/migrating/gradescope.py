@@ -3,73 +3,63 @@
 from __future__ import annotations
 
 import ast
-import io
 import re
 import sys
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
 
+from grader import zips
 from grader.domain.rubric import Visibility
-from grader.migrating.model import (
-    CannotImport,
-    Imported,
-    ImportedCheck,
-    ImportedExercise,
-    Untranslatable,
-)
-from grader.migrating.scopes import uses
-from grader.migrating.sources import slug_of, unique
-from grader.migrating.surroundings import BUILTINS
-from grader.migrating.translating import proxied, refuse_blocked
+from grader.migrating.gradescopetests import VISIBILITIES, Class, TestWriter, classes_of
+from grader.migrating.model import CannotImport, Imported
+from grader.migrating.proxying import imports_of
+from grader.migrating.sources import decoded, files_below, read_source, slug_of, some_of, syntax
+from grader.notebooks.read import read_submission
 from grader.safetext import one_line
 
 _MOST_BYTES, _MOST_FILES = 64 << 20, 2000
-_DECORATORS = frozenset(
-    {"weight", "number", "visibility", "hide_errors", "tags", "partial_credit", "leaderboard"}
-)
-_VISIBILITY: dict[str, Visibility] = {
-    "visible": "visible",
-    "hidden": "hidden",
-    "after_due_date": "after_due",
-    "after_published": "after_due",
-}
-_FIXTURE = """\
-
-
-@pytest.fixture(autouse=True)
-def _submission(student, earn):
-    globals()["student"] = student.session()
-    earning.to = earn
-"""
+_TEST_FILE = re.compile(r"test\w*\.py")
+_PIP = re.compile(r"\bpip3?\s+install\s+(.+)")
+_LIBRARY = re.compile(r"[A-Za-z][\w.-]*")
+# What lies in every autograder and says nothing of this one.
+_USUAL = re.compile(r"run_autograder|README.*")
+_USELESS = re.compile(r"(^|/)(\.|__MACOSX/|__pycache__/)")
+_OWN_LIBRARY = "gradescope_utils"
+_INSTALLERS = frozenset({"pip", "setuptools", "wheel"})
 
 
 def read(path: Path, solution: Path | None = None) -> Imported:
     """The autograder in a folder or a zip; `solution` where it holds none. Raises CannotImport."""
-    files = _files(path)
-    modules = {
-        name: _parsed(name, text)
-        for name, text in sorted(files.items())
-        if re.fullmatch(r"(.*/)?test\w*\.py", name)
+    files = _read(path)
+    tested = {
+        name: (module, classes)
+        for name, module in files.modules.items()
+        if (classes := classes_of(module.tree))
     }
-    tested = {name: one for name, one in modules.items() if any(_classes(one.tree))}
-    if not tested:
+    found = {name: one for name, one in tested.items() if _TEST_FILE.fullmatch(_name(name))}
+    if not found and any(_name(name) == "run_otter.py" for name in files.modules):
+        raise CannotImport(
+            f"{one_line(path.name)} is made by otter: import its master notebook, or the folder "
+            "that `otter assign` has made, by chainrule import otter"
+        )
+    if not found:
         raise CannotImport(
             f"{one_line(path.name)} holds no test*.py with a class of unittest.TestCase: only "
             "autograders in Python with unittest can be imported"
         )
-    students = _student_modules(tested, files)
-    writer = _Writer(students, files)
-    for name, module in tested.items():
-        writer.add(name, module)
-    answer = solution.read_text("utf-8") if solution else _solution(files, students)
+    students = _students_module(found, files, solution)
+    writer = TestWriter(students, files.modules.keys(), _default_visibility(files))
+    for name, (module, classes) in found.items():
+        writer.add(name, module.source, module.tree, classes)
+    answer = _solution(files, students, solution)
+    notes = [*writer.notes, *_left_out(files, tested.keys() - found.keys())]
     if answer is None:
-        writer.notes.append(
-            "the autograder holds no solution: without --solution no test could be tried, and a "
-            "test that breaks is not judged"
+        notes.append(
+            "the autograder holds no solution, and no test could be tried: import it again with "
+            "--solution, or a test of what cannot be seen from outside fails right work"
         )
     if not writer.exercises:
         raise CannotImport(f"{one_line(path.name)} has no test that earns points (@weight)")
@@ -81,7 +71,7 @@ def read(path: Path, solution: Path | None = None) -> Imported:
         tests=writer.tests,
         reference=answer or "",
         answer=answer,
-        notes=tuple(writer.notes),
+        notes=tuple(notes),
     )
 
 
@@ -91,80 +81,107 @@ class _Module:
     tree: ast.Module
 
 
-def _files(path: Path) -> dict[str, str]:
-    """The texts of an autograder by their path; what is no text is left out."""
-    found: dict[str, str] = {}
-    size = 0
-    for name, data in _entries(path):
-        size += len(data)
-        if size > _MOST_BYTES or len(found) >= _MOST_FILES:
-            raise CannotImport(f"{one_line(path.name)} holds more than an autograder needs")
-        try:
-            found[name] = data.decode()
-        except UnicodeDecodeError:
+@dataclass(frozen=True)
+class _Files:
+    """An autograder: its Python files that parse, the libraries it installs, all other names."""
+
+    modules: Mapping[str, _Module]
+    libraries: frozenset[str]
+    others: tuple[str, ...]
+
+
+def _read(path: Path) -> _Files:
+    modules: dict[str, _Module] = {}
+    others: list[str] = []
+    libraries: set[str] = set()
+    for name, data in sorted(_contents(path).items()):
+        if _USELESS.search(name):
             continue
-    return found
+        if name.endswith(".py"):
+            try:
+                source = decoded(data, name)
+                modules[name] = _Module(source, syntax(source, one_line(name)))
+            except CannotImport:
+                if _TEST_FILE.fullmatch(_name(name)):
+                    raise
+                others.append(name)
+        elif _name(name) in ("requirements.txt", "setup.sh"):
+            libraries |= set(_installed(_name(name), data.decode("utf-8", "replace")))
+        elif not _USUAL.fullmatch(_name(name)):
+            others.append(name)
+    return _Files(modules, frozenset(libraries - {_OWN_LIBRARY} - _INSTALLERS), tuple(others))
 
 
-def _entries(path: Path) -> Iterator[tuple[str, bytes]]:
+def _contents(path: Path) -> dict[str, bytes]:
     if path.is_dir():
-        for one in sorted(path.rglob("*")):
-            if one.is_file() and not one.is_symlink() and "__pycache__" not in one.parts:
-                yield one.relative_to(path).as_posix(), one.read_bytes()
-        return
+        return files_below(path, lambda inner: True)
     try:
-        with zipfile.ZipFile(io.BytesIO(path.read_bytes())) as archive:
-            for entry in archive.infolist():
-                if entry.file_size > _MOST_BYTES:
-                    raise CannotImport(f"{one_line(entry.filename)} is too large")
-                if not entry.is_dir():
-                    yield entry.filename, archive.read(entry)
-    except (zipfile.BadZipFile, OSError, RuntimeError) as error:
-        raise CannotImport(f"{one_line(path.name)} is no zip that can be read: {error}") from None
+        with path.open("rb") as file, zips.opened(file, CannotImport) as archive:
+            return dict(_unpacked(archive, one_line(path.name)))
+    except OSError as error:
+        raise CannotImport(f"{one_line(path.name)} cannot be read: {error.strerror}") from None
 
 
-def _parsed(name: str, source: str) -> _Module:
-    try:
-        return _Module(source, ast.parse(source))
-    except (SyntaxError, ValueError) as error:
-        raise CannotImport(f"{one_line(name)} does not parse: {error}") from None
-
-
-def _classes(tree: ast.Module) -> Iterator[ast.ClassDef]:
-    for node in tree.body:
-        if isinstance(node, ast.ClassDef) and any(
-            ast.unparse(base).rpartition(".")[2] == "TestCase" for base in node.bases
-        ):
-            yield node
-
-
-def _imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, str]]:
-    """Import statements with the module that each is of."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node, one.name) for one in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            yield node, node.module or ""
-
-
-def _student_modules(tested: Mapping[str, _Module], files: Mapping[str, str]) -> set[str]:
-    """The module that students hand in: imported by tests, and neither here nor installed."""
-    kept = {Path(name).stem for name in files if not re.search(r"(^|/)solutions?/", name)}
-    solved = {Path(name).stem for name in files} - kept
-    found: set[str] = set()
-    for module in tested.values():
-        for _, name in _imports(module.tree):
-            top = name.partition(".")[0]
-            if top in sys.stdlib_module_names or top in ("gradescope_utils", "tests", ""):
-                continue
-            if top in solved or (top not in kept and not _is_installed(top)):
-                found.add(top)
-    if len(found) > 1:
+def _unpacked(archive: zipfile.ZipFile, zipped: str) -> Iterator[tuple[str, bytes]]:
+    entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+    if len(entries) > _MOST_FILES or sum(entry.file_size for entry in entries) > _MOST_BYTES:
         raise CannotImport(
-            f"its tests import {len(found)} files of students' ({', '.join(sorted(found))}): a "
-            "submission here is one file"
+            f"{zipped} holds more than {_MOST_FILES} files or {_MOST_BYTES >> 20} MiB: more than "
+            "an autograder needs"
         )
-    return found
+    for entry in entries:
+        why = zips.refused_name(entry) or zips.refused_kind(entry)
+        if why:
+            raise zips.bad_entry(entry, why, CannotImport)
+        try:
+            yield entry.filename, archive.read(entry)
+        except (*zips.BROKEN, RuntimeError) as error:
+            raise zips.bad_entry(entry, f"cannot be unpacked: {error}", CannotImport) from None
+
+
+def _name(path: str) -> str:
+    return PurePosixPath(path).name
+
+
+def _installed(name: str, text: str) -> Iterator[str]:
+    """The libraries that a requirements.txt names, or the lines of pip in a setup.sh."""
+    lines = text.splitlines() if name == "requirements.txt" else _PIP.findall(text)
+    for line in lines:
+        words = line.partition("#")[0].split()
+        for word in words[:1] if name == "requirements.txt" else words:
+            library = _LIBRARY.match(word)
+            if library and not word.endswith(".txt"):
+                yield library[0].lower().replace("-", "_")
+
+
+def _students_module(
+    found: Mapping[str, tuple[_Module, list[Class]]], files: _Files, solution: Path | None
+) -> str | None:
+    """The module that students hand in: imported by tests, and neither here nor installed."""
+    imported = {
+        name.partition(".")[0]
+        for module, _ in found.values()
+        for _, name in imports_of(module.tree)
+    }
+    imported -= {*sys.stdlib_module_names, _OWN_LIBRARY, "tests", ""}
+    if solution is not None and solution.stem in imported:
+        return solution.stem
+    solved = {Path(name).stem for name in files.modules if _is_solution(name)}
+    kept = {Path(name).stem for name in files.modules} - solved
+    students = imported & solved or {
+        name for name in imported - kept - files.libraries if not _is_installed(name)
+    }
+    if len(students) > 1:
+        raise CannotImport(
+            f"its tests import {len(students)} files of students' ({some_of(sorted(students))}): "
+            "a submission here is one file. Where one of them is a library, give the students' "
+            "by --solution"
+        )
+    return next(iter(students), None)
+
+
+def _is_solution(name: str) -> bool:
+    return bool(re.search(r"(^|/)solutions?/", name))
 
 
 def _is_installed(name: str) -> bool:
@@ -174,202 +191,37 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _solution(files: Mapping[str, str], students: set[str]) -> str | None:
-    for name, text in sorted(files.items()):
-        if re.search(r"(^|/)solutions?/", name) and Path(name).stem in students:
-            return text
+def _solution(files: _Files, students: str | None, given: Path | None) -> str | None:
+    if given is not None:
+        read_submission(given)  # refuses what could not be handed in
+        if given.suffix != ".py":
+            raise CannotImport(f"{one_line(given.name)} is no Python file, as students hand in")
+        return read_source(given)
+    for name, module in files.modules.items():
+        if _is_solution(name) and Path(name).stem == students:
+            return module.source
     return None
 
 
-class _Writer:
-    def __init__(self, students: set[str], files: Mapping[str, str]) -> None:
-        self.exercises: list[ImportedExercise] = []
-        self.tests: dict[str, str] = {}
-        self.notes: list[str] = []
-        self._students = students
-        self._beside = {Path(name).stem for name in files if name.endswith(".py")}
-        self._taken: set[str] = set()
-
-    def add(self, name: str, module: _Module) -> None:
-        file = f"test_{slug_of(Path(name).stem.removeprefix('test')).replace('-', '_')}.py"
-        while file in self.tests:
-            file = file.replace(".py", "_2.py")
-        self.tests[file] = _rewritten(module, self._students)
-        for one in _classes(module.tree):
-            self._class(one, module, name, file)
-
-    def _class(self, node: ast.ClassDef, module: _Module, name: str, file: str) -> None:
-        checks: list[tuple[list[Any], ImportedCheck]] = []
-        ids: set[str] = set()
-        titles: set[str] = set()
-        around = _helpers(module.tree)
-        shared = [
-            one
-            for one in node.body
-            if not (isinstance(one, ast.FunctionDef) and one.name.startswith("test"))
-        ]
-        for method in node.body:
-            if not isinstance(method, ast.FunctionDef) or not method.name.startswith("test"):
-                continue
-            said = _said(method, name)
-            if "leaderboard" in said:
-                self.notes.append(f"{node.name}.{method.name}: there is no leaderboard")
-                continue
-            check = ImportedCheck(
-                id=unique(slug_of(method.name.removeprefix("test")), ids),
-                title=unique(_title(method, said), titles),
-                points=float(said.get("partial_credit", said.get("weight", 0))),
-                visibility=_VISIBILITY[said.get("visibility", "visible")],
-                hints={method.name: said["hide_errors"]} if "hide_errors" in said else {},
-            )
-            checks.append(
-                (_order(said), self._test(check, node, method, [*shared, method], around, file))
-            )
-            if "tags" in said:
-                self.notes.append(f"{node.name}.{method.name}: its tags are left out")
-        checks.sort(key=lambda one: one[0])
-        if not sum(check.points for _, check in checks):
-            self.notes += [f"{node.name}: “{check.title}” earns nothing" for _, check in checks]
-            return
-        title = one_line((ast.get_docstring(node) or node.name).splitlines()[0], 100)
-        exercise = unique(slug_of(node.name), self._taken)
-        self.exercises.append(ImportedExercise(exercise, title, tuple(one for _, one in checks)))
-
-    def _test(
-        self,
-        check: ImportedCheck,
-        node: ast.ClassDef,
-        method: ast.FunctionDef,
-        parts: list[ast.stmt],
-        around: Mapping[str, ast.stmt],
-        file: str,
-    ) -> ImportedCheck:
-        try:
-            for name in sorted(_reached(parts, around)):
-                if name in self._beside - self._students:
-                    raise Untranslatable(f"it imports {name}.py of the autograder")
-                if name == "check_submitted_files":
-                    raise Untranslatable("it looks which files were handed in")
-                refuse_blocked([name])
-        except Untranslatable as why:
-            return check.for_a_person(str(why))
-        return replace(check, file=file, tests=(f"{node.name}::{method.name}",))
+def _default_visibility(files: _Files) -> Visibility:
+    """What the runner says of tests that say nothing themselves."""
+    for module in files.modules.values():
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("JSONTestRunner"):
+                for keyword in node.keywords:
+                    if keyword.arg == "visibility" and isinstance(keyword.value, ast.Constant):
+                        return VISIBILITIES.get(str(keyword.value.value), "visible")
+    return "visible"
 
 
-def _helpers(tree: ast.Module) -> dict[str, ast.stmt]:
-    """Statements of the module by the names that they bind."""
-    found: dict[str, ast.stmt] = {}
-    for statement in tree.body:
-        for one in uses(statement):
-            if one.context in ("store", "declare"):
-                found[one.name] = statement
-    return found
-
-
-def _reached(parts: list[ast.stmt], around: Mapping[str, ast.stmt]) -> set[str]:
-    """Global names that a test uses, its helpers' among them, and modules that it imports."""
-    waiting, found = list(parts), set[str]()
-    while waiting:
-        statement = waiting.pop()
-        names = {one.name for one in uses(statement)}
-        names |= {name.partition(".")[0] for _, name in _imports(statement)}
-        for name in names - found:
-            found.add(name)
-            if name in around:
-                waiting.append(around[name])
-    return found
-
-
-def _said(method: ast.FunctionDef, file: str) -> dict[str, Any]:
-    """What the decorators of a test say, by their names."""
-    said: dict[str, Any] = {}
-    for one in method.decorator_list:
-        if not isinstance(one, ast.Call):
-            continue
-        name = ast.unparse(one.func).rpartition(".")[2]
-        if name not in _DECORATORS:
-            continue
-        try:
-            given = [ast.literal_eval(arg) for arg in (*one.args, *(k.value for k in one.keywords))]
-        except ValueError:
-            raise CannotImport(
-                f"{file}:{one.lineno}: @{name} of {method.name} takes a literal"
-            ) from None
-        said[name] = given[0] if given else "Test failed" if name == "hide_errors" else 0
-        if name in ("weight", "partial_credit") and not (
-            isinstance(said[name], int | float) and 0 <= said[name] < 1e6
-        ):
-            raise CannotImport(
-                f"{file}:{one.lineno}: @{name} of {method.name} is no number of points"
-            )
-        if name == "visibility" and said[name] not in _VISIBILITY:
-            raise CannotImport(f"{file}:{one.lineno}: there is no visibility {said[name]!r}")
-    return said
-
-
-def _title(method: ast.FunctionDef, said: Mapping[str, Any]) -> str:
-    words = ast.get_docstring(method) or method.name.removeprefix("test").replace("_", " ")
-    title = one_line(words.strip().splitlines()[0], 90)
-    return f"{said['number']} {title}" if said.get("number") else title
-
-
-def _order(said: Mapping[str, Any]) -> list[Any]:
-    """By number, as Gradescope sorts; those without one last."""
-    parts = re.findall(r"\d+", str(said.get("number", "")))
-    return [not parts, *map(int, parts)]
-
-
-def _rewritten(module: _Module, students: set[str]) -> str:
-    """The module with the submission's names asked of the proxy; the rest as it was written."""
-    modules: set[str] = set()
-    names: dict[str, str] = {}
-    spans: list[tuple[int, int, int, int, str]] = []
-    for node, name in _imports(module.tree):
-        top = name.partition(".")[0]
-        if top in students:
-            for one in node.names:
-                if isinstance(node, ast.Import):
-                    modules.add(one.asname or top)
-                elif one.name != "*":
-                    names[one.asname or one.name] = one.name
-            spans.append(_span(node, "pass" if node.col_offset else ""))
-        elif top == "gradescope_utils" and isinstance(node, ast.ImportFrom):
-            kept = [one for one in node.names if one.name in _DECORATORS]
-            text = ", ".join(ast.unparse(one) for one in kept)
-            line = f"from workers.tests_runner.imported import {text}" if kept else "pass"
-            spans.append(_span(node, line))
-    starred = any(
-        isinstance(node, ast.ImportFrom) and node.names[0].name == "*" and name in students
-        for node, name in _imports(module.tree)
-    )
-    bound = {one.name for one in uses(module.tree) if one.context in ("store", "declare")}
-    formatted = False
-    for use in uses(module.tree):
-        if use.node is None or use.context != "load":
-            continue
-        asked = "student" if use.name in modules else None
-        if use.name in names:
-            asked = proxied(names[use.name], "student")
-        elif starred and use.name not in bound and use.name not in BUILTINS:
-            asked = proxied(use.name, "student")
-        if asked is not None and use.formatted:
-            use.node.id = asked
-            formatted = True
-        elif asked is not None:
-            spans.append(_span(use.node, asked))
-    if formatted:  # positions within an f-string can't be relied on: the module is printed anew
-        source = ast.unparse(module.tree)
-        return _rewritten(_Module(source, ast.parse(source)), students)
-    lines = [line.encode() for line in module.source.split("\n")]
-    for first, column, last, end, text in sorted(set(spans), reverse=True):
-        tail = lines[last - 1][end:]
-        lines[first - 1 : last] = [lines[first - 1][:column] + text.encode() + tail]
-    body = b"\n".join(lines).decode()
-    head = "import pytest\n\nfrom workers.tests_runner.imported import earning\n"
-    return f"{head}{body.rstrip()}\n{_FIXTURE}"
-
-
-def _span(node: ast.expr | ast.stmt, text: str) -> tuple[int, int, int, int, str]:
-    assert node.end_lineno is not None
-    assert node.end_col_offset is not None
-    return node.lineno, node.col_offset, node.end_lineno, node.end_col_offset, text
+def _left_out(files: _Files, unnamed: Iterable[str]) -> Iterator[str]:
+    for name in sorted(unnamed):
+        yield f"the tests in {one_line(name)} are left out: its name does not begin with test"
+    if files.others:
+        yield f"these files are left out: {some_of(files.others)}"
+    missing = sorted(name for name in files.libraries if not _is_installed(name))
+    if missing:
+        yield (
+            f"nothing is installed: a worker has to have {some_of(missing)} where tests or "
+            "submissions need it"
+        )

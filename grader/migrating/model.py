@@ -41,7 +41,8 @@ class ImportedCheck:
     tests: tuple[str, ...] = ()
     visibility: Visibility = "visible"
     partial: bool = True
-    marker: str = ""  # after the cell that carries it, and at the end
+    look: str = ""  # a marker: tests look after the cell that carries it, and at the end
+    answer: str = ""  # a marker: the cell that carries it holds what a person grades
     hints: Mapping[str, str] = field(default_factory=dict)
     lost: str = ""
 

@@ -23,10 +23,12 @@ from grader.migrating.model import (
 )
 from grader.migrating.sources import (
     copied,
+    files_below,
     function_name,
     read_notebook,
     refuse_unreadable,
     slug_of,
+    some_of,
     unique,
 )
 from grader.migrating.surroundings import Surroundings, surroundings
@@ -37,12 +39,14 @@ from grader.notebooks.syntax import parsed
 from grader.safetext import one_line
 
 _STUBS = {"code": "# YOUR CODE HERE\nraise NotImplementedError()", "markdown": "YOUR ANSWER HERE"}
+_REGIONS = ("SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
 _FILE = "test_imported.py"
 
 
 def read(path: Path) -> list[Imported]:
     """Every notebook of an assignment: a file, or a folder's notebooks. Raises CannotImport."""
-    paths = sorted(path.glob("*.ipynb")) if path.is_dir() else [path]
+    is_folder = path.is_dir()
+    paths = sorted(path.glob("*.ipynb")) if is_folder else [path]
     if not paths:
         raise CannotImport(f"there is no notebook in {one_line(str(path))}")
     found = [_Notebook(one).imported() for one in paths]
@@ -51,28 +55,26 @@ def read(path: Path) -> list[Imported]:
             f"{one_line(path.name)} has no cell that nbgrader grades (metadata `nbgrader` with "
             "`grade` or `task`): give the source version of the assignment"
         )
-    files = _files(path)
+    # Data and helper modules are there in every run.
+    files = files_below(path, lambda inner: inner.suffix != ".ipynb") if is_folder else {}
+    notes = [
+        f"{one_line(one.name)} has no cell that is graded, and is left out"
+        for one, imported in zip(paths, found, strict=True)
+        if not imported.exercises
+    ]
+    beside = [] if is_folder else _beside(path)
+    if beside:
+        notes.append(
+            f"what lies beside the notebook ({some_of(beside)}) is left out: where runs need it, "
+            "import the folder instead"
+        )
     graded = [one for one in found if one.exercises]
-    return [_with_files(one, files) for one in graded]
+    return [replace(one, files=files, notes=(*one.notes, *notes)) for one in graded]
 
 
-def _with_files(imported: Imported, files: Mapping[str, bytes]) -> Imported:
-    return replace(imported, files=files)
-
-
-def _files(path: Path) -> dict[str, bytes]:
-    """What lies beside the notebooks: data and helper modules for every run."""
-    if not path.is_dir():
-        return {}
-    return {
-        one.relative_to(path).as_posix(): one.read_bytes()
-        for one in sorted(path.rglob("*"))
-        if one.is_file() and one.suffix != ".ipynb" and not _is_hidden(one.relative_to(path))
-    }
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith((".", "__pycache__")) for part in path.parts)
+def _beside(path: Path) -> list[str]:
+    names = sorted(one.name for one in path.absolute().parent.iterdir())
+    return [name for name in names if not name.startswith((".", "__")) and ".ipynb" not in name]
 
 
 @dataclass(frozen=True)
@@ -166,10 +168,12 @@ class _Notebook:
         points = self._points(cell)
         exercise = unique(slug_of(name), taken)
         check = ImportedCheck(
-            id="points", title=self._words(cell, name), points=points, marker=name
+            id="points", title=self._words(cell, name), points=points, answer=name
         )
         if cell.is_test:
-            check = self._test(cell, check, functions)
+            check = self._test(cell, replace(check, look=name, answer=""), functions)
+        if "BEGIN MARK SCHEME" in cell.source:
+            self.notes.append(f"{check.title}: its mark scheme stands in the model answer")
         return ImportedExercise(exercise, check.title, (check,))
 
     def _id_of(self, cell: _Cell) -> str:
@@ -189,8 +193,8 @@ class _Notebook:
         return float(points)
 
     def _words(self, cell: _Cell, name: str) -> str:
-        """A test's docstring, or the cell's id."""
-        tree = parsed(python_source(cell.source) or "") if cell.is_test else None
+        """A test's docstring as students have it, or the cell's id."""
+        tree = parsed(python_source(self._begun(cell)["source"]) or "") if cell.is_test else None
         words = ast.get_docstring(tree) if tree else None
         return one_line(words.strip().splitlines()[0], 100) if words and words.strip() else name
 
@@ -205,7 +209,7 @@ class _Notebook:
             found = translated(code, self.around, proxy, frozenset({"earn"}))
         except Untranslatable as why:
             return check.for_a_person(str(why))
-        name = function_name(check.marker, functions)
+        name = function_name(check.look, functions)
         self._add(name, check.title, found, proxy, earns)
         check = replace(check, file=_FILE, tests=(name,))
         return replace(check, visibility="after_due") if hidden else check
@@ -221,17 +225,17 @@ class _Notebook:
         if cell.is_test:
             return self._begun(cell)
         source = cell.source
-        for words in ("SOLUTION", "HIDDEN TESTS"):
+        for words in _REGIONS:
             source = _without_markers(source, words)
         return {**cell.raw, "source": source}
 
     def _begun(self, cell: _Cell) -> dict[str, Any]:
-        """The cell in the starter: without solutions and hidden tests, as nbgrader releases it."""
+        """The cell in the starter: without what nbgrader takes out of any cell when it releases."""
         source, replaced = self._cleared(cell, "SOLUTION", _STUBS.get(cell.raw["cell_type"], ""))
         if cell.is_solution and not replaced:
             source = _STUBS.get(cell.raw["cell_type"], "")
-        if cell.is_grade:
-            source, _ = self._cleared(cell, "HIDDEN TESTS", None, source)
+        for words in ("HIDDEN TESTS", "MARK SCHEME"):
+            source, _ = self._cleared(cell, words, None, source)
         return {**cell.raw, "source": source}
 
     def _cleared(

@@ -11,15 +11,25 @@ from grader.migrating.model import CannotImport, Imported, NotebookDocument
 from grader.migrating.otterchecks import Question, exercises_of
 from grader.migrating.ottermaster import Master, is_master
 from grader.migrating.ottertests import question_of_file, question_of_metadata
-from grader.migrating.sources import copied, read_notebook, refuse_unreadable, slug_of
+from grader.migrating.sources import (
+    copied,
+    files_below,
+    read_notebook,
+    refuse_unreadable,
+    slug_of,
+    some_of,
+)
 from grader.migrating.surroundings import surroundings
 from grader.notebooks.names import python_source
 from grader.safetext import one_line
 
-_POINTS = re.compile(r"_Points:_\s*([0-9.]+)")
+_POINTS = re.compile(r"_Points:_\s*(\d{1,6}(?:\.\d+)?)")
 _CLIENT = re.compile(r"\botter\.Notebook\(|^\s*grader\.(?:check|check_all|export)\(", re.M)
 _CHECK = re.compile(r"^\s*grader\.check\(['\"]([\w.-]+)['\"]\)\s*$", re.M)
 _TESTS = "test_imported.py"
+_SETTINGS = "otter_config.json"
+# What `otter assign` lays beside the notebook for itself.
+_OWN = (_SETTINGS, "requirements.txt", "requirements.R", "environment.yml", "run_otter.py")
 
 
 def read(path: Path) -> Imported:
@@ -33,17 +43,20 @@ def read(path: Path) -> Imported:
             "(# BEGIN QUESTION). Give the folder of an assigned notebook, with its tests"
         )
     master = Master(path.name, document)
-    return _imported(path, master.title, master.questions, master.answer, master.starter, [])
+    files = _named(path, master.files)
+    return _imported(
+        path, master.title, master.questions, master.answer, master.starter, files, master.notes
+    )
 
 
 def _assigned(folder: Path) -> Imported:
     place = folder / "autograder" if (folder / "autograder").is_dir() else folder
     path = _only_notebook(place)
     document = read_notebook(path)
-    own = document.get("metadata", {}).get("otter", {})
+    own = document["metadata"].get("otter", {})
     own = own if isinstance(own, dict) else {}
-    files = sorted((place / "tests").glob("*.py"))
-    questions = [question_of_file(one) for one in files if one.name != "__init__.py"]
+    paths = sorted((place / "tests").glob("*.py"))
+    questions = [question_of_file(one) for one in paths if one.name != "__init__.py"]
     named = own.get("tests")
     if not questions and isinstance(named, dict):
         questions = [question_of_metadata(path.name, *item) for item in named.items()]
@@ -56,13 +69,48 @@ def _assigned(folder: Path) -> Imported:
     questions.sort(key=lambda one: order.get(one.name, len(order)))
     manual, notes = _manual(document)
     starter = None
+    files = files_below(place, _is_data)
     student = folder / "student"
     if place != folder and student.is_dir():
         starter = _without_client(read_notebook(_only_notebook(student)))
+        given = files_below(student, _is_data)
+        withheld = sorted(files.keys() - given.keys())
+        if withheld:
+            notes.append(
+                f"what students are not given ({some_of(withheld)}) is left out: their code could "
+                "read it in every run"
+            )
+        files = given
     else:
         notes.append("the folder has no notebook for students: the bundle has no starter")
+    if (place / _SETTINGS).exists():
+        notes.append(f"the settings in {_SETTINGS} are left out")
     answer = _without_client(document)
-    return _imported(path, path.stem, [*questions, *manual], answer, starter, notes)
+    return _imported(path, path.stem, [*questions, *manual], answer, starter, files, notes)
+
+
+def _is_data(path: Path) -> bool:
+    """Whether a file beside an assigned notebook is the instructor's, and not otter's own."""
+    is_own = path.name in _OWN or path.suffix in (".ipynb", ".zip", ".pdf")
+    return path.parts[0] != "tests" and not is_own
+
+
+def _named(path: Path, names: list[str]) -> dict[str, bytes]:
+    """What a master says that students are given, where otter would put it."""
+    found: dict[str, bytes] = {}
+    for name in names:
+        wanted = Path(name)
+        place = path.parent / wanted
+        if wanted.is_absolute() or ".." in wanted.parts or not wanted.parts:
+            raise CannotImport(f"{one_line(path.name)}: files: {name} lies outside its folder")
+        if place.is_dir() and not place.is_symlink():
+            below = files_below(place, lambda inner: True)
+            found |= {f"{wanted.name}/{inner}": data for inner, data in below.items()}
+        elif place.is_file():
+            found |= files_below(path.parent, lambda inner, wanted=wanted: inner == wanted)  # type: ignore[misc]
+        else:
+            raise CannotImport(f"{one_line(path.name)}: files: there is no {name}")
+    return found
 
 
 def _only_notebook(folder: Path) -> Path:
@@ -78,6 +126,7 @@ def _imported(
     questions: list[Question],
     answer: NotebookDocument,
     starter: NotebookDocument | None,
+    files: dict[str, bytes],
     notes: list[str],
 ) -> Imported:
     around = surroundings(
@@ -96,21 +145,9 @@ def _imported(
         reference="\n\n\n".join(_reference(answer)),
         starter=starter,
         answer=answer,
-        files=_files(path.parent),
+        files=files,
         notes=(*notes, *more),
     )
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    """Data that lies beside the notebook; the tool's own files and folders stay behind."""
-    return {
-        one.name: one.read_bytes()
-        for one in sorted(folder.iterdir())
-        if one.is_file()
-        and one.suffix in (".csv", ".txt", ".json", ".npy", ".npz", ".pt", ".tsv", ".png", ".jpg")
-        and one.name != "otter_config.json"
-        and not one.name.startswith((".", "requirements"))
-    }
 
 
 def _reference(answer: NotebookDocument) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -9,10 +10,10 @@ from grader.migrating.model import CannotImport, ImportedCheck, ImportedExercise
 from grader.migrating.sources import function_name, slug_of, unique
 from grader.migrating.surroundings import Surroundings
 from grader.migrating.testfiles import TestFile, of_doctest
-from grader.migrating.translating import proxy_name, refuse_blocked, translated
+from grader.migrating.translating import proxy_name, translated
 from grader.safetext import one_line
 
-Points = int | float | list[int | float | None] | None
+Points = float | list[float | None] | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,22 @@ class Question:
     all_or_nothing: bool = False
     manual: bool = False
     head: tuple[str, ...] = field(default=())  # statements of an exception-based file
+
+
+def amounts(given: object, where: str) -> Points:
+    """A question's points as somebody wrote them. Raises CannotImport."""
+    if isinstance(given, list):
+        return [one_amount(one, where) for one in given]
+    return one_amount(given, where)
+
+
+def one_amount(given: object, where: str) -> float | None:
+    """Points of one thing, if it has any of its own. Raises CannotImport."""
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, int | float) or not 0 <= given < 1e6:
+        raise CannotImport(f"{where}: {one_line(repr(given), 40)} is no number of points")
+    return float(given)
 
 
 def resolved(question: Question) -> list[float]:
@@ -93,7 +110,7 @@ class _Writer:
             )
         if not points:
             checks: list[ImportedCheck] = [
-                ImportedCheck(id="answer", title=name, points=total, marker=question.name)
+                ImportedCheck(id="answer", title=name, points=total, answer=question.name)
             ]
         elif question.all_or_nothing:
             checks = [self._whole(question, total)]
@@ -114,7 +131,8 @@ class _Writer:
             title=title,
             points=points,
             visibility="hidden" if case.hidden else "visible",
-            marker=question.name,
+            look=question.name,
+            answer=question.name,
         )
         try:
             name = self._test(question, number, case, title)
@@ -132,7 +150,8 @@ class _Writer:
             points=total,
             partial=False,
             visibility="hidden" if any(case.hidden for case in question.cases) else "visible",
-            marker=question.name,
+            look=question.name,
+            answer=question.name,
         )
         names = []
         try:
@@ -157,23 +176,36 @@ class _Writer:
         return self._of_function(question, number, case, title)
 
     def _of_function(self, question: Question, number: int, case: Case, title: str) -> str:
-        """A function gets what it names from the submission; otherwise it is its file's own."""
-        own = Surroundings()
+        """A function gets what it names from the submission; otherwise it is its file's own.
+
+        Libraries that the notebook imports are imported by the test: those of the submission may
+        compare as they like.
+        """
+        libraries = self._around.imports
+        own = Surroundings(imports=dict(libraries))
         for line in question.head:
             own.add(line, given=True)
-        found = translated(case.code, own, "student", frozenset(case.arguments or ()))
-        refuse_blocked(found.body.split())
+        asked = [one for one in case.arguments or () if one == "env" or one not in libraries]
+        proxy = proxy_name(case.code + " ".join(asked))
+        found = translated(case.code, own, proxy, frozenset(asked))
         name = function_name(f"{question.name} {number}", self._functions)
-        proxy = proxy_name(case.code + " ".join(case.arguments or ()))
+        named = sorted(libraries.keys() & _texts(case.code)) if "env" in asked else []
         lines = [
-            f"env = environment({proxy})"
+            f"env = environment({', '.join([proxy, *(f'{one}={one}' for one in named)])})"
             if argument == "env"
             else f"{argument} = given({proxy}, {argument!r})"
-            for argument in case.arguments or ()
+            for argument in asked
         ]
+        imports = sorted({*found.imports, *(libraries[one] for one in named)})
         body = "\n".join([*lines, found.body])
-        self.tests.add(name, title, body, found.imports, proxy=proxy)
+        self.tests.add(name, title, body, imports, proxy=proxy)
         return name
+
+
+def _texts(code: str) -> set[str]:
+    """Texts in the code: names that it may look up in `env`."""
+    nodes = ast.walk(ast.parse(code))
+    return {one.value for one in nodes if isinstance(one, ast.Constant) and type(one.value) is str}
 
 
 def _total(question: Question) -> float:

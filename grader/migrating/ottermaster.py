@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from grader.migrating.model import CannotImport, NotebookDocument
-from grader.migrating.otterchecks import Case, Question
-from grader.migrating.sources import copied
+from grader.migrating.otterchecks import Case, Question, amounts, one_amount
+from grader.migrating.sources import copied, syntax
 from grader.safetext import one_line
 
 _BOUNDARY = re.compile(r"#\s*(BEGIN|END)\s*(QUESTION|SOLUTION|PROMPT|TESTS)\b", re.I)
@@ -23,7 +23,20 @@ _ASSIGNED = re.compile(
 )
 _LINE = re.compile(r"(\s*).* ?# ?SOLUTION")
 _BLOCK = re.compile(r"(\s*)# BEGIN SOLUTION( NO PROMPT)?")
+_IGNORED = re.compile(r"(?:##\s*ignore\s*##\s*|#\s*ignore\s*)", re.I)
 _SKIPPED = ("# SOLUTION NO PROMPT", "# BEGIN PROMPT", "# END PROMPT", "# SEED")
+# Settings that change what is graded, or where.
+_UNREAD = (
+    "autograder_files",
+    "config_file",
+    "environment",
+    "generate",
+    "plugins",
+    "python_version",
+    "requirements",
+    "seed",
+    "student_files",
+)
 _RESPONSE = "_Type your answer here, replacing this text._"
 
 
@@ -58,9 +71,12 @@ class Master:
     questions: list[Question] = field(default_factory=list)
     answer: NotebookDocument = field(default_factory=dict)
     starter: NotebookDocument = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._ok_format = True
+        self._strips_everywhere = False
         self._answer: list[dict[str, Any]] = []
         self._starter: list[dict[str, Any]] = []
         self._blocks: list[str] = []
@@ -72,6 +88,8 @@ class Master:
             self._read(cell)
         if self._blocks:
             raise CannotImport(f"{self.name}: a {self._blocks[-1].lower()} has no END cell")
+        if self._strips_everywhere:
+            self._starter = [self._without_solutions(cell) for cell in self._starter]
         self.answer = copied(self.document, self._answer)
         self.starter = copied(self.document, self._starter)
         self.title = self.title or self.name.removesuffix(".ipynb")
@@ -80,6 +98,8 @@ class Master:
         return CannotImport(f"{self.name}: cell {self._number}: {words}")
 
     def _read(self, cell: dict[str, Any]) -> None:
+        if _IGNORED.match(cell["source"]):
+            return
         text = _unfenced(cell)
         if text is not None and _CONFIG.match(text):
             self._configure(self._yaml(text))
@@ -95,7 +115,7 @@ class Master:
     def _yaml(self, text: str) -> dict[str, Any]:
         try:
             found = yaml.safe_load("\n".join(text.split("\n")[1:])) or {}
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError, RecursionError) as error:
             raise self._wrong(f"its settings are no YAML: {one_line(str(error), 200)}") from None
         if not isinstance(found, dict):
             raise self._wrong("its settings are no names with values")
@@ -105,7 +125,15 @@ class Master:
         tests = config.get("tests")
         if isinstance(tests, dict):
             self._ok_format = bool(tests.get("ok_format", True))
-        self.title = str(config.get("name") or "")
+        self.title = one_line(str(config.get("name") or self.title))
+        self._strips_everywhere = bool(config.get("strip_solutions_from_all_cells"))
+        files = config.get("files") or []
+        if not isinstance(files, list) or not all(isinstance(one, str) for one in files):
+            raise self._wrong("files is no list of names")
+        self.files += files
+        unread = [name for name in _UNREAD if config.get(name)]
+        if unread:
+            self.notes.append(f"settings of the assignment that are left out: {', '.join(unread)}")
 
     def _begin(self, block: str, text: str) -> None:
         if (block == "QUESTION") != (not self._blocks):
@@ -129,13 +157,16 @@ class Master:
         name = str(self._question["name"])
         self._mark(self._answer, name)
         self._mark(self._starter, name)
+        where = f"{self.name}: question {name}"
         points = self._question.get("points")
         if isinstance(points, dict):
-            points = points.get("each", 1) * len(self._cases)
+            points = (one_amount(points.get("each", 1), where) or 0) * len(self._cases)
+        if not self._cases and not self._question.get("manual"):
+            self.notes.append(f"{one_line(name, 80)} has no tests: it is for a person")
         self.questions.append(
             Question(
                 name=name,
-                points=points,
+                points=amounts(points, where),
                 cases=tuple(self._cases),
                 all_or_nothing=bool(self._question.get("all_or_nothing", False)),
                 manual=bool(self._question.get("manual", False)),
@@ -166,7 +197,7 @@ class Master:
                     self._starter.append({**cell, "source": _RESPONSE})
             case "SOLUTION":
                 self._answer.append(cell)
-                self._starter.append({**cell, "source": self._stripped(cell["source"])})
+                self._starter.append(self._without_solutions(cell))
             case _:
                 self._answer.append(cell)
                 self._starter.append(cell)
@@ -184,16 +215,13 @@ class Master:
             if end is None:
                 raise self._wrong("BEGIN TEST CONFIG has no end")
             config, body = self._yaml("\n".join(lines[:end])), lines[end + 1 :]
-        source = "\n".join(body)
-        try:
-            tree = ast.parse(source)
-        except (SyntaxError, ValueError) as error:
-            raise self._wrong(f"the test does not parse: {error}") from None
+        where = f"{self.name}: cell {self._number}: the test"
+        tree = syntax("\n".join(body), where)
         said: dict[str, Any] = {
             "hidden": bool(config.get("hidden", hidden)),
-            "points": config.get("points"),
-            "success": config.get("success_message") or "",
-            "failure": config.get("failure_message") or "",
+            "points": one_amount(config.get("points"), where),
+            "success": str(config.get("success_message") or ""),
+            "failure": str(config.get("failure_message") or ""),
         }
         if self._ok_format:
             return Case(code=_doctest(tree, _output(cell)), **said)
@@ -217,6 +245,10 @@ class Master:
             elif not inside and not end.endswith("# IGNORE"):
                 kept.append(line)
         return "\n".join(kept)
+
+    def _without_solutions(self, cell: dict[str, Any]) -> dict[str, Any]:
+        is_code = cell["cell_type"] == "code"
+        return {**cell, "source": self._stripped(cell["source"])} if is_code else cell
 
     def _stripped(self, source: str) -> str:
         """The code that students begin with."""
@@ -252,11 +284,18 @@ class Master:
 def _output(cell: dict[str, Any]) -> str:
     """What the cell printed and showed when the instructor ran it."""
     found = ""
-    for output in cell.get("outputs", ()):
-        found += "".join(output.get("text", ""))
-        shown = output.get("data", {}).get("text/plain", "")
-        found += shown[0] if isinstance(shown, list) and shown else shown or ""
+    outputs = cell.get("outputs")
+    for output in outputs if isinstance(outputs, list) else ():
+        if isinstance(output, dict):
+            data = output.get("data")
+            shown = data.get("text/plain") if isinstance(data, dict) else ""
+            found += _text(output.get("text"))
+            found += _text(shown[:1] if isinstance(shown, list) else shown)
     return found
+
+
+def _text(given: object) -> str:
+    return "".join(map(str, given)) if isinstance(given, list) else str(given or "")
 
 
 def _doctest(tree: ast.Module, output: str) -> str:

@@ -8,7 +8,8 @@ from textwrap import dedent
 from typing import Any
 
 from grader.migrating.model import CannotImport
-from grader.migrating.otterchecks import Case, Question
+from grader.migrating.otterchecks import Case, Question, amounts, one_amount
+from grader.migrating.sources import literal, read_source, syntax
 from grader.safetext import one_line
 
 _OWN = frozenset({"name", "points", "all_or_nothing", "OK_FORMAT"})
@@ -16,10 +17,7 @@ _OWN = frozenset({"name", "points", "all_or_nothing", "OK_FORMAT"})
 
 def question_of_file(path: Path) -> Question:
     """The question in a file of `tests/`. Raises CannotImport."""
-    try:
-        return _of_source(path.read_text("utf-8"), path.stem, path.name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotImport(f"{one_line(path.name)} cannot be read: {error}") from None
+    return _of_source(read_source(path), path.stem, path.name)
 
 
 def question_of_metadata(notebook: str, name: str, spec: object) -> Question:
@@ -33,16 +31,13 @@ def question_of_metadata(notebook: str, name: str, spec: object) -> Question:
 
 
 def _of_source(source: str, stem: str, where: str) -> Question:
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError) as error:
-        raise CannotImport(f"{where} does not parse: {error}") from None
+    tree = syntax(source, where)
     values: dict[str, Any] = {}
     for node in tree.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in _OWN | {"test"}:
                 try:
-                    values[name] = ast.literal_eval(value)
+                    values[name] = literal(value)
                 except ValueError:
                     raise CannotImport(f"{where}:{node.lineno}: {name} is no literal") from None
     if isinstance(values.get("test"), dict):
@@ -50,14 +45,14 @@ def _of_source(source: str, stem: str, where: str) -> Question:
     cases, head = [], []
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and (given := _test_case(node, where)) is not None:
-            cases.append(_case_of(node, given))
+            cases.append(_case_of(node, given, where))
         elif not _is_own(node):
             head.append(ast.unparse(node))
     if not cases:
         raise CannotImport(f"{where} has neither a dictionary `test` nor functions of @test_case")
     return Question(
         name=str(values.get("name", stem)),
-        points=values.get("points"),
+        points=amounts(values.get("points"), where),
         cases=tuple(cases),
         all_or_nothing=bool(values.get("all_or_nothing", False)),
         head=tuple(head),
@@ -79,24 +74,30 @@ def _test_case(node: ast.FunctionDef, where: str) -> dict[str, Any] | None:
     for one in node.decorator_list:
         if isinstance(one, ast.Call) and ast.unparse(one.func).rpartition(".")[2] == "test_case":
             try:
-                said = dict(zip(names, map(ast.literal_eval, one.args), strict=False))
-                said |= {key.arg: ast.literal_eval(key.value) for key in one.keywords if key.arg}
+                said = dict(zip(names, map(literal, one.args), strict=False))
+                said |= {key.arg: literal(key.value) for key in one.keywords if key.arg}
             except ValueError:
                 raise CannotImport(f"{where}:{node.lineno}: test_case takes literals") from None
             return said
     return None
 
 
-def _case_of(node: ast.FunctionDef, said: dict[str, Any]) -> Case:
+def _case_of(node: ast.FunctionDef, said: dict[str, Any], where: str) -> Case:
     return Case(
         code="\n".join(ast.unparse(one) for one in node.body),
         hidden=bool(said.get("hidden", False)),
-        points=said.get("points"),
-        name=said.get("name") or "",
-        success=said.get("success_message") or "",
-        failure=said.get("failure_message") or "",
+        **_words(said, where),
         arguments=tuple(one.arg for one in node.args.args),
     )
+
+
+def _words(said: dict[str, Any], where: str) -> dict[str, Any]:
+    return {
+        "points": one_amount(said.get("points"), where),
+        "name": str(said.get("name") or ""),
+        "success": str(said.get("success_message") or ""),
+        "failure": str(said.get("failure_message") or ""),
+    }
 
 
 def _of_spec(spec: dict[str, Any], name: str, where: str) -> Question:
@@ -113,15 +114,12 @@ def _of_spec(spec: dict[str, Any], name: str, where: str) -> Question:
         raise CannotImport(f"{where}: every case of a suite has a code")
     return Question(
         name=str(spec.get("name") or name),
-        points=spec.get("points"),
+        points=amounts(spec.get("points"), where),
         cases=tuple(
             Case(
                 code=dedent(one["code"]),
                 hidden=bool(one.get("hidden", True)),
-                points=one.get("points"),
-                name=one.get("name") or "",
-                success=one.get("success_message") or "",
-                failure=one.get("failure_message") or "",
+                **_words(one, where),
             )
             for one in cases
         ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from grader.migrating.scopes import bound, read_in_functions, uses
@@ -104,6 +104,3 @@ def surroundings(cells: Iterable[tuple[str, bool]]) -> Surroundings:
     for source, given in cells:
         found.add(source, given=given)
     return found
-
-
-Imports = Mapping[str, str]

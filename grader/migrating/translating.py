@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 from grader.migrating.model import Untranslatable
 from grader.migrating.scopes import Use, uses
@@ -19,6 +20,7 @@ from grader.notebooks.names import python_source
 HELPERS = frozenset({"expecting", "show", "credit", "given", "environment"})
 _HELPERS_MODULE = "workers.tests_runner.imported"
 _NOSE = re.compile(r"from nose\.tools import (?=\w)")  # nose is gone: it has a stand-in
+_PROXIES = ("student", "submission", "handed_in")
 _PLAIN = frozenset({"session"})  # attributes of the proxy itself
 
 # What a test outside can't do, and why.
@@ -30,10 +32,23 @@ _BLOCKED = {
         ("open", "os", "pathlib", "Path", "shutil", "glob", "tempfile"),
         "it uses files, which lie beside the student's code and not beside the test",
     ),
+    **dict.fromkeys(
+        ("redirect_stdout", "redirect_stderr", "capture_output"),
+        "what the student's code prints stays in its own process",
+    ),
     "inspect": "it reads the student's source code (a check of kind `source` can)",
     "subprocess": "it starts the student's program",
     "input": "it reads what somebody types",
     "__file__": "it asks where it lies itself",
+}
+# The same of what belongs to a module, by the module and by name.
+_STREAMS = {
+    ("sys", "stdout"): _BLOCKED["redirect_stdout"],
+    ("sys", "stdin"): _BLOCKED["input"],
+    ("contextlib", "redirect_stdout"): _BLOCKED["redirect_stdout"],
+    ("contextlib", "redirect_stderr"): _BLOCKED["redirect_stdout"],
+    ("builtins", "print"): _BLOCKED["redirect_stdout"],
+    ("builtins", "input"): _BLOCKED["input"],
 }
 
 
@@ -50,6 +65,20 @@ def refuse_blocked(names: Iterable[str]) -> None:
     for name in names:
         if name in _BLOCKED:
             raise Untranslatable(f"`{name}`: {_BLOCKED[name]}")
+
+
+def refuse_streams(tree: ast.AST) -> None:
+    """Raise Untranslatable where code puts something in the place of what is printed or typed."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Attribute(value=ast.Name(id=module), attr=name):
+                found = (module, name)
+            case ast.Constant(value=str(text)):  # patch("sys.stdout")
+                found = (text.partition(".")[0], text.partition(".")[2])
+            case _:
+                continue
+        if found in _STREAMS:
+            raise Untranslatable(f"`{'.'.join(found)}`: {_STREAMS[found]}")
 
 
 def translated(
@@ -69,6 +98,10 @@ def translated(
     if any(isinstance(node, ast.Await | ast.AsyncFor | ast.AsyncWith) for node in ast.walk(tree)):
         raise Untranslatable("it awaits something")
     refuse_blocked(_imported_modules(tree))
+    refuse_streams(tree)
+    taken = sorted(HELPERS & around.students & {one.name for one in found})
+    if taken:
+        raise Untranslatable(f"`{taken[0]}` of the submission is called as a helper of tests is")
     binds = {one.name for one in found if one.context in ("store", "declare")}
     theirs = {name for name in binds if _is_theirs(name, found, around)}
     for name in theirs:
@@ -185,8 +218,9 @@ def _without_docstring(body: str) -> str:
 
 
 def proxy_name(source: str) -> str:
-    """`student`, where the test does not use that name itself."""
-    return "student" if "student" not in source else "submission"
+    """`student`, where the test does not use that name itself; a name of its own in any case."""
+    free = (name for name in _PROXIES if name not in source)
+    return next(free, "") or next(name for at in count() if (name := f"asked_{at}") not in source)
 
 
 def indented(source: str, by: str = "    ") -> str:

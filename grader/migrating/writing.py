@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,31 +31,55 @@ def refuse_slug(slug: str) -> None:
         )
 
 
+def refuse_taken(root: Path, slug: str) -> None:
+    """Raise BadInput where a bundle of that name can't be written: nothing is overwritten."""
+    refuse_slug(slug)
+    for folder in _folders(root, slug):
+        if folder.exists() or folder.is_symlink():
+            raise BadInput(
+                f"there is a folder {one_line(str(folder))} already: remove it, or choose another "
+                "name by --slug"
+            )
+
+
 def write(imported: Imported, root: Path, slug: str) -> Path:
     """Write the bundle below `root` and return its folder; raise BadInput where there is one."""
-    refuse_slug(slug)
-    folders = root / "rubrics" / slug, root / "reference" / slug
-    for folder in folders:
-        if folder.exists():
-            raise BadInput(f"there is a folder {one_line(str(folder))} already")
-    _lay(_contents(imported), folders)
-    return folders[0]
+    refuse_taken(root, slug)
+    contents = _contents(imported)
+    try:
+        _lay(contents, _folders(root, slug))
+    except BaseException:
+        take_back(root, slug)
+        raise
+    return root / "rubrics" / slug
+
+
+def take_back(root: Path, slug: str) -> None:
+    """Remove what `write` has written, where it came to nothing."""
+    for folder in _folders(root, slug):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _folders(root: Path, slug: str) -> tuple[Path, Path]:
+    return root / "rubrics" / slug, root / "reference" / slug
 
 
 def write_again(imported: Imported, root: Path, slug: str) -> None:
     """Write checks and tests anew, after some have changed."""
-    folders = root / "rubrics" / slug, root / "reference" / slug
     contents = _contents(imported)
     names = {"rubric.yaml", "README.md", *imported.tests}
     kept = {key: data for key, data in contents.items() if key[1] in names}
-    _lay(kept, folders)
+    _lay(kept, _folders(root, slug))
 
 
 def _lay(contents: Mapping[tuple[int, str], bytes], folders: tuple[Path, Path]) -> None:
     for (room, name), data in contents.items():
         path = folders[room] / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError as error:
+            raise BadInput(f"{one_line(str(path))} cannot be written: {error.strerror}") from None
 
 
 def _contents(imported: Imported) -> dict[tuple[int, str], bytes]:
@@ -99,13 +124,13 @@ def _check(check: ImportedCheck, marked: set[str]) -> dict[str, Any]:
     if check.visibility != "visible":
         found["visibility"] = check.visibility
     if check.kind == "manual":
-        return found | ({"answer": {"marker": check.marker}} if check.marker in marked else {})
+        return found | ({"answer": {"marker": check.answer}} if check.answer in marked else {})
     found |= {"file": check.file, "only": list(check.tests)}
     found |= {"arrays": "numpy", "precision": "float64", "values": "native"}
     if not check.partial:
         found["partial"] = False
-    if check.marker in marked:
-        found["look"] = [{"marker": check.marker}]
+    if check.look in marked:
+        found["look"] = [{"marker": check.look}]
     if check.hints:
         found["hints"] = dict(check.hints)
     return found

@@ -21,11 +21,11 @@ from pathlib import Path
 from shutil import copyfileobj
 from typing import IO, Any, BinaryIO
 
+from grader import zips
 from grader.bundlefiles import regular_files
 from grader.db.models import AssignmentVersion, Queue
 from grader.domain.rubric import Bundle, Rubric
 from grader.errors import BadBundle, BadInput, BlobMissing, NotFound
-from grader.services import zips
 from grader.services.site import Site
 
 _ROOMS = ("rubrics", "reference")

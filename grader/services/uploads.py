@@ -15,10 +15,10 @@ from itertools import chain, islice
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from grader import zips
 from grader.errors import NotASubmission, TooLarge
 from grader.notebooks.read import MAX_FILE_BYTES
 from grader.safetext import one_line, storable
-from grader.services import zips
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.site import Site
 from grader.services.submissions import Receipt, submit

@@ -51,6 +51,33 @@ def test_somebody_signs_in_with_a_password_and_out_again(
     assert terminal.run("logout").out == "You are not signed in.\n"
 
 
+def test_who_signs_in_again_leaves_no_token_behind(
+    terminal: Terminal, server: str, email: str
+) -> None:
+    path = terminal.folder / "login.json"
+    assert terminal.run("login", server, typed=f"{email}\n{PASSWORD}\n").status == 0
+    first = json.loads(path.read_text())
+    said = terminal.run("login", server, typed=f"{email}\n{PASSWORD}\n")
+    assert said.status == 0
+    assert "earlier token" not in said.err
+    second = json.loads(path.read_text())
+    tokens = {name: one["token"] for name, one in (("first", first), ("second", second))}
+    assert {
+        name: httpx2.get(
+            f"{server}/api/v1/me", headers={"Authorization": f"Bearer {token}"}
+        ).status_code
+        for name, token in tokens.items()
+    } == {"first": 401, "second": 200}
+
+    path.write_text(json.dumps({**second, "server": "https://elsewhere.invalid"}))
+    said = terminal.run("login", server, typed=f"{email}\n{PASSWORD}\n")
+    assert said.last == (
+        "Your earlier token holds until you revoke it: https://elsewhere.invalid/account"
+    )
+    path.write_text("damaged")
+    assert terminal.run("login", server, typed=f"{email}\n{PASSWORD}\n").status == 0
+
+
 def test_a_wrong_password_is_one_line(terminal: Terminal, server: str, email: str) -> None:
     said = terminal.run("login", server, typed=f"{email}\nwrong horse\n")
     assert said.status == 2
@@ -80,6 +107,17 @@ def test_who_is_not_signed_in_is_told_how(terminal: Terminal) -> None:
     said = terminal.run("submit")
     assert said.status == 2
     assert "chainrule login" in said.last
+
+
+def test_a_file_that_is_no_text_is_no_token(
+    terminal: Terminal, server: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(b"\xff\xfe\x00")
+    for call in (("login", server), ("submit", "--server", server)):
+        said = terminal.run(*call, "--token-file", str(path))
+        assert said.status == 2
+        assert "a token is one word" in said.err
 
 
 def test_a_kept_token_goes_to_no_other_service(

@@ -133,7 +133,8 @@ def test_a_submission_gets_its_points_in_the_form_that_gradescope_reads(unpacked
     found = _results(unpacked)
     scored = [one for one in found["tests"] if "score" in one]
     assert sum(one["score"] for one in scored) == pytest.approx(found["score"])
-    assert found["leaderboard"] == [{"name": "Points", "value": found["score"], "order": "desc"}]
+    everybodys = sum(one["score"] for one in scored if one["visibility"] == "visible")
+    assert found["leaderboard"] == [{"name": "Points", "value": everybodys, "order": "desc"}]
     numbers = [one["number"] for one in found["tests"] if "number" in one]
     assert numbers == sorted(numbers, key=lambda text: [int(part) for part in text.split(".")])
     sandbox = found["tests"][-1]
@@ -161,14 +162,23 @@ def test_what_cannot_be_graded_is_told_to_the_student(
     assert words in _results(unpacked)["output"]
 
 
+def test_an_autograder_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
+    there = tmp_path / "autograder.zip"
+    there.write_text("another one's")
+    call = ["gradescope", str(ROOT / "rubrics" / "uw-cse447-a0"), "--out", str(there)]
+    called = CliRunner().invoke(exporting, call)
+    assert "already" in str(called.exception)
+    assert there.read_text() == "another one's"
+
+
 def test_a_file_that_is_no_notebook_is_the_students_to_mend(unpacked: Path, tmp_path: Path) -> None:
-    broken = tmp_path / "work.ipynb"
+    broken = tmp_path / "work\x07.ipynb"  # names are shown spelled out
     broken.write_text("no notebook")
     ran = _run(unpacked, broken)
     assert ran.returncode == 0, ran.stdout
     found = _results(unpacked)
     assert found["score"] == 0
-    assert "work.ipynb" in found["output"]
+    assert r"work\x07.ipynb" in found["output"]
 
 
 def test_without_a_sandbox_there_is_no_result_and_no_zero(unpacked: Path, tmp_path: Path) -> None:
@@ -183,7 +193,8 @@ def test_without_a_sandbox_there_is_no_result_and_no_zero(unpacked: Path, tmp_pa
 def test_the_zip_takes_what_grading_needs_and_no_service(unpacked: Path) -> None:
     source = unpacked / "source"
     assert (source / "bundle" / "reference" / "uw-cse447-a0" / "solution.py").is_file()
-    assert not (source / "chainrule" / "grader" / "web").exists()
+    rooms = {path.name for path in (source / "chainrule" / "grader").iterdir() if path.is_dir()}
+    assert rooms - {"__pycache__"} == {"checks", "commands", "domain", "notebooks"}
     assert 'ACCEPT_MISSING-landlock}"' in (source / "run_autograder").read_text()
 
 
@@ -213,3 +224,7 @@ def test_visibilities_and_points_for_a_person_are_gradescopes(zygote: Zygote, bu
     assert "a secret" not in found["output"]
     assert "missing: landlock" in tests[None]["output"]
     assert "leaderboard" not in found
+    [entry] = results(made, [], leaderboard=True)["leaderboard"]
+    withheld = first["score"] + second["score"]
+    assert withheld > 0
+    assert entry["value"] == pytest.approx(made["score"] - withheld)

@@ -20,6 +20,7 @@ from tests.peers._grading import (
     nbgrader_points,
     nbgrader_release,
     ours,
+    read,
     released,
 )
 from tests.peers._nbgrader_sample import CHEATS, NOISE, SUBMISSIONS
@@ -62,6 +63,13 @@ def test_the_import_has_every_graded_cell_with_its_points(imported: Bundle) -> N
         "why": 2,
     }
     assert lint(imported) == []
+
+
+def test_the_starter_is_what_nbgrader_releases(imported: Bundle, release: dict[str, Any]) -> None:
+    starter = read(imported.folder / "starter.ipynb")
+    assert [one["source"] for one in starter["cells"]] == [
+        one["source"] for one in release["cells"]
+    ]
 
 
 @pytest.mark.parametrize("name", SUBMISSIONS)

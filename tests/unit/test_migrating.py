@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from grader.checks.answers.answers import AnswerPlace
+from grader.checks.kinds.manual import ManualSpec
 from grader.errors import BadInput
-from grader.migrating import gradescope, nbgrader, otter
+from grader.migrating import nbgrader, otter
 from grader.migrating.model import CannotImport, Imported, Untranslatable
 from grader.migrating.surroundings import surroundings
 from grader.migrating.testfiles import of_doctest
@@ -92,6 +93,8 @@ def test_what_an_earlier_test_or_a_locked_cell_left_comes_along() -> None:
         ("globals()['squares']", "looks through"),
         ("eval('squares(1)')", "runs code"),
         ("%timeit squares(1)", "magics"),
+        ("with contextlib.redirect_stdout(f):\n    squares(1)", "stays in its own process"),
+        ("with redirect_stdout(f):\n    squares(1)", "stays in its own process"),
         ("!ls", "magics"),
         ("def squares(n):\n    return n\nassert squares(1)", "defines `squares` anew"),
         ("from numpy import *\nassert squares(1)", "does not say which names"),
@@ -165,13 +168,16 @@ def test_a_bad_notebook_of_nbgrader_is_refused_with_its_cell(
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        ("{", "no notebook"),
-        ("[]", "no list of cells"),
-        ('{"cells": [], "nbformat": 3}', "another notebook format"),
+        ("{", "is no notebook that can be read: it is cut off"),
+        ("[]", "is no notebook that can be read: a notebook is a JSON object"),
+        ("[" * 10**6, "is no notebook that can be read: its JSON holds more values"),
+        ('{"nbformat": 4}', "is no notebook in format 4"),
+        ('{"cells": [], "nbformat": 3}', "is no notebook in format 4"),
         (
             '{"cells": [], "nbformat": 4, "metadata": {"kernelspec": {"language": "R"}}}',
-            "written for R",
+            "its kernel is R",
         ),
+        ('{"cells": [5], "nbformat": 4}', "cell 1 is no code, markdown or raw cell"),
     ],
 )
 def test_what_is_no_notebook_for_python_is_refused(
@@ -179,7 +185,7 @@ def test_what_is_no_notebook_for_python_is_refused(
 ) -> None:
     path = tmp_path / "work.ipynb"
     path.write_text(data)
-    with pytest.raises(CannotImport, match=rf"work\.ipynb .*{words}"):
+    with pytest.raises(CannotImport, match=rf"work\.ipynb.*{words}"):
         read(path)
 
 
@@ -208,6 +214,35 @@ def test_every_version_of_nbgraders_metadata_is_read(tmp_path: Path) -> None:
         ("task", "manual", 3),
         ("words", "manual", 4),
     ]
+
+
+def test_a_test_that_is_a_persons_now_is_no_answer_of_the_students(tmp_path: Path) -> None:
+    cells = [
+        _cell("x = 1", grade_id="s", solution=True, grade=False),
+        _cell("assert input()", grade_id="a", **TEST),
+        _cell("Because.", "markdown", grade_id="w", grade=True, solution=True, points=1),
+    ]
+    [found] = nbgrader.read(_notebook(tmp_path, cells))
+    folder = write(found, tmp_path / "out", "work")
+    lost, words = load_bundle(folder, tmp_path / "out").rubric.exercises
+    assert isinstance(lost.checks[0], ManualSpec)
+    assert isinstance(words.checks[0], ManualSpec)
+    assert lost.checks[0].answer is None
+    assert words.checks[0].answer == AnswerPlace(marker="w")
+
+
+def test_tests_of_names_that_look_alike_are_as_many_functions(tmp_path: Path) -> None:
+    names = ["a-b", "a_b", "a-b-2", "A_b_2"]
+    cells = [_cell("assert x", grade_id=name, **TEST) for name in names]
+    [found] = nbgrader.read(_notebook(tmp_path, cells))
+    tests = [one.checks[0].tests[0] for one in found.exercises]
+    assert len(set(tests)) == 4
+    assert all(f"def {name}(student)" in found.tests["test_imported.py"] for name in tests)
+
+
+def test_a_notebook_of_more_cells_than_a_submission_may_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CannotImport, match="more than 2000 cells"):
+        nbgrader.read(_notebook(tmp_path, [_cell("x = 1")] * 2001))
 
 
 def test_nothing_is_dropped_in_silence(tmp_path: Path) -> None:
@@ -339,51 +374,17 @@ def test_a_bad_test_file_of_otter_is_refused(source: str, words: str, tmp_path: 
     assert words in str(refused.value)
 
 
-def _autograder(folder: Path, tests: str) -> Path:
-    path = folder / "autograder.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("tests/test_it.py", tests)
-    return path
-
-
-CLASS = "import unittest\nimport work\nclass TestIt(unittest.TestCase):\n    "
-
-
-@pytest.mark.parametrize(
-    ("tests", "words"),
-    [
-        ("x = 1", "no test*.py with a class of unittest.TestCase"),
-        ("class (", "tests/test_it.py does not parse"),
-        (CLASS + "def test_a(self): pass", "has no test that earns points"),
-        (
-            CLASS + "@weight(w)\n    def test_a(self): pass",
-            "test_it.py:4: @weight of test_a takes a literal",
-        ),
-        (CLASS + "@weight('2')\n    def test_a(self): pass", "is no number of points"),
-        (
-            CLASS + "@weight(1)\n    @visibility('x')\n    def test_a(self): pass",
-            "no visibility 'x'",
-        ),
-        (
-            "import other_work\n" + CLASS + "@weight(1)\n    def test_a(self): pass",
-            "import 2 files of students'",
-        ),
-    ],
-)
-def test_a_bad_autograder_is_refused(tests: str, words: str, tmp_path: Path) -> None:
-    with pytest.raises(CannotImport) as refused:
-        gradescope.read(_autograder(tmp_path, tests))
-    assert words in str(refused.value)
-
-
-def test_without_a_solution_that_is_said(tmp_path: Path) -> None:
-    tests = CLASS + "@weight(1)\n    def test_a(self):\n        assert work.f(), f'{work.f()}'"
-    found = gradescope.read(_autograder(tmp_path, tests))
-    assert any("--solution" in line for line in found.lost)
-    folder = write(found, tmp_path / "out", "work")
-    bundle = load_bundle(folder, tmp_path / "out")
-    assert lint(bundle) == []
-    assert b"student.f()" in bundle.tests["test_it.py"]
-    solution = tmp_path / "work.py"
-    solution.write_text("def f():\n    return 1\n")
-    assert gradescope.read(_autograder(tmp_path, tests), solution).lost == []
+def test_a_function_that_tests_compares_by_libraries_of_its_own(tmp_path: Path) -> None:
+    cells = [
+        _raw("# ASSIGNMENT CONFIG\ntests: {ok_format: false}"),
+        _cell("import numpy as np\nimport torch"),
+        QUESTION,
+        _raw("# BEGIN TESTS"),
+        _cell("def test_a(np, f, env):\n    assert np.all(f(1)) and env['torch'].all(env['g'](1))"),
+        _raw("# END TESTS"),
+        _raw("# END QUESTION"),
+    ]
+    text = otter.read(_notebook(tmp_path, cells)).tests["test_imported.py"]
+    assert "    import numpy as np\n    import torch\n" in text
+    assert "    f = given(student, 'f')\n    env = environment(student, torch=torch)\n" in text
+    assert "given(student, 'np')" not in text

@@ -12,6 +12,7 @@ from workers.commands.options import accept_missing
 
 if TYPE_CHECKING:
     from grader.config import Config
+    from grader.domain.rubric import Bundle
     from grader.migrating.model import Imported
     from workers.zygote import Zygote
 
@@ -46,7 +47,7 @@ def nbgrader(path: Path, out: Path | None, slug: str | None, accept_missing: Any
     """PATH is a source notebook of nbgrader's, or the folder of an assignment's."""
     from grader.migrating.nbgrader import read
 
-    _import(read(path), out, slug, accept_missing)
+    _import(lambda: read(path), out, slug, accept_missing)
 
 
 @importing.command()
@@ -55,7 +56,7 @@ def otter(path: Path, out: Path | None, slug: str | None, accept_missing: Any) -
     """PATH is a master notebook, or the folder that `otter assign` has made of one."""
     from grader.migrating.otter import read
 
-    _import([read(path)], out, slug, accept_missing)
+    _import(lambda: [read(path)], out, slug, accept_missing)
 
 
 @importing.command()
@@ -71,35 +72,60 @@ def gradescope(
     """PATH is the folder or the zip of an autograder in Python with unittest."""
     from grader.migrating.gradescope import read
 
-    _import([read(path, solution)], out, slug, accept_missing)
+    _import(lambda: [read(path, solution)], out, slug, accept_missing)
 
 
 def _import(
-    found: list[Imported], out: Path | None, slug: str | None, missing: tuple[str, ...]
+    read: Callable[[], list[Imported]],
+    out: Path | None,
+    slug: str | None,
+    missing: tuple[str, ...],
 ) -> None:
     from grader.config import load_config
+    from grader.errors import BadInput
+    from grader.migrating.sources import unique
+    from grader.migrating.writing import refuse_taken
 
+    try:
+        found = read()
+    except RecursionError:
+        raise BadInput("its code is nested too deeply to be read") from None
     config = load_config()
-    for number, imported in enumerate(found):
-        name = slug or imported.slug
-        if slug and len(found) > 1:
-            name = f"{slug}-{imported.slug}"
-        _one(imported, out or config.root, name, config, missing)
-        if number + 1 < len(found):
+    root = out or config.root
+    taken: set[str] = set()
+    names = [
+        unique(f"{slug}-{one.slug}" if slug and len(found) > 1 else slug or one.slug, taken)
+        for one in found
+    ]
+    for name in names:  # before the first is written
+        refuse_taken(root, name)
+    for number, (imported, name) in enumerate(zip(found, names, strict=True)):
+        if number:
             click.echo()
+        _one(imported, root, name, config, missing)
 
 
 def _one(
     imported: Imported, root: Path, slug: str, config: Config, missing: tuple[str, ...]
 ) -> None:
-    from grader.migrating.writing import write
-    from grader.report import points
+    from grader.migrating.writing import take_back, write
     from grader.rubricfile import load_bundle
-    from grader.rubriclint import lint
 
     folder = write(imported, root, slug)
-    imported, said = _tried(imported, folder, root, config, missing)
-    bundle = load_bundle(folder, root)
+    try:
+        imported, said = _tried(imported, folder, root, config, missing)
+        bundle = load_bundle(folder, root)
+    except BaseException:  # half a bundle would be in the way of the next try
+        take_back(root, slug)
+        raise
+    _tell(imported, bundle, said)
+
+
+def _tell(imported: Imported, bundle: Bundle, said: str) -> None:
+    from grader.report import points
+    from grader.rubriclint import lint
+
+    folder = _shown(bundle.folder)
     by_hand = sum(
         check.points
         for exercise in imported.exercises
@@ -107,7 +133,7 @@ def _one(
         if check.kind == "manual"
     )
     total = bundle.rubric.max_score
-    click.echo(f"{_shown(folder)}: {points(total)} points, {points(by_hand)} of them by a person")
+    click.echo(f"{folder}: {points(total)} points, {points(by_hand)} of them by a person")
     if said:
         click.echo(said)
     for problem in lint(bundle):
@@ -116,7 +142,11 @@ def _one(
         click.echo("Not carried over:")
         for line in imported.lost:
             click.echo(f"  {line}")
-    click.echo(f"Next: chainrule rubric test {_shown(folder)}")
+    if imported.answer is None:
+        reference = _shown(bundle.folder.parents[1] / "reference" / bundle.folder.name)
+        click.echo(f"Next: a solution as {reference}/answer.py, and what it defines as solution.py")
+        return
+    click.echo(f"Next: chainrule rubric test {folder}")
 
 
 def _tried(
@@ -160,6 +190,11 @@ def _tried(
     except SandboxUnavailable as error:
         return imported, f"The tests were not tried: {error}"
     passing = len(checks) - len(failed)
+    if not passing:
+        return imported, (
+            "No test passes on the solution. If this is what students are given, import what it "
+            "was made of instead."
+        )
     if not failed:
         return imported, f"The tests of all {passing} automatic checks pass on the solution."
     return imported, f"The tests of {passing} of {len(checks)} checks pass on the solution."

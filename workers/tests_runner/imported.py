@@ -74,12 +74,18 @@ def given(student: Subject, name: str) -> Any:
 
 
 class environment:  # used like a function
-    """The submission's names as the dictionary that otter gives a test as `env`."""
+    """The submission's names as the dictionary that otter gives a test as `env`.
 
-    def __init__(self, student: Subject) -> None:
+    `libraries` are the test's own, in the place of what the submission calls so.
+    """
+
+    def __init__(self, student: Subject, **libraries: Any) -> None:
         self._student = student
+        self._libraries = libraries
 
     def __getitem__(self, name: str) -> Any:
+        if name in self._libraries:
+            return self._libraries[name]
         try:
             return self._student[name]
         except AttributeError:
@@ -91,8 +97,8 @@ class environment:  # used like a function
     def get(self, name: str, otherwise: Any = None) -> Any:
         """What the name holds, or `otherwise`."""
         try:
-            return self._student[name]
-        except AttributeError:
+            return self[name]
+        except KeyError:
             return otherwise
 
 
