@@ -106,6 +106,7 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /courses/{course_id}/gradebook": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook.csv": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook/{lms}.csv": (Right.GRADE, nothing),
+    "GET /courses/{course_id}/gradebook/left-out": (Right.GRADE, nothing),
     "GET /courses/{course_id}/grades-out": (Right.GRADE, nothing),
     "POST /courses/{course_id}/grades-out": (
         Right.GRADE,
