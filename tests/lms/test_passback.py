@@ -225,7 +225,9 @@ class TestAnyGradebook:
         linked.send()
         linked.grade(linked.ada, 5)
         linked.release()
+        linked.end_rest()
         linked.send()
+        assert points(linked, linked.ada) == 5
         assert linked.row(linked.ada).state is WAITING  # until the earlier one cannot come any more
         linked.lms.apply_late()
         linked.settle()
@@ -633,8 +635,8 @@ class TestRefusals:
         moodle.settle()
         moodle.grade(moodle.ada, 4)
         moodle.release()
-        moodle.lms.faults += [lambda _: Answer(403, {}, b"")] * 2
-        moodle.send()
+        moodle.lms.faults += [lambda _: Answer(403, {}, b"")] * 8
+        moodle.settle()
         assert moodle.row(moodle.ada).trouble is Trouble.LOCKED
         assert moodle.column().gone_at is None
 
