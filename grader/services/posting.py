@@ -85,7 +85,10 @@ def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dic
     row = parcel.passback
     if row.score is None:
         return {"trouble": None, "found_score": None, "overwrite": False}
-    book = book_of(site, parcel, bearers)
+    try:
+        book = book_of(site, parcel, bearers)
+    except Refused as error:
+        raise _general(held, error) from error
     try:
         cell = book.read()
         if not _holds_wanted(cell, row):
@@ -194,7 +197,7 @@ def _written(row: Passback, cell: Cell) -> dict[str, Any]:
         "sent_score": row.score,
         "sent_max_score": row.max_score,
         "sent_of": cell.of,
-        "sent_hidden": cell.points is None,
+        "sent_hidden": row.score == 0 and cell.points is None,
         "sent_submission_id": row.submission_id,
     }
 
@@ -234,8 +237,6 @@ def _judged(book: Book, held: Sending, row: Passback, error: Refused) -> Refused
             words = f"it takes no grade for this person ({error})"
             raise Stuck(Trouble.NO_STUDENT, words) from error
     status = error.answer.status
-    if is_limited(error.answer) or (status in _NOT_LET_IN and held.tries < _LOCKED_AT):
-        return error
     if status in (400, 422) and _is_over(row):
         words = "the LMS takes no more points than there are to get, unless that is allowed there"
         raise Stuck(Trouble.REFUSED, f"{words} ({error})")
@@ -244,9 +245,17 @@ def _judged(book: Book, held: Sending, row: Passback, error: Refused) -> Refused
     if status == 400:
         words = "the LMS refuses this grade, as it does for teachers and people of other courses"
         raise Stuck(Trouble.NO_STUDENT, f"{words} ({error})")
+    return _general(held, error)
+
+
+def _general(held: Sending, error: Refused) -> Refused:
+    """The same of an answer that is not about this student."""
+    status = error.answer.status
+    if is_limited(error.answer) or (status in _NOT_LET_IN and held.tries < _LOCKED_AT):
+        return error
     if status in _NOT_LET_IN:
         raise Stuck(Trouble.LOCKED, f"the LMS does not let us in any more ({error})")
-    if 400 < status < 500 and status not in (408, 409, 425):
+    if 400 <= status < 500 and status not in (408, 409, 425):
         raise Stuck(Trouble.REFUSED, f"the LMS refuses this grade ({error})")
     return error
 

@@ -110,9 +110,14 @@ def test_after_its_rest_it_is_known_that_it_has_failed_and_since_when(database: 
     assert due(database)[platform] == (2, True)
     with database.writing() as session:
         session.execute(update(Platform).values(failing_since=now() - MINUTE))
-    lengths = []
+    lengths: list[timedelta] = []
+
+    def length(failing: timedelta) -> timedelta:
+        lengths.append(failing)
+        return MINUTE
+
     with database.writing() as session:
-        receivers.rest(session, platform, lambda failing: lengths.append(failing) or MINUTE)
+        receivers.rest(session, platform, length)
     assert MINUTE <= lengths[0] < 2 * MINUTE
 
 
@@ -129,13 +134,14 @@ def test_a_rest_that_was_asked_for_is_not_cut_short_by_another_failure(database:
 def test_what_became_due_after_a_turn_began_is_left_to_the_next(database: Database) -> None:
     platform = owed(database)
     with database.writing() as session:
-        at = moment(session)
+        session.execute(update(Passback).values(next_at=now() - 2 * MINUTE))
+        at = moment(session) - MINUTE
         held = receivers.claim(session, Passback, platform, at)
         assert held is not None
-        assert deliveries.put_off(session, Passback, held, "soon", timedelta(0))
+        assert deliveries.put_off(session, Passback, held, "at once", timedelta(0))
         assert receivers.claim(session, Passback, platform, at) is not None
-        session.execute(update(Passback).where(Passback.id == held.id).values(next_at=now()))
-        assert receivers.claim(session, Passback, platform, at - MINUTE) is None
+        assert receivers.claim(session, Passback, platform, at) is None
+        assert receivers.claim(session, Passback, platform, moment(session)) is not None
 
 
 def test_a_webhook_is_a_receiver_as_well(database: Database) -> None:

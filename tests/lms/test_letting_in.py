@@ -33,7 +33,8 @@ def platform(linked: Linked) -> Platform:
 def launched(linked: Linked, **said: Any) -> None:
     """ada opens the course from the LMS, which says that of it."""
     nothing = dict.fromkeys(Message.__annotations__)
-    message = Message(**{**nothing, "context_title": "", "grade_scopes": (), **said})
+    some = {"context_title": "", "target": "https://here.example/", "grade_scopes": ()}
+    message = Message(**{**nothing, **some, **said})
     with linked.site.database.writing() as session:
         context = session.get_one(Context, linked.context_id)
         enter(session, context, session.get_one(Person, linked.ada.actor.person_id), message)

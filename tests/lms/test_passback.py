@@ -207,6 +207,8 @@ class TestAnyGradebook:
         linked.settle()
         linked.grade(linked.ada, 4)
         linked.release()
+        # Behind the second in which the LMS received the former one, so that this one is taken.
+        linked.change(linked.ada, stamp=datetime.now(UTC) + timedelta(seconds=2))
         linked.lms.faults += [*linked.reading, unanswered]
         linked.send()
         assert points(linked, linked.ada) == 4
