@@ -163,7 +163,7 @@ class Histories(RuleBasedStateMachine):
     def change_there(self, ada: bool, points: float | None) -> None:
         lms, one = self.linked.lms, self.students[ada]
         lms.apply_late()
-        if points is None and self._hides_zero(one):
+        if points is None and self._looks_empty(one):
             return  # nobody could tell
         for number in lms.columns:
             if self._cell(one) != points:
@@ -258,10 +258,10 @@ class Histories(RuleBasedStateMachine):
     def _is_moodle(self) -> bool:
         return isinstance(self.linked.lms, Moodle)
 
-    def _hides_zero(self, one: Student) -> bool:
-        """Whether a zero was sent last that the LMS shows as nothing."""
+    def _looks_empty(self, one: Student) -> bool:
+        """Whether nothing of ours was seen in the cell, be it a zero that the LMS hides."""
         row = self._row(one)
-        return self._is_moodle and row is not None and row.sent_hidden
+        return row is None or row.sent_score is None or row.sent_hidden
 
     @property
     def _scale(self) -> float:
