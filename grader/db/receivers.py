@@ -55,7 +55,7 @@ def due(session: Session, owed: Owed) -> list[Due]:
     """Whom something is due to."""
     waiting = (owed.state == DeliveryState.WAITING, owed.next_at <= now())
     if owed is WebhookMessage:
-        rows = session.execute(
+        hooks = session.execute(
             select(
                 WebhookMessage.webhook_id, func.count(), func.count(Webhook.failing_since), now()
             )
@@ -63,11 +63,14 @@ def due(session: Session, owed: Owed) -> list[Due]:
             .where(*waiting)
             .group_by(WebhookMessage.webhook_id)
         )
-        return [Due(Receiver(webhook_id=row[0]), row[1], row[2] > 0, row[3]) for row in rows]
-    failing = func.coalesce(Platform.failing_since, CanvasCourse.failing_since)
-    rows = session.execute(
+        return [
+            Due(Receiver(webhook_id=hook), number, failing > 0, at)
+            for hook, number, failing, at in hooks
+        ]
+    failed = func.coalesce(Platform.failing_since, CanvasCourse.failing_since)
+    lmss = session.execute(
         select(
-            Deployment.platform_id, CanvasCourse.base_url, func.count(), func.count(failing), now()
+            Deployment.platform_id, CanvasCourse.base_url, func.count(), func.count(failed), now()
         )
         .select_from(Passback)
         .join(GradeColumn, GradeColumn.id == Passback.column_id)
@@ -79,7 +82,8 @@ def due(session: Session, owed: Owed) -> list[Due]:
         .group_by(Deployment.platform_id, CanvasCourse.base_url)
     )
     return [
-        Due(Receiver(platform_id=row[0], canvas=row[1]), row[2], row[3] > 0, row[4]) for row in rows
+        Due(Receiver(platform_id=platform, canvas=canvas), number, failing > 0, at)
+        for platform, canvas, number, failing, at in lmss
     ]
 
 

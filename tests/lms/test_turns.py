@@ -151,7 +151,7 @@ def test_a_rest_that_it_asks_for_is_for_all_of_its_grades(
     before = datetime.now(UTC)
     linked.send()
     assert len(linked.lms.seen) == 1
-    whose = Platform if make is linked_to_moodle else CanvasCourse
+    whose: Any = Platform if make is linked_to_moodle else CanvasCourse
     with site.database.reading() as session:
         until = session.query(whose).one().resting_until
     assert until is not None

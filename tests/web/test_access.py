@@ -384,7 +384,7 @@ def operations(client: TestClient) -> set[str]:
 
 def all_paths(routes: Any) -> set[str]:
     """The paths of an application, those outside the document too."""
-    found = set()
+    found: set[str] = set()
     for route in routes:
         inner = getattr(route, "original_router", None)
         found |= all_paths(inner.routes) if inner else {route.path}
