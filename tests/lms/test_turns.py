@@ -128,11 +128,14 @@ def test_one_that_is_slow_holds_up_no_other(both: Both, monkeypatch: pytest.Monk
     both.grade(both.moodle, 7)
     with ThreadPoolExecutor(1) as thread:
         rounds = thread.submit(delivering._rounds, both.site, both.kind(), over)
-        assert asked.wait(20)
-        both.canvas.lms.faults += [told]
-        both.grade(both.canvas, 8)
-        assert arrived.wait(20)
-        over.set()
+        try:
+            assert asked.wait(20)
+            both.canvas.lms.faults += [told]
+            both.grade(both.canvas, 8)
+            assert arrived.wait(20)
+        finally:
+            over.set()
+            arrived.set()
         rounds.result(20)
     assert waited
     assert all(waited)
