@@ -13,8 +13,8 @@ from grader.db.models import (
     CanvasPerson,
     GradeColumn,
     Passback,
-    Trouble,
 )
+from grader.db.session import hold
 
 
 def courses(session: Session, course_id: int) -> Sequence[CanvasCourse]:
@@ -79,6 +79,8 @@ def choose(
     another one than before."""
     address, title, max_score = chosen
     column = columns(session, canvas_course_id).get(assignment_id)
+    if column is not None:
+        hold(session, column)
     if column is None:
         column = GradeColumn(assignment_id=assignment_id, canvas_course_id=canvas_course_id)
         session.add(column)
@@ -88,9 +90,3 @@ def choose(
     column.ours, column.gone_at = made, None
     session.flush()
     return column
-
-
-def unlock(session: Session, canvas_course_id: int) -> None:
-    """There is another token: what was kept out is tried again."""
-    mine = select(GradeColumn.id).where(GradeColumn.canvas_course_id == canvas_course_id)
-    passbacks.want_again(session, Passback.column_id.in_(mine), Passback.trouble == Trouble.LOCKED)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import case, select, update
+from sqlalchemy import ColumnElement, case, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -32,11 +32,11 @@ class Sending:
     tries: int
 
 
-def claim(session: Session, owed: Owed, limit: int) -> list[Sending]:
+def claim(session: Session, owed: Owed, limit: int, *which: ColumnElement[bool]) -> list[Sending]:
     """Rows that are due, the longest due first; what another sender has taken is left out."""
     due = session.scalars(
         select(owed.id)
-        .where(owed.state == DeliveryState.WAITING, owed.next_at <= now())
+        .where(owed.state == DeliveryState.WAITING, owed.next_at <= now(), *which)
         .order_by(owed.next_at)
         .limit(limit)
         .with_for_update(skip_locked=True)

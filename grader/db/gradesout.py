@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
@@ -32,7 +33,8 @@ class ColumnCounts:
     """A linked column, and how far the grades for it have come, in students.
 
     `platform` is the name of the LMS and `course` that of the course there. `unknown` have a
-    released grade and are not known there; `noted` have arrived with something to be told.
+    released grade and are not known there; `noted` have arrived with something to be told. Where
+    the LMS does not answer, since `silent_since`, nothing is sent to it before `resting_until`.
     """
 
     column: GradeColumn
@@ -44,6 +46,8 @@ class ColumnCounts:
     stuck: int
     noted: int
     unknown: int
+    silent_since: datetime | None
+    resting_until: datetime | None
 
 
 def columns(
@@ -56,6 +60,8 @@ def columns(
             Assignment,
             func.coalesce(Platform.name, "Canvas"),
             func.coalesce(Context.title, CanvasCourse.title),
+            func.coalesce(Platform.failing_since, CanvasCourse.failing_since),
+            func.coalesce(Platform.resting_until, CanvasCourse.resting_until),
         )
         .join(Assignment, Assignment.id == GradeColumn.assignment_id)
         .outerjoin(Context, Context.id == GradeColumn.context_id)
@@ -83,8 +89,10 @@ def columns(
             course=course,
             **counts[column.id],
             unknown=unknown.get(column.id, 0),
+            silent_since=silent,
+            resting_until=resting,
         )
-        for column, assignment, platform, course in found
+        for column, assignment, platform, course, silent, resting in found
     ]
 
 

@@ -1,10 +1,9 @@
-"""Grades on their way to an LMS: rows follow what is released, and what a sender needs of them."""
+"""Grades on their way to an LMS: rows follow what is released, and wait for what keeps them out."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -12,7 +11,6 @@ from sqlalchemy import (
     and_,
     case,
     exists,
-    func,
     insert,
     literal,
     or_,
@@ -24,8 +22,6 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
-    Assignment,
-    CanvasCourse,
     CanvasPerson,
     Context,
     ContextMember,
@@ -37,30 +33,11 @@ from grader.db.models import (
     PlatformPerson,
     Release,
     ResourceLink,
-    Submission,
+    Trouble,
 )
 from grader.db.types import now
 
 _LOOKS_FOR = timedelta(minutes=2)  # how long somebody may look for a column
-
-
-@dataclass(frozen=True, kw_only=True)
-class Parcel:
-    """A grade and all that a sender needs to know of where it goes.
-
-    `subject` is who the student is there; None where nobody knows any more. Of `platform` and
-    `canvas` there is one. `link_ids` are the links there that open the assignment.
-    """
-
-    passback: Passback
-    column: GradeColumn
-    assignment: Assignment
-    context: Context | None
-    platform: Platform | None
-    canvas: CanvasCourse | None
-    subject: str | None
-    received_at: datetime | None
-    at: datetime  # on the database's clock
 
 
 def follow(session: Session, assignment_id: int) -> None:
@@ -112,6 +89,7 @@ def _add_missing(session: Session, assignment_id: int) -> None:
         Release.max_score,
         type_coerce(literal({}, Passback.__table__.c.tried.type), Passback.__table__.c.tried.type),
         literal(value=False),
+        literal(value=False),
         literal(DeliveryState.WAITING.value),
         literal(1),
         literal(0),
@@ -125,6 +103,7 @@ def _add_missing(session: Session, assignment_id: int) -> None:
         "max_score",
         "tried",
         "overwrite",
+        "sent_hidden",
         "state",
         "wanted",
         "tries",
@@ -161,62 +140,6 @@ def add_columns(session: Session) -> int:
     names = ["assignment_id", "context_id", "title", "ours"]
     made = session.execute(insert(GradeColumn).from_select(names, linked, include_defaults=False))
     return _count(made)
-
-
-def parcel(session: Session, passback_id: int) -> Parcel:
-    """A row and where it goes."""
-    row = session.execute(
-        select(
-            Passback,
-            GradeColumn,
-            Assignment,
-            Context,
-            Platform,
-            CanvasCourse,
-            _subject_there(),
-            CanvasPerson.user_id,
-            Submission.received_at,
-            now(),
-        )
-        .join(GradeColumn, GradeColumn.id == Passback.column_id)
-        .join(Assignment, Assignment.id == GradeColumn.assignment_id)
-        .outerjoin(Context, Context.id == GradeColumn.context_id)
-        .outerjoin(Deployment, Deployment.id == Context.deployment_id)
-        .outerjoin(Platform, Platform.id == Deployment.platform_id)
-        .outerjoin(CanvasCourse, CanvasCourse.id == GradeColumn.canvas_course_id)
-        .outerjoin(
-            CanvasPerson,
-            and_(
-                CanvasPerson.canvas_course_id == GradeColumn.canvas_course_id,
-                CanvasPerson.person_id == Passback.person_id,
-            ),
-        )
-        .outerjoin(Submission, Submission.id == Passback.submission_id)
-        .where(Passback.id == passback_id)
-    ).one()
-    return Parcel(
-        passback=row[0],
-        column=row[1],
-        assignment=row[2],
-        context=row[3],
-        platform=row[4],
-        canvas=row[5],
-        subject=row[6] or row[7],
-        received_at=row[8],
-        at=row[9],
-    )
-
-
-def links(session: Session, column: GradeColumn) -> Sequence[ResourceLink]:
-    """The links in the column's course in the LMS that open its assignment, the oldest first."""
-    return session.scalars(
-        select(ResourceLink)
-        .where(
-            ResourceLink.context_id == column.context_id,
-            ResourceLink.assignment_id == column.assignment_id,
-        )
-        .order_by(ResourceLink.id)
-    ).all()
 
 
 def begin_looking(session: Session, column_id: int) -> bool:
@@ -264,6 +187,8 @@ def start_anew(session: Session, *where: ColumnElement[bool]) -> None:
             lease_until=None,
             sent_score=None,
             sent_max_score=None,
+            sent_of=None,
+            sent_hidden=False,
             sent_submission_id=None,
             tried={},
             unsure_until=None,
@@ -278,8 +203,58 @@ def start_anew(session: Session, *where: ColumnElement[bool]) -> None:
 
 def start_anew_of(session: Session, canvas_course_id: int, person_ids: Collection[int]) -> None:
     """The same for people who turned out to be others in a course of Canvas."""
+    start_anew(session, of_canvas(canvas_course_id), Passback.person_id.in_(person_ids))
+
+
+def is_worth(session: Session, column_id: int, address: str, max_score: float) -> None:
+    """The column has another scale by now: what stands there as we wrote it is sent anew on it."""
+    done = session.execute(
+        update(GradeColumn)
+        .where(
+            GradeColumn.id == column_id,
+            GradeColumn.address == address,
+            GradeColumn.max_score != max_score,
+        )
+        .values(max_score=max_score),
+        execution_options={"synchronize_session": False},
+    )
+    if _count(done):
+        want_again(
+            session,
+            Passback.column_id == column_id,
+            Passback.state == DeliveryState.DELIVERED,
+            Passback.sent_score == Passback.score,
+            Passback.sent_max_score == Passback.max_score,
+        )
+
+
+def of_platform(platform_id: int) -> ColumnElement[bool]:
+    """Rows that go to a platform."""
+    columns = (
+        select(GradeColumn.id)
+        .join(Context, Context.id == GradeColumn.context_id)
+        .join(Deployment, Deployment.id == Context.deployment_id)
+        .where(Deployment.platform_id == platform_id)
+    )
+    return Passback.column_id.in_(columns)
+
+
+def of_context(context_id: int) -> ColumnElement[bool]:
+    """Rows that go to a course of an LMS."""
+    columns = select(GradeColumn.id).where(GradeColumn.context_id == context_id)
+    return Passback.column_id.in_(columns)
+
+
+def of_canvas(canvas_course_id: int) -> ColumnElement[bool]:
+    """Rows that go to a course of Canvas by its REST."""
     columns = select(GradeColumn.id).where(GradeColumn.canvas_course_id == canvas_course_id)
-    start_anew(session, Passback.column_id.in_(columns), Passback.person_id.in_(person_ids))
+    return Passback.column_id.in_(columns)
+
+
+def unlock(session: Session, which: ColumnElement[bool]) -> int:
+    """What kept these out has changed: those that wait for just that are sent; how many."""
+    waits = Passback.trouble.in_([Trouble.LOCKED, Trouble.GONE])
+    return want_again(session, which, Passback.state == DeliveryState.STUCK, waits)
 
 
 def is_gone(session: Session, column_id: int, address: str) -> None:
@@ -350,18 +325,6 @@ def _missing(*what: Any) -> Any:
             and_(Passback.column_id == GradeColumn.id, Passback.person_id == Release.person_id),
         )
         .where(Passback.id.is_(None), or_(known_by_lti, known_in_canvas))
-    )
-
-
-def _subject_there() -> Any:
-    return (
-        select(func.min(PlatformPerson.subject))
-        .where(
-            PlatformPerson.person_id == Passback.person_id,
-            PlatformPerson.issuer == Platform.issuer,
-        )
-        .correlate(Passback, Platform)
-        .scalar_subquery()
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import math
 import socket
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,11 +63,17 @@ class Answer:
 @dataclass(frozen=True)
 class Outside:
     """A way out. `private` addresses are this machine's and those of networks around it: with it,
-    plain http to them is allowed as well. `patience_s` is for a whole request and its answer."""
+    plain http to them is allowed as well. `patience_s` is for a whole request and its answer, and
+    `until`, on the monotonic clock, for all of them."""
 
     private: bool
     lookup: Lookup | None = None
     patience_s: float = _PATIENCE_S
+    until: float = math.inf
+
+    def within(self, seconds: float) -> Outside:
+        """The same way for so long alone, however many requests there are."""
+        return replace(self, until=time.monotonic() + seconds)
 
     def send(
         self,
@@ -82,8 +89,11 @@ class Outside:
 
         from grader.lms.dialing import Dialer
 
+        begun = time.monotonic()
+        if begun >= self.until:
+            raise Unreachable(f"{_host(url)} takes too long to answer all that is asked")
         host, address = self._judged(url)
-        dialer = Dialer(address, time.monotonic() + self.patience_s)
+        dialer = Dialer(address, min(begun + self.patience_s, self.until))
         # An answer that is packed could be far longer than what is read of it.
         sent: dict[bytes | str, bytes | str] = {}
         for name, value in (headers or {}).items():
@@ -156,6 +166,13 @@ class Outside:
         if not found:
             raise Unreachable(f"{host[:200]} is not known")
         return found
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or "the server"
+    except ValueError:
+        return "the server"
 
 
 @cache

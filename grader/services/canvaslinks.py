@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from grader.db import audit, canvas, grades, gradesout, passbacks
+from grader.db import audit, canvas, grades, gradesout, passbacks, receivers
 from grader.db.models import Assignment, CanvasCourse, GradeColumn
+from grader.db.receivers import Receiver
 from grader.db.session import Session, hold, moment
 from grader.errors import BadInput, Conflict, NotFound
 from grader.lms.answers import Refused
@@ -23,6 +24,8 @@ from grader.services.assignments import list_assignments
 from grader.services.site import Site
 
 NEW = "new"  # in the place of a column's number: make one
+MOST_PEOPLE = 20_000  # of a course
+_PATIENCE_S = 20.0  # for all that is asked of Canvas while somebody waits
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,12 @@ class Matched:
     name: str
     address: str
     there: PersonThere | None
-    known: bool  # confirmed already, as just that
+    known_as: str | None  # the number there as which they are confirmed
+
+    @property
+    def known(self) -> bool:
+        """Whether they are confirmed, as just that."""
+        return self.there is not None and self.there.id == self.known_as
 
 
 @dataclass(frozen=True)
@@ -55,11 +63,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Assignments here, and those there that grades can go to."""
+class Looked:
+    """A linked course as Canvas shows it: assignments here, those there that grades can go to, and
+    who is who."""
 
+    link: CanvasCourse
     choices: Sequence[Choice]
     there: Sequence[AssignmentThere]
+    matching: Matching
 
 
 def list_links(site: Site, actor: Actor, course_id: int) -> Sequence[CanvasCourse]:
@@ -87,7 +98,7 @@ def link(
         raise BadInput("token: it is copied as Canvas shows it")
     base = base_of(base_url)
     try:
-        there = Canvas(site.outside, base, token, canvas_id).look()
+        there = Canvas(site.outside.within(_PATIENCE_S), base, token, canvas_id).look()
     except NotAllowed as error:
         raise BadInput(f"base_url: {error}") from error
     except Unreachable as error:
@@ -104,8 +115,9 @@ def link(
         row.title, row.token, row.author_id = there.name[:200], token, actor.person_id
         row.disabled_at = None
         session.flush()
+        receivers.end_rest(session, Receiver(canvas=base))
         session.refresh(row)
-        canvas.unlock(session, row.id)
+        passbacks.unlock(session, passbacks.of_canvas(row.id))
         audit.record(
             session, actor.person_id, "canvas.linked", row, course_id=course_id, title=row.title
         )
@@ -122,15 +134,34 @@ def unlink(site: Site, actor: Actor, course_id: int, link_id: int) -> None:
         )
 
 
-def match_people(site: Site, actor: Actor, course_id: int, link_id: int) -> Matching:
-    """Who the course's students would be in Canvas, by an address, login or number that is the
-    same; nobody is until it is confirmed."""
+def look(site: Site, actor: Actor, course_id: int, link_id: int) -> Looked:
+    """Ask Canvas for its assignments and students.
+
+    Students are who has an address, login or number there that is the same; nobody is until it is
+    confirmed. Raises Conflict where Canvas does not answer as it should.
+    """
     with site.database.reading() as session:
         row = _link(session, actor, course_id, link_id)
         students = gradesout.students(session, course_id)
         known = canvas.people(session, link_id)
-    with _asking():
-        there = _canvas(site, row).students()
+        chosen = canvas.columns(session, link_id)
+    with _asking(site, row) as asked:
+        assignments = [one for one in asked.assignments() if one.takes_points]
+        there = asked.students()
+    ours = _assignments(site, actor, course_id)
+    return Looked(
+        row,
+        [Choice(one, chosen.get(one.id)) for one in ours],
+        assignments,
+        _matching(students, there, known),
+    )
+
+
+def _matching(
+    students: Sequence[tuple[int, str, str]],
+    there: Sequence[PersonThere],
+    known: Mapping[int, str],
+) -> Matching:
     found = matched([(person_id, address) for person_id, _, address in students], there)
     people = [
         Matched(
@@ -138,14 +169,13 @@ def match_people(site: Site, actor: Actor, course_id: int, link_id: int) -> Matc
             name,
             address,
             found.get(person_id),
-            person_id in found and known.get(person_id) == found[person_id].id,
+            known.get(person_id),
         )
         for person_id, name, address in students
     ]
     taken = {one.id for one in found.values()}
-    return Matching(
-        people, [one for one in there if one.id not in taken], digest_of(_pairs(people))
-    )
+    pairs = [(one.person_id, one.there.id) for one in people if one.there is not None]
+    return Matching(people, [one for one in there if one.id not in taken], digest_of(pairs))
 
 
 def confirm_people(
@@ -156,9 +186,10 @@ def confirm_people(
     pairs: Sequence[tuple[int, str]],
     digest: str,
 ) -> int:
-    """They are who `match_people` has shown, and what is released for them goes out; how many.
+    """They are who `look` has shown, and what is released for them goes out; how many.
 
-    Raises Conflict for anything else than what was shown.
+    What went to somebody as whom another was known is theirs no more: whoever is not known any more
+    waits to be. Raises Conflict for anything else than what was shown.
     """
     if digest_of(pairs) != digest:
         raise Conflict("this is not what was shown: look again, then confirm")
@@ -167,9 +198,11 @@ def confirm_people(
         ids = {person_id for person_id, _, _ in gradesout.students(session, course_id)}
         if not {person_id for person_id, _ in pairs} <= ids:
             raise Conflict("somebody has left the course meanwhile: look again, then confirm")
+        _hold_assignments(session, link_id)
         before = canvas.people(session, link_id)
         canvas.know(session, link_id, dict(pairs))
-        others = [one for one, user in pairs if before.get(one, user) != user]
+        after = canvas.people(session, link_id)
+        others = [one for one in before.keys() | after.keys() if before.get(one) != after.get(one)]
         passbacks.start_anew_of(session, link_id, others)
         row = session.get_one(CanvasCourse, link_id)
         audit.record(
@@ -181,19 +214,9 @@ def confirm_people(
             title=row.title,
             people=len(pairs),
         )
-        _follow_all(session, link_id)
+        for assignment_id in canvas.columns(session, link_id):
+            passbacks.follow(session, assignment_id)
     return len(pairs)
-
-
-def columns(site: Site, actor: Actor, course_id: int, link_id: int) -> Columns:
-    """Which assignments there are on both sides."""
-    with site.database.reading() as session:
-        row = _link(session, actor, course_id, link_id)
-        chosen = canvas.columns(session, link_id)
-    with _asking():
-        there = [one for one in _canvas(site, row).assignments() if one.takes_points]
-    ours = _assignments(site, actor, course_id)
-    return Columns([Choice(one, chosen.get(one.id)) for one in ours], there)
 
 
 def choose_column(
@@ -207,8 +230,7 @@ def choose_column(
         raise NotFound("there is no such assignment in this course")
     if address != NEW and not address.isdecimal():
         raise BadInput("address: choose an assignment of Canvas")
-    with _asking():
-        there = _canvas(site, row)
+    with _asking(site, row) as there:
         if address == NEW:
             found = _created(site, there, ours[assignment_id])
         else:
@@ -243,10 +265,6 @@ def digest_of(pairs: Sequence[tuple[int, str]]) -> str:
     return hashlib.sha256(json.dumps(sorted(pairs)).encode()).hexdigest()
 
 
-def _pairs(people: Sequence[Matched]) -> list[tuple[int, str]]:
-    return [(one.person_id, one.there.id) for one in people if one.there is not None]
-
-
 def _created(site: Site, there: Canvas, assignment: Assignment) -> AssignmentThere:
     """A new one; one of the same title that a former try has left is taken instead."""
     for one in there.assignments():
@@ -271,10 +289,10 @@ def _assignments(site: Site, actor: Actor, course_id: int) -> list[Assignment]:
     return found
 
 
-def _follow_all(session: Session, link_id: int) -> None:
+def _hold_assignments(session: Session, link_id: int) -> None:
+    """Before rows of theirs are changed, as a release does."""
     for assignment_id in sorted(canvas.columns(session, link_id)):
         hold(session, session.get_one(Assignment, assignment_id))
-        passbacks.follow(session, assignment_id)
 
 
 def _link(session: Session, actor: Actor, course_id: int, link_id: int) -> CanvasCourse:
@@ -285,14 +303,12 @@ def _link(session: Session, actor: Actor, course_id: int, link_id: int) -> Canva
     return row
 
 
-def _canvas(site: Site, row: CanvasCourse) -> Canvas:
-    return Canvas(site.outside, row.base_url, row.token, row.canvas_id)
-
-
 @contextmanager
-def _asking() -> Iterator[None]:
-    """What keeps Canvas from answering, in words for who asks."""
+def _asking(site: Site, row: CanvasCourse) -> Iterator[Canvas]:
+    """The course there, for as long as somebody may wait; what keeps it from answering, in words
+    for who asks."""
+    way = site.outside.within(_PATIENCE_S)
     try:
-        yield
+        yield Canvas(way, row.base_url, row.token, row.canvas_id)
     except (NotAllowed, Unreachable, Refused) as error:
         raise Conflict(f"Canvas does not answer as it should: {error}") from error

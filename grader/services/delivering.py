@@ -8,22 +8,26 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 
-from grader.db import deliveries
+from grader.db import deliveries, receivers
 from grader.db.deliveries import Owed, Sending
 from grader.db.models import Passback, WebhookMessage
+from grader.db.receivers import Due, Receiver
 from grader.services import hooksending
 from grader.services.backoff import wait_after
 from grader.services.posting import send_grade
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=2)
-_AT_A_TIME = 4
-_A_ROUND = 20
+_AT_ONCE = 16  # requests to all receivers of a kind
+_AT_A_TIME = 4  # of them to one receiver
+_A_TURN_S = 30.0  # after which others have theirs
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +48,8 @@ KINDS: Sequence[Kind] = (Kind(Passback, send_grade), Kind(WebhookMessage, hookse
 
 
 def run(site: Site, over: threading.Event) -> None:
-    """Round after round until it is over, each kind for itself: none waits for the others'
-    receivers."""
+    """Send until it is over, each kind for itself, and within it each receiver: none waits for
+    another."""
     threads = [threading.Thread(target=_rounds, args=(site, kind, over)) for kind in KINDS]
     for thread in threads:
         thread.start()
@@ -54,29 +58,67 @@ def run(site: Site, over: threading.Event) -> None:
 
 
 def _rounds(site: Site, kind: Kind, over: threading.Event) -> None:
-    while not over.is_set():
-        sent = 0
-        try:
-            sent = deliver(site, [kind])
-        except Exception:
-            log.exception("this round of deliveries failed")
-        if sent == 0:
-            over.wait(_EVERY.total_seconds())
+    at_work: dict[Future[int], Receiver] = {}
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        while not over.is_set():
+            idle = True
+            try:
+                at_work |= _begun(site, kind, threads, Counter(at_work.values()), over)
+                ended, _ = wait(at_work, _EVERY.total_seconds(), FIRST_COMPLETED)
+                for one in ended:
+                    del at_work[one]
+                idle = sum(one.result() for one in ended) == 0 and (bool(ended) or not at_work)
+            except Exception:
+                log.exception("this round of deliveries failed")
+            if idle:
+                over.wait(_EVERY.total_seconds())
 
 
 def deliver(site: Site, kinds: Sequence[Kind] = KINDS) -> int:
-    """Send what is due now; how many were tried."""
+    """Send what is due now, each once; how many were tried."""
     tried = 0
     for kind in kinds:
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            turns = _begun(site, kind, threads, Counter(), threading.Event())
+            tried += sum(one.result() for one in turns)
+    return tried
+
+
+def _begun(
+    site: Site,
+    kind: Kind,
+    threads: ThreadPoolExecutor,
+    at_work: Mapping[Receiver, int],
+    over: threading.Event,
+) -> dict[Future[int], Receiver]:
+    """Turns for the receivers to which something is due, beside those that are `at_work`.
+
+    One that has failed gets one alone: a single try shows whether it answers again.
+    """
+    with site.database.writing() as session:
+        lost = deliveries.expire(session, kind.owed)
+        due = receivers.due(session, kind.owed)
+    if lost:
+        log.warning("%d senders of %s stopped answering", lost, kind.owed.__tablename__)
+    return {
+        threads.submit(_turn, site, kind, one, over): one.receiver
+        for one in due
+        for _ in range(
+            at_work.get(one.receiver, 0), 1 if one.failing else min(one.number, _AT_A_TIME)
+        )
+    }
+
+
+def _turn(site: Site, kind: Kind, due: Due, over: threading.Event) -> int:
+    """Send some of what was due to a receiver, one after the other; how many were tried."""
+    tried, until = 0, time.monotonic() + _A_TURN_S
+    while not over.is_set() and time.monotonic() < until:
         with site.database.writing() as session:
-            lost = deliveries.expire(session, kind.owed)
-            held = deliveries.claim(session, kind.owed, _A_ROUND)
-        if lost:
-            log.warning("%d senders of %s stopped answering", lost, kind.owed.__tablename__)
-        if held:
-            with ThreadPoolExecutor(_AT_A_TIME) as threads:
-                list(threads.map(lambda one, kind=kind: _send(site, kind, one), held))
-        tried += len(held)
+            held = receivers.claim(session, kind.owed, due.receiver, due.at)
+        if held is None:
+            break
+        _send(site, kind, held)
+        tried += 1
     return tried
 
 

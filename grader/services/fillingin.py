@@ -67,9 +67,22 @@ class FilledColumn:
 
 
 @dataclass(frozen=True)
+class Row:
+    """A row of the file by its number, what the file calls who it is for, and who that is here."""
+
+    number: int
+    words: str
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Filled:
     """A file with grades in it: which columns and how many cells were filled in, of which `changed`
-    said something else, and whom nobody knows: by row, and what the file calls them."""
+    said something else.
+
+    `by_login` are rows that were matched by what stands before the @ of an address. `unmatched` are
+    those of whom nobody knows, and `twice` several for one person: both stay as they are.
+    """
 
     lms: Lms
     content: bytes
@@ -77,7 +90,9 @@ class Filled:
     cells: int
     changed: int
     students: int
-    unmatched: Sequence[tuple[int, str]]
+    by_login: Sequence[Row]
+    unmatched: Sequence[Row]
+    twice: Sequence[Row]
     missing: Sequence[str]  # students with a released grade who are in none of its rows
 
 
@@ -122,19 +137,28 @@ def _filled(
         raise BadInput(f"file: no column is called as an assignment is; there are: {titles}")
     known = _known(members)
     who = [names.index(name) for name in kind.who if name in names]
-    cells = changed = students = 0
-    unmatched: list[tuple[int, str]] = []
-    seen: set[int] = set()
-    for number, line in enumerate(sheet.lines[1:], 2):
-        if not _is_student(kind, names, line):
+    names_here = {one.person_id: one.name for one in members}
+    rows = [
+        (number, line, *_meant(line, who, known))
+        for number, line in enumerate(sheet.lines[1:], 2)
+        if _is_student(kind, names, line)
+    ]
+    times = Counter(person_id for _, _, person_id, _ in rows)
+    cells = changed = 0
+    by_login: list[Row] = []
+    unmatched: list[Row] = []
+    twice: list[Row] = []
+    for number, line, person_id, is_login in rows:
+        words = one_line(" ".join(filter(None, line[:4])), 120)
+        if person_id is None:
+            unmatched.append(Row(number, words))
             continue
-        students += 1
-        person_id = _meant(line, who, known)
-        # Of two rows for one person the first is taken; the second may be somebody else's.
-        if person_id is None or person_id in seen:
-            unmatched.append((number, one_line(" ".join(filter(None, line[:4])), 120)))
+        if times[person_id] > 1:
+            # One of them is somebody else's.
+            twice.append(Row(number, words, names_here[person_id]))
             continue
-        seen.add(person_id)
+        if is_login:
+            by_login.append(Row(number, words, names_here[person_id]))
         for at, (live, column) in columns.items():
             grade = released.get((live.assignment.id, person_id))
             if grade is None:
@@ -153,10 +177,12 @@ def _filled(
         columns=[column for _, column in columns.values()],
         cells=cells,
         changed=changed,
-        students=students,
+        students=len(rows),
+        by_login=by_login,
         unmatched=unmatched,
+        twice=twice,
         missing=[
-            one.name for one in members if one.person_id in graded and one.person_id not in seen
+            one.name for one in members if one.person_id in graded and one.person_id not in times
         ],
     )
 
@@ -195,11 +221,15 @@ def _known(members: Sequence[Member]) -> dict[str, int]:
     return logins | addresses
 
 
-def _meant(line: Sequence[str], who: Sequence[int], known: Mapping[str, int]) -> int | None:
-    """Whose row it is: by an address where it has any, otherwise by what stands before the @."""
+def _meant(
+    line: Sequence[str], who: Sequence[int], known: Mapping[str, int]
+) -> tuple[int | None, bool]:
+    """Whose row it is: by an address where it has any, otherwise by what stands before the @, which
+    is told. Nobody's where it says two people."""
     keys = [key for at in who if (key := _key(line, at))]
     addresses = [key for key in keys if "@" in key]
-    return next((known[key] for key in addresses or keys if key in known), None)
+    found = {known[key] for key in addresses or keys if key in known}
+    return (found.pop() if len(found) == 1 else None), not addresses
 
 
 def _is_student(kind: _Kind, names: Sequence[str], line: Sequence[str]) -> bool:

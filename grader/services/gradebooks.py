@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from grader.db import passbacks
+from grader.db import parcels, passbacks
 from grader.db.models import GradeColumn, ResourceLink, Trouble
-from grader.db.passbacks import Parcel
+from grader.db.parcels import Parcel
 from grader.errors import ChainruleError
 from grader.lms import ags
 from grader.lms.ags import GradeService, LineItem, Score
 from grader.lms.answers import Refused
-from grader.lms.canvas import Canvas, is_limited, scaled
+from grader.lms.canvas import Canvas, scaled
 from grader.lms.outside import Answer
 from grader.services.platforms import way_to
 from grader.services.servicetokens import Bearers
@@ -48,7 +48,7 @@ class Later(ChainruleError):
 class Cell:
     """What stands in somebody's cell, of how many points, and when it was written if that is told.
 
-    Zero points and nothing look alike in some systems.
+    In some systems zero points look like nothing.
     """
 
     points: float | None
@@ -57,9 +57,17 @@ class Cell:
 
     def holds(self, score: float, max_score: float) -> bool:
         """Whether that is this grade, as it is kept there: rounded, and cut off at the top."""
-        wanted = scaled(score, max_score, self.of)
-        here = self.points or 0.0
-        return self._near(here, wanted) or (wanted > self.of and self._near(here, self.of))
+        return self._has(scaled(score, max_score, self.of), self.of)
+
+    def may_be(self, score: float, max_score: float, of: float | None) -> bool:
+        """Whether it is this grade as it was written when the column was worth `of`.
+
+        Where a column's maximum changes, its points stay in some systems, and in others they are
+        put on the new scale.
+        """
+        if self.holds(score, max_score):
+            return True
+        return of is not None and self._has(scaled(score, max_score, of), of)
 
     def is_cut(self, score: float, max_score: float) -> bool:
         """Whether it is less than the grade, which was above the maximum."""
@@ -71,6 +79,11 @@ class Cell:
         if points is None or self.points is None:
             return points is self.points
         return self._near(points, self.points)
+
+    def _has(self, points: float, of: float) -> bool:
+        if self.points is None:
+            return False
+        return self._near(self.points, points) or (points > of and self._near(self.points, of))
 
     def _near(self, one: float, other: float) -> bool:
         return abs(one - other) <= min(0.005, self.of / 2000) + 1e-9
@@ -90,7 +103,7 @@ class Book(Protocol):
         """Write the parcel's grade into it, as of `stamp`."""
 
     def check(self) -> None:
-        """Raise Stuck or Later if the column is not there any more."""
+        """Raise Stuck or Later if the column is not there any more, Refused if it can't be seen."""
 
 
 def book_of(site: Site, parcel: Parcel, bearers: Bearers) -> Book:
@@ -102,9 +115,9 @@ def book_of(site: Site, parcel: Parcel, bearers: Bearers) -> Book:
     return _service_book(site, parcel, bearers)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Column:
-    """By Assignment and Grade Services."""
+    """By Assignment and Grade Services. `of` is what it was worth when it was last heard of."""
 
     site: Site
     parcel: Parcel
@@ -113,14 +126,15 @@ class _Column:
     of: float
     subject: str
 
-    is_lost = (403, 404)
+    is_lost = (403, 404, 410)
 
     def read(self) -> Cell:
         found = self.service.result(self.address, self.subject)
         if found is None:
             return Cell(None, self.of)
-        of = found.maximum if found.maximum is not None and found.maximum > 0 else self.of
-        return Cell(found.score, of, found.at)
+        if found.maximum is not None and found.maximum > 0:
+            self.of = found.maximum
+        return Cell(found.score, self.of, found.at)
 
     def write(self, stamp: datetime) -> Answer:
         row = self.parcel.passback
@@ -141,13 +155,13 @@ class _Column:
         )
 
     def check(self) -> None:
+        context = self.parcel.context
+        if context is None or ags.LINE_ITEMS not in context.scopes.split():
+            return  # we may not look
         try:
             self.service.look(self.address)
         except Refused as error:
-            if error.answer.status == 403 and not is_limited(error.answer):
-                words = f"the LMS does not let us see the column ({error})"
-                raise Stuck(Trouble.LOCKED, words) from error
-            if error.answer.status != 404:
+            if error.answer.status not in (404, 410):
                 raise
             _note_gone(self.site, self.parcel.column)
             raise Later(f"the column is not there any more ({error}); it is looked for") from error
@@ -170,7 +184,10 @@ class _CanvasColumn:
         there = self.canvas.assignment(self.address)
         if not there.takes_points or there.points is None:
             raise Stuck(Trouble.REFUSED, "the assignment in Canvas takes no points any more")
-        self.of = there.points
+        if there.points != self.of:
+            self.of = there.points
+            with self.site.database.writing() as session:
+                passbacks.is_worth(session, self.parcel.column.id, self.address, self.of)
         found = self.canvas.result(self.address, self.subject)
         if found.excused and not self.parcel.passback.overwrite:
             raise Stuck(Trouble.CHANGED, "the student is excused there")
@@ -232,7 +249,7 @@ def _looked_up(site: Site, parcel: Parcel, service: GradeService) -> tuple[str, 
     with site.database.writing() as session:
         if not passbacks.begin_looking(session, column.id):
             raise Later("the column is being looked for", _SOON)
-        links = passbacks.links(session, column)
+        links = parcels.links(session, column)
     found: tuple[str, str, float, bool] | None = None
     try:
         item, made = _find_or_make(parcel, service, links)
@@ -264,11 +281,6 @@ def _find_or_make(
     if item is not None:
         return item, False
     return service.create(name, assignment.title, of), True
-
-
-def too_much(answer: Answer) -> bool:
-    """Whether the answer asks for a rest."""
-    return is_limited(answer)
 
 
 def _note_gone(site: Site, column: GradeColumn) -> None:

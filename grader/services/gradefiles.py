@@ -42,11 +42,35 @@ class _Manner:
     key: Callable[[Member], str]
 
 
+@dataclass(frozen=True)
+class LeftOut:
+    """A student whom the files for some systems leave out, and why."""
+
+    person_id: int
+    name: str
+    address: str
+    why: str
+    systems: Sequence[Lms]
+
+
+@dataclass(frozen=True)
+class Known:
+    """How many students the course has, and whom of them some files leave out."""
+
+    students: int
+    left_out: Sequence[LeftOut]
+
+    def in_file(self, lms: Lms) -> int:
+        """How many are in the file for that system."""
+        return self.students - sum(lms in one.systems for one in self.left_out)
+
+
 def grade_file(site: Site, actor: Actor, course_id: int, lms: Lms) -> Iterator[str]:
     """The released grades of a course for that system, piece by piece; for staff.
 
     Whom the system would not know, or take for somebody else, is left out: who has no address, or
-    one from which two would have the same user name. What is refused is refused at once.
+    one from which two would have the same user name (`who_is_known`). What is refused is refused at
+    once.
     """
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
@@ -56,9 +80,32 @@ def grade_file(site: Site, actor: Actor, course_id: int, lms: Lms) -> Iterator[s
             if one.assignment.live_version_id is not None
         ]
         manner = _MANNERS[lms]
-        times = Counter(manner.key(one) for one in grades.all_students(session, course_id))
-    known = {key for key, count in times.items() if key and count == 1}
+        known = _known(manner, grades.all_students(session, course_id))
     return _lines(site, course_id, lives, manner, known)
+
+
+def who_is_known(site: Site, actor: Actor, course_id: int) -> Known:
+    """Whom the files leave out; for staff."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        students = grades.all_students(session, course_id)
+    known = {lms: _known(manner, students) for lms, manner in _MANNERS.items()}
+    left_out = []
+    for one in sorted(students, key=lambda one: (one.name, one.person_id)):
+        systems = [lms for lms in Lms if _MANNERS[lms].key(one) not in known[lms]]
+        if systems:
+            why = (
+                "no address"
+                if not one.email
+                else f"the user name {_login(one)} is not theirs alone"
+            )
+            left_out.append(LeftOut(one.person_id, one.name, one.email, why, systems))
+    return Known(len(students), left_out)
+
+
+def _known(manner: _Manner, students: Sequence[Member]) -> set[str]:
+    times = Counter(manner.key(one) for one in students)
+    return {key for key, count in times.items() if key and count == 1}
 
 
 def points_text(points: float | None) -> str:

@@ -27,6 +27,7 @@ from grader.lms.webhooks import (
     words_of,
     written,
 )
+from grader.services.backoff import rest_after
 from grader.services.site import Site
 
 KEPT_DELIVERED = timedelta(days=30)
@@ -35,8 +36,6 @@ DISABLED_AFTER = timedelta(days=3)  # of failures with no arrival between them
 
 _KEPT_TRIES = 12  # of each message
 _LARGEST = 1 << 20  # bytes of an answer
-_SHORTEST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)
-_REST = 0.1  # of how long it has failed
 _DISABLED = "the webhook is disabled"
 
 log = logging.getLogger(__name__)
@@ -147,8 +146,7 @@ def _failed(session: Session, webhook: Webhook, came: _Came, at: datetime) -> No
         days = f"{failing / timedelta(days=1):.0f}"
         disable(session, webhook, f"nothing has arrived for {days} days; the last: {came.failure}")
     elif came.means.busy:
-        rest = min(max(failing * _REST, _SHORTEST_REST, came.means.wait), _longest(came.means))
-        webhook.resting_until = at + rest
+        webhook.resting_until = at + rest_after(failing, came.means.wait)
         webhooks.put_off_all(session, webhook.id, webhook.resting_until)
 
 
@@ -166,10 +164,6 @@ def disable(session: Session, webhook: Webhook, why: str, actor_id: int | None =
         name=webhook.name,
         because=webhook.disabled_because,
     )
-
-
-def _longest(means: Meaning) -> timedelta:
-    return max(_LONGEST_REST, means.wait)
 
 
 def _wait_after(tries: int) -> timedelta | None:

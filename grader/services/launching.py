@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode, urlsplit
 
 from grader.broker.throttle import counted
-from grader.db import contexts, platforms
+from grader.db import contexts, passbacks, platforms
 from grader.db.models import (
     Context,
     ContextMember,
@@ -223,6 +223,7 @@ def enter(session: Session, context: Context, person: Person, message: Message) 
     """Note what the launch says of a linked course and of who comes, and settle their role."""
     context.title = message.context_title or context.title
     context.memberships_url = message.memberships_url or context.memberships_url
+    before = _grade_services(context)
     context.line_items_url = message.line_items_url or context.line_items_url
     context.scopes = " ".join(message.grade_scopes)[:1000] or context.scopes
     role = None if message.role is None else Role(message.role)
@@ -240,8 +241,15 @@ def enter(session: Session, context: Context, person: Person, message: Message) 
     is_staff = role in (Role.TA, Role.INSTRUCTOR)
     if is_staff and begun is not None and moment(session) - begun > _SOON:
         context.sync_begun_at = None
-    connect_link(session, context, message)
+    if connect_link(session, context, message) or _grade_services(context) != before:
+        session.flush()
+        passbacks.unlock(session, passbacks.of_context(context.id))
     session.flush()
+
+
+def _grade_services(context: Context) -> tuple[str | None, str]:
+    """Where columns are, and what we may do with them."""
+    return context.line_items_url, context.scopes
 
 
 def _used_up(site: Site, state: str, browser: str | None) -> tuple[PlatformLogin, Platform]:

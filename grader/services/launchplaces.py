@@ -64,14 +64,19 @@ def _said(session: Session, context: Context, message: Message) -> Assignment | 
     return found if found is not None and found.course_id == context.course_id else None
 
 
-def connect_link(session: Session, context: Context, message: Message) -> None:
-    """Note which assignment the link opens, where that is known, and its column in the LMS."""
+def connect_link(session: Session, context: Context, message: Message) -> bool:
+    """Note which assignment the link opens, where that is known, and its column in the LMS.
+
+    Whether it tells of another column than before.
+    """
     if message.link_id is None:
-        return
+        return False
     known = contexts.link(session, context.id, message.link_id)
     said = _said(session, context, message)
     if known is None and said is not None:
         known = ResourceLink(context_id=context.id, link_id=message.link_id, assignment_id=said.id)
         session.add(known)
-    if known is not None:
-        known.line_item_url = message.line_item_url
+    if known is None:
+        return False
+    before, known.line_item_url = known.line_item_url, message.line_item_url
+    return known.line_item_url not in (None, before)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from grader.db import audit, platforms
+from grader.db import audit, passbacks, platforms
 from grader.db.models import Deployment, Invitation, Platform
 from grader.db.pages import Page
 from grader.db.session import Session, moment
@@ -145,6 +145,7 @@ def change_platform(
         noted = {name: value for name, value in changes.items() if getattr(row, name) != value}
         for name, value in noted.items():
             setattr(row, name, value)
+        _take_up(session, row)
         audit.record(session, actor.person_id, "platform.changed", row, **noted)
     return row
 
@@ -156,6 +157,8 @@ def disable_platform(site: Site, actor: Actor, platform_id: int, *, disabled: bo
         row = _platform(session, platform_id)
         if (row.disabled_at is not None) is not disabled:
             row.disabled_at = moment(session) if disabled else None
+            if not disabled:
+                _take_up(session, row)
             word = "disabled" if disabled else "enabled"
             audit.record(session, actor.person_id, f"platform.{word}", row)
     return row
@@ -275,6 +278,13 @@ def checked(given: Registration) -> None:
     if given.token_audience is not None:
         _plain("token_audience", given.token_audience, 2000)
     _origins(given.pages)
+
+
+def _take_up(session: Session, row: Platform) -> None:
+    """What kept grades out of it may have been mended."""
+    row.failing_since = row.resting_until = None
+    session.flush()
+    passbacks.unlock(session, passbacks.of_platform(row.id))
 
 
 def _plain(name: str, text: str, most: int = LONGEST_ID) -> None:

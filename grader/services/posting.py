@@ -6,24 +6,30 @@ stands there is known for ours or for somebody else's.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from grader.db import deliveries, passbacks
+from grader.db import deliveries, parcels, passbacks, receivers
 from grader.db.deliveries import Sending
 from grader.db.models import Passback, Trouble
-from grader.db.passbacks import Parcel
+from grader.db.parcels import Parcel
 from grader.db.session import moment
 from grader.errors import ChainruleError
 from grader.lms.answers import Refused, moment_of, rest
+from grader.lms.canvas import is_limited, scaled
 from grader.lms.outside import Answer, NotAllowed, Unreachable
 from grader.lms.tokens import TokenRefused
-from grader.services.backoff import wait_after
-from grader.services.gradebooks import Book, Cell, Later, Stuck, book_of, too_much
+from grader.services.backoff import rest_after, wait_after
+from grader.services.gradebooks import Book, Cell, Later, Stuck, book_of
 from grader.services.servicetokens import Bearers, bearer_of
 from grader.services.site import Site
 
 _MOST_TRIES = 40  # about a day
+_NOT_LET_IN = (401, 403)
+_LOCKED_AT = 4  # tries: while it is being mended, an LMS may let nobody in
+_DOWN = (502, 503, 504)
+_PATIENCE_S = 80.0  # for all requests of a try, within the lease
 _TURNS = 3  # stamps that are tried one after the other
 _SETTLED = timedelta(minutes=2)  # a request that was not answered takes effect by then or never
 _TICK = timedelta(seconds=1)
@@ -39,28 +45,39 @@ class _Overtaken(ChainruleError):
 def send_grade(site: Site, held: Sending, bearers: Bearers = bearer_of) -> None:
     """Send what a row wants, and write down what came of it."""
     with site.database.reading() as session:
-        parcel = passbacks.parcel(session, held.id)
+        parcel = parcels.parcel(session, held.id)
     usual = wait_after(held.tries)
+    bounded = replace(
+        site,
+        outside=site.outside.within(_PATIENCE_S),
+        to_platforms=site.to_platforms.within(_PATIENCE_S),
+    )
     try:
-        ended = _deliver(site, held, parcel, bearers)
+        ended = _deliver(bounded, held, parcel, bearers)
     except _Overtaken:
         return
     except Stuck as error:
         _stick(site, held, parcel, error)
     except NotAllowed as error:
         _stick(site, held, parcel, Stuck(Trouble.REFUSED, str(error)))
-    except TokenRefused as error:
-        _put_off(site, held, parcel, str(error), usual)
     except Later as error:
-        _put_off(site, held, parcel, str(error), usual if error.wait is None else error.wait)
+        _put_off(site, held, str(error), usual if error.wait is None else error.wait)
+    except TokenRefused as error:
+        _put_off(site, held, str(error), usual)
+        _have_rest(site, parcel)
     except Unreachable as error:
-        _put_off(site, held, parcel, f"no answer: {error}", usual)
+        _put_off(site, held, f"no answer: {error}", usual)
+        _have_rest(site, parcel)
     except Refused as error:
         wait = rest(error.answer, parcel.at)
-        _put_off(site, held, parcel, str(error), max(usual, wait or usual))
+        _put_off(site, held, str(error), max(usual, wait or usual))
+        if is_limited(error.answer) or error.answer.status in _DOWN:
+            _have_rest(site, parcel, wait)
     else:
         with site.database.writing() as session:
             deliveries.arrived(session, Passback, held, **ended)
+            if parcel.is_failing and parcel.passback.score is not None:
+                receivers.end_rest(session, parcel.receiver)
 
 
 def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dict[str, Any]:
@@ -68,30 +85,34 @@ def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dic
     row = parcel.passback
     if row.score is None:
         return {"trouble": None, "found_score": None, "overwrite": False}
-    book = book_of(site, parcel, bearers)
+    try:
+        book = book_of(site, parcel, bearers)
+    except Refused as error:
+        raise _general(held, error) from error
     try:
         cell = book.read()
         if not _holds_wanted(cell, row):
             _refuse_others(cell, row)
-            cell = _write(site, held, parcel, book)
+            cell = _write(site, held, parcel, book, cell)
     except Refused as error:
-        _judge(book, row, error)
-        raise
-    _wait_for_earlier_tries(site, held, row)
+        raise _judged(book, held, row, error) from error
+    _wait_for_earlier_tries(site, held, row, cell)
     return _arrived(row, cell)
 
 
-def _write(site: Site, held: Sending, parcel: Parcel, book: Book) -> Cell:
+def _write(site: Site, held: Sending, parcel: Parcel, book: Book, cell: Cell) -> Cell:
     """Write it, with a later stamp where one is refused; what stands there then."""
     row = parcel.passback
+    assert row.score is not None
+    assert row.max_score is not None
     at_least = parcel.at
     for turn in range(1, _TURNS + 1):
-        stamp = _reserve(site, held, row, at_least)
+        stamp = _reserve(site, held, row, at_least, cell.of)
         answer = book.write(stamp)
         if answer.ok:
-            assert row.score is not None
-            assert row.max_score is not None
-            return book.read() if _is_over(row) else Cell(row.score, row.max_score)
+            if _is_over(row) or row.score == 0:
+                return book.read()  # what is made of these differs
+            return Cell(scaled(row.score, row.max_score, cell.of), cell.of)
         # What is refused twice although the stamp is new is not refused for its stamp.
         if answer.status not in _STALE or turn == (2 if answer.status == 400 else _TURNS):
             raise Refused(answer)
@@ -103,10 +124,12 @@ def _write(site: Site, held: Sending, parcel: Parcel, book: Book) -> Cell:
     raise AssertionError("unreachable")
 
 
-def _reserve(site: Site, held: Sending, row: Passback, at_least: datetime) -> datetime:
+def _reserve(site: Site, held: Sending, row: Passback, at_least: datetime, of: float) -> datetime:
     """The stamp of the next try; the row knows of both before anything is sent."""
+    assert row.score is not None
+    assert row.max_score is not None
     stamp = at_least if row.stamp is None else max(at_least, row.stamp + _TICK)
-    tries = [*_tried(row), (row.score, row.max_score)]
+    tries = [*_tried(row), (row.score, row.max_score, of)]
     row.tried = {"scores": [list(one) for one in dict.fromkeys(tries)]}
     row.stamp = stamp
     with site.database.writing() as session:
@@ -124,17 +147,15 @@ def _later_than(now: datetime, answer: Answer, cell: Cell) -> datetime:
     return max([now, *ahead])
 
 
-def _tried(row: Passback) -> list[tuple[float, float]]:
-    return [(score, max_score) for score, max_score in row.tried.get("scores", [])]
+def _tried(row: Passback) -> list[tuple[float, float, float]]:
+    """Score, its maximum, and what the column was worth."""
+    return [(score, max_score, of) for score, max_score, of in row.tried.get("scores", [])]
 
 
 def _holds_wanted(cell: Cell, row: Passback) -> bool:
+    """Whether that is it. Where nothing is to be seen, no zero is known to have been written."""
     assert row.score is not None
     assert row.max_score is not None
-    if cell.points is None:
-        return (
-            False  # a zero may be wanted, and no try that was answered is known to have written it
-        )
     return cell.holds(row.score, row.max_score)
 
 
@@ -142,24 +163,23 @@ def _refuse_others(cell: Cell, row: Passback) -> None:
     """Raise Stuck where somebody else has written what stands there, unless staff have seen it."""
     if row.overwrite and cell.is_still(row.found_score):
         return
-    if row.sent_score is None:
-        if cell.points is None:
-            return
-    elif row.sent_max_score is not None and cell.holds(row.sent_score, row.sent_max_score):
-        return
-    if any(cell.holds(*one) for one in _tried(row)):
-        return
     if cell.points is None:
-        words = "somebody has taken this grade away there"
-    else:
-        words = f"somebody changed this grade there to {cell.points:.10g} of {cell.of:.10g}"
+        if row.sent_score is None or row.sent_hidden:
+            return
+        raise Stuck(Trouble.CHANGED, "somebody has taken this grade away there")
+    ours: list[tuple[float, float, float | None]] = [*_tried(row)]
+    if row.sent_score is not None and row.sent_max_score is not None:
+        ours.append((row.sent_score, row.sent_max_score, row.sent_of))
+    if any(cell.may_be(*one) for one in ours):
+        return
+    words = f"somebody changed this grade there to {cell.points:.10g} of {cell.of:.10g}"
     raise Stuck(Trouble.CHANGED, words, cell.points)
 
 
-def _wait_for_earlier_tries(site: Site, held: Sending, row: Passback) -> None:
+def _wait_for_earlier_tries(site: Site, held: Sending, row: Passback, cell: Cell) -> None:
     """Raise Later while another grade, sent earlier without an answer, may still take effect."""
     wanted = (row.score, row.max_score)
-    others = [one for one in _tried(row) if one != wanted]
+    others = [one for one in _tried(row) if one[:2] != wanted]
     if not others or row.unsure_until is None:
         return
     with site.database.writing() as session:
@@ -167,15 +187,17 @@ def _wait_for_earlier_tries(site: Site, held: Sending, row: Passback) -> None:
         if left <= timedelta(0):
             return
         # What was written is known by now; the rest may come yet.
-        if not deliveries.keep(session, Passback, held, **_written(row)):
+        if not deliveries.keep(session, Passback, held, **_written(row, cell)):
             raise _Overtaken
     raise Later("it is there; an earlier one that was never answered may still come", left)
 
 
-def _written(row: Passback) -> dict[str, Any]:
+def _written(row: Passback, cell: Cell) -> dict[str, Any]:
     return {
         "sent_score": row.score,
         "sent_max_score": row.max_score,
+        "sent_of": cell.of,
+        "sent_hidden": row.score == 0 and cell.points is None,
         "sent_submission_id": row.submission_id,
     }
 
@@ -189,7 +211,7 @@ def _arrived(row: Passback, cell: Cell) -> dict[str, Any]:
         if cell.is_cut(row.score, row.max_score) and cell.points is not None:
             note += f": kept there as {cell.points:.10g} of {cell.of:.10g}"
     return {
-        **_written(row),
+        **_written(row, cell),
         "tried": {},
         "unsure_until": None,
         "found_score": None,
@@ -204,14 +226,17 @@ def _is_over(row: Passback) -> bool:
     return (row.score or 0.0) > (row.max_score or 0.0)
 
 
-def _judge(book: Book, row: Passback, error: Refused) -> None:
-    """Raise what an answer that says no means, unless time may mend it."""
+def _judged(book: Book, held: Sending, row: Passback, error: Refused) -> Refused:
+    """What time may mend; raises Stuck where the answer that says no means something else."""
+    if not is_limited(error.answer) and error.answer.status in book.is_lost:
+        try:
+            book.check()
+        except Refused as other:
+            error = other  # it is not about this student alone
+        else:
+            words = f"it takes no grade for this person ({error})"
+            raise Stuck(Trouble.NO_STUDENT, words) from error
     status = error.answer.status
-    if too_much(error.answer):
-        return
-    if status in book.is_lost:
-        book.check()
-        raise Stuck(Trouble.NO_STUDENT, f"it takes no grade for this person ({error})")
     if status in (400, 422) and _is_over(row):
         words = "the LMS takes no more points than there are to get, unless that is allowed there"
         raise Stuck(Trouble.REFUSED, f"{words} ({error})")
@@ -220,10 +245,19 @@ def _judge(book: Book, row: Passback, error: Refused) -> None:
     if status == 400:
         words = "the LMS refuses this grade, as it does for teachers and people of other courses"
         raise Stuck(Trouble.NO_STUDENT, f"{words} ({error})")
-    if status in (401, 403):
+    return _general(held, error)
+
+
+def _general(held: Sending, error: Refused) -> Refused:
+    """The same of an answer that is not about this student."""
+    status = error.answer.status
+    if is_limited(error.answer) or (status in _NOT_LET_IN and held.tries < _LOCKED_AT):
+        return error
+    if status in _NOT_LET_IN:
         raise Stuck(Trouble.LOCKED, f"the LMS does not let us in any more ({error})")
-    if 400 < status < 500 and status not in (408, 409, 425, 429):
+    if 400 <= status < 500 and status not in (408, 409, 425):
         raise Stuck(Trouble.REFUSED, f"the LMS refuses this grade ({error})")
+    return error
 
 
 def _stick(site: Site, held: Sending, parcel: Parcel, error: Stuck) -> None:
@@ -241,10 +275,18 @@ def _stick(site: Site, held: Sending, parcel: Parcel, error: Stuck) -> None:
         deliveries.stick(session, Passback, held, why, overwrite=False, **seen)
 
 
-def _put_off(site: Site, held: Sending, parcel: Parcel, why: str, wait: timedelta) -> None:
+def _put_off(site: Site, held: Sending, why: str, wait: timedelta) -> None:
     with site.database.writing() as session:
         if held.tries >= _MOST_TRIES:
             words = f"tried {held.tries} times in about a day; at last: {why}"
             deliveries.stick(session, Passback, held, words, trouble=Trouble.TIRED)
         else:
             deliveries.put_off(session, Passback, held, why, wait, trouble=None)
+
+
+def _have_rest(site: Site, parcel: Parcel, asked: timedelta | None = None) -> None:
+    """Who takes it rests: other grades would fare alike, and others wait behind them."""
+    with site.database.writing() as session:
+        receivers.rest(
+            session, parcel.receiver, lambda failing: rest_after(failing, asked or timedelta(0))
+        )

@@ -46,6 +46,8 @@ def upgrade() -> None:
         sa.Column("author_id", KEY, nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("resting_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["author_id"], ["person.id"], name=op.f("fk_canvas_course_author_id_person")
         ),
@@ -76,6 +78,8 @@ def upgrade() -> None:
         sa.Column("author_id", KEY, nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("disabled_at", sa.BigInteger(), nullable=True),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("resting_until", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["author_id"], ["person.id"], name=op.f("fk_platform_author_id_person")
         ),
@@ -448,6 +452,8 @@ def upgrade() -> None:
         sa.Column("stamp", sa.BigInteger(), nullable=True),
         sa.Column("sent_score", sa.Double(), nullable=True),
         sa.Column("sent_max_score", sa.Double(), nullable=True),
+        sa.Column("sent_of", sa.Double(), nullable=True),
+        sa.Column("sent_hidden", sa.Boolean(), nullable=False),
         sa.Column("sent_submission_id", KEY, nullable=True),
         sa.Column("tried", DOCUMENT, nullable=False),
         sa.Column("unsure_until", sa.BigInteger(), nullable=True),

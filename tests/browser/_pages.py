@@ -37,6 +37,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/courses/{course_id}/canvas": ("ines",),
     "/courses/{course_id}/canvas/{link_id}": ("ines",),
     "/courses/{course_id}/gradebook": ("ines",),
+    "/courses/{course_id}/gradebook/files": ("tom",),
     "/courses/{course_id}/gradebook/fill": ("tom",),
     "/courses/{course_id}/gradebook/import": ("ines",),
     "/courses/{course_id}/grades-out": ("tom",),

@@ -214,7 +214,7 @@ def one_site(database_url: str, tmp_path: Path) -> Iterator[Site]:
 def test_every_message_arrives_under_one_id_and_none_is_another_course_s(
     one_site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("grader.services.delivering._AT_A_TIME", 1)
+    monkeypatch.setattr("grader.services.delivering._AT_ONCE", 1)
     of_this_site = type(
         "ToldOfThisSite", (Told,), {"site": one_site, "people": people_of(one_site)}
     )

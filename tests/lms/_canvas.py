@@ -66,6 +66,10 @@ class Canvas:
     def check(self, url: str) -> None:
         """As of `grader.lms.outside.Outside`: every address is allowed."""
 
+    def within(self, seconds: float) -> Canvas:
+        """As of the same: it takes no time."""
+        return self
+
     def add(self, title: str, points: float, **more: Any) -> int:
         """An assignment."""
         number = 100 + len(self.columns)

@@ -92,8 +92,16 @@ class Linked:
 
         return deliver(self.site, [Kind(Passback, one)])
 
+    def end_rest(self) -> None:
+        """An LMS that did not answer may be asked again."""
+        with self.site.database.writing() as session:
+            for whose in (Platform, CanvasCourse):
+                resting = whose.resting_until.is_not(None)
+                session.execute(update(whose).where(resting).values(resting_until=now() - HOUR))
+
     def wait(self) -> None:
         """Time passes: whatever waits is due, and what was unsure is settled."""
+        self.end_rest()
         with self.site.database.writing() as session:
             session.execute(update(Passback).values(next_at=now() - HOUR))
             sending = Passback.state == DeliveryState.SENDING

@@ -207,6 +207,8 @@ class TestAnyGradebook:
         linked.settle()
         linked.grade(linked.ada, 4)
         linked.release()
+        # Behind the second in which the LMS received the former one, so that this one is taken.
+        linked.change(linked.ada, stamp=datetime.now(UTC) + timedelta(seconds=2))
         linked.lms.faults += [*linked.reading, unanswered]
         linked.send()
         assert points(linked, linked.ada) == 4
@@ -225,7 +227,9 @@ class TestAnyGradebook:
         linked.send()
         linked.grade(linked.ada, 5)
         linked.release()
+        linked.end_rest()
         linked.send()
+        assert points(linked, linked.ada) == 5
         assert linked.row(linked.ada).state is WAITING  # until the earlier one cannot come any more
         linked.lms.apply_late()
         linked.settle()
@@ -633,8 +637,8 @@ class TestRefusals:
         moodle.settle()
         moodle.grade(moodle.ada, 4)
         moodle.release()
-        moodle.lms.faults += [lambda _: Answer(403, {}, b"")] * 2
-        moodle.send()
+        moodle.lms.faults += [lambda _: Answer(403, {}, b"")] * 8
+        moodle.settle()
         assert moodle.row(moodle.ada).trouble is Trouble.LOCKED
         assert moodle.column().gone_at is None
 

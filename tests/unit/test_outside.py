@@ -209,3 +209,12 @@ def test_a_header_on_several_lines_is_one() -> None:
     assert answer.headers["link"] == (
         '<https://lms.example/2>; rel="next", <https://lms.example/d>; rel="differences"'
     )
+
+
+def test_a_way_for_a_while_is_over_for_all_requests_together() -> None:
+    with server(Quiet) as address:
+        way = leading_to("127.0.0.1", private=True)
+        with pytest.raises(Unreachable, match=r"lms\.example takes too long to answer all that"):
+            way.within(0).send("GET", address)
+        assert way.within(60).send("GET", address).status == 501  # by which it knows no GET
+        assert way.send("GET", address).status == 501

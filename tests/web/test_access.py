@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 from grader.db import trials
 from grader.db.models import (
     AssignmentVersion,
+    CanvasCourse,
     Extension,
     Node,
     Override,
@@ -28,10 +29,12 @@ from grader.db.models import (
     WebhookMessage,
 )
 from grader.services.access import RIGHTS, Right
+from grader.services.canvaslinks import digest_of
 from grader.services.platforms import add_deployment
 from grader.services.site import Site
 from grader.web import pages
 from tests.assigned import assignment, published, version, zipped
+from tests.lms._canvas import HOST, REST_TOKEN, Canvas
 from tests.lmsplatform import LEARNER, Lms, registered, with_platform
 from tests.lti._linked import link
 from tests.sites import People, Signed, client_of, people_of, site_at
@@ -107,6 +110,7 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /courses/{course_id}/gradebook": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook.csv": (Right.GRADE, nothing),
     "GET /courses/{course_id}/gradebook/{lms}.csv": (Right.GRADE, nothing),
+    "GET /courses/{course_id}/gradebook/left-out": (Right.GRADE, nothing),
     "GET /courses/{course_id}/grades-out": (Right.GRADE, nothing),
     "POST /courses/{course_id}/grades-out": (
         Right.GRADE,
@@ -189,6 +193,21 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /signing-keys": (Right.ADMIN, nothing),
     "POST /signing-keys": (Right.ADMIN, nothing),
     "GET /courses/{course_id}/contexts": (Right.MANAGE, nothing),
+    "GET /courses/{course_id}/canvas": (Right.MANAGE, nothing),
+    "POST /courses/{course_id}/canvas": (
+        Right.MANAGE,
+        json(base_url=HOST, canvas_id="7", token=REST_TOKEN),
+    ),
+    "GET /courses/{course_id}/canvas/{link_id}": (Right.MANAGE, nothing),
+    "DELETE /courses/{course_id}/canvas/{link_id}": (Right.MANAGE, nothing),
+    "PUT /courses/{course_id}/canvas/{link_id}/people": (
+        Right.MANAGE,
+        json(pairs=[], digest=digest_of([])),
+    ),
+    "PUT /courses/{course_id}/canvas/{link_id}/columns/{assignment_id}": (
+        Right.MANAGE,
+        json(address="100"),
+    ),
     "POST /contexts/{context_id}/sync": (Right.MANAGE, nothing),
     "DELETE /contexts/{context_id}": (Right.MANAGE, nothing),
 }
@@ -238,7 +257,10 @@ def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[Wo
     """A fresh world, in the state in which the route of that label can succeed."""
     (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
     lms = Lms(members=[{"user_id": "s1", "roles": [LEARNER]}])
-    site = with_platform(site_at(f"sqlite:///{folder}/chainrule.db", folder), lms)
+    canvas: Any = Canvas()
+    canvas.add("Homework", 20.0)
+    here = site_at(f"sqlite:///{folder}/chainrule.db", folder)
+    site = replace(with_platform(here, lms), outside=canvas)
     with client_of(site) as client:
         people = people_of(site)
         ids = made(site, client, people, waits=label in WHILE_IT_WAITS)
@@ -331,8 +353,25 @@ def linked(site: Site, people: People, lms: Lms) -> dict[str, Any]:
     """A course of an LMS that is linked, and a deployment of which nothing is."""
     platform_id = registered(site, people.admin.actor, lms)
     unused = add_deployment(site, people.admin.actor, platform_id, "unused")
-    context_id = link(site, people.course_id, people.instructor.actor.person_id)
-    return {"platform_id": platform_id, "deployment_id": unused.id, "context_id": context_id}
+    staff = people.instructor.actor.person_id
+    context_id = link(site, people.course_id, staff)
+    with site.database.writing() as session:
+        course = CanvasCourse(
+            course_id=people.course_id,
+            base_url=HOST,
+            canvas_id="7",
+            title="Deep Learning",
+            token=REST_TOKEN,
+            author_id=staff,
+        )
+        session.add(course)
+        session.flush()
+        return {
+            "platform_id": platform_id,
+            "deployment_id": unused.id,
+            "context_id": context_id,
+            "link_id": course.id,
+        }
 
 
 def operations(client: TestClient) -> set[str]:
@@ -346,7 +385,7 @@ def operations(client: TestClient) -> set[str]:
 
 def all_paths(routes: Any) -> set[str]:
     """The paths of an application, those outside the document too."""
-    found = set()
+    found: set[str] = set()
     for route in routes:
         inner = getattr(route, "original_router", None)
         found |= all_paths(inner.routes) if inner else {route.path}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from grader.db.models import CanvasCourse
+from grader.db.models import CanvasCourse, DeliveryState, Trouble
+from grader.errors import Conflict
+from grader.lms.outside import Answer, Outside
+from grader.services import canvaslinks
 from grader.services.site import Site
 from grader.web.app import create_app
 from tests.coursework import assignment_of
@@ -154,6 +160,89 @@ def test_another_column_gets_all_grades_anew(ines: Reader, people: People, linke
     assert linked.lms.cells[103, subject(people.ada)].points == 7
 
 
+def test_what_is_on_its_way_to_another_column_meanwhile_has_not_arrived(
+    ines: Reader, people: People, linked: Linked
+) -> None:
+    confirm(ines, people)
+    choose(ines, linked, "100")
+    linked.grade(people.ada, 7)
+    linked.release()
+    chosen: list[int] = []
+
+    def meanwhile(answer: Callable[[], Answer]) -> Answer:
+        found = answer()
+        linked.lms.faults.clear()
+        chosen.append(choose(ines, linked, "new").status_code)
+        return found
+
+    linked.lms.faults += [*linked.reading, meanwhile]
+    linked.send()
+    assert chosen == [303]
+    row = linked.row(people.ada)
+    assert (row.state, row.sent_score, row.tried) == (DeliveryState.WAITING, None, {})
+    linked.settle()
+    assert linked.lms.cells[103, subject(people.ada)].points == 7
+    assert linked.row(people.ada).state is DeliveryState.DELIVERED
+
+
+def test_who_is_who_can_be_corrected_in_two_steps(
+    ines: Reader, people: People, linked: Linked
+) -> None:
+    """At first ada is taken for 77, who is bob."""
+    mine = linked.lms.students
+    ada, bob = mine[subject(people.ada)], mine["77"]
+    ada["login_id"], bob["login_id"] = "nobody", "ada@example.org"
+    confirm(ines, people)
+    choose(ines, linked, "100")
+    linked.grade(people.ada, 7)
+    linked.grade(people.bob, 5)
+    linked.release()
+    linked.settle()
+    assert linked.lms.cells[100, "77"].points == 14
+
+    bob["login_id"] = "bob@example.org"
+    assert "Confirmed earlier as number 77" in text_of(ines.get(f"{where(people)}/1"))
+    confirm(ines, people)
+    linked.settle()
+    rows = {row.person_id: row for row in linked.rows()}
+    assert rows[people.ada.actor.person_id].trouble is Trouble.NO_STUDENT
+    assert rows[people.bob.actor.person_id].trouble is Trouble.CHANGED  # it is ada's
+
+    ada["login_id"] = "ada@example.org"
+    confirm(ines, people)
+    linked.settle()
+    assert linked.lms.cells[100, subject(people.ada)].points == 14
+    assert linked.row(people.ada).state is DeliveryState.DELIVERED
+
+
+def test_a_list_of_people_that_no_course_has_is_refused(
+    ines: Reader, people: People, linked: Linked
+) -> None:
+    pairs = [[people.ada.actor.person_id, "77"]] * 20_001
+    fields = {"pairs": json.dumps(pairs), "digest": "x"}
+    answer = ines.post(f"{where(people)}/1/people", **fields)
+    assert answer.status_code == 422
+    assert "not as it was made" in text_of(answer)
+
+
+def test_all_that_is_asked_of_canvas_has_one_limit_of_time(
+    there: Site, people: People, linked: Linked
+) -> None:
+    class Slow(Outside):
+        """Each page of a list takes a while."""
+
+        def send(self, method: str, url: str, **more: Any) -> Answer:
+            if time.monotonic() >= self.until:
+                return super().send(method, url, **more)
+            answer: Answer = linked.lms.send(method, url, **more)
+            object.__setattr__(self, "until", self.until - 15)
+            return answer
+
+    slow = replace(there, outside=Slow(private=False))
+    with pytest.raises(Conflict, match="takes too long to answer all that is asked"):
+        canvaslinks.look(slow, people.instructor.actor, people.course_id, 1)
+
+
 def test_the_token_is_never_shown_again(ines: Reader, people: People, linked: Linked) -> None:
     refused = link(ines, people, canvas_id="x")
     assert refused.status_code == 422
@@ -247,7 +336,7 @@ def test_only_who_manages_the_course_may(
 
 def test_pages_of_a_list_lead_to_no_other_server(canvas: Canvas, people: People) -> None:
     from grader.lms.answers import pages
-    from grader.lms.outside import Answer, NotAllowed
+    from grader.lms.outside import NotAllowed
 
     def send(url: str) -> Answer:
         return Answer(200, {"link": '<https://evil.example/?page=2>; rel="next"'}, b"[]")

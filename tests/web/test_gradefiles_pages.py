@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import Person
+from grader.db.models import Enrolment, Person, Role
 from grader.services.release import release
 from grader.services.site import Site
 from tests.assigned import statements
@@ -19,6 +19,7 @@ from tests.sites import People
 from tests.web._pages import Reader, hidden, reader, text_of
 
 ROUTES = {
+    "GET /courses/{course_id}/gradebook/files": "grade",
     "GET /courses/{course_id}/gradebook/for/{lms}.csv": "grade",
     "GET /courses/{course_id}/gradebook/fill": "grade",
     "POST /courses/{course_id}/gradebook/fill": "grade",
@@ -139,11 +140,37 @@ def test_nothing_in_a_file_is_run_by_a_spreadsheet(
     assert not [cell for cell in cells if cell.lstrip(" ").startswith(("=", "+", "-", "@"))]
 
 
+def test_whom_a_file_leaves_out_is_named_with_the_reason(
+    site: Site, client: TestClient, tom: Reader, people: People, work: Coursework
+) -> None:
+    with site.database.writing() as session:
+        for name, email in (("Eve", "ada@other.example"), ("Nemo", None)):
+            person = Person(email=email, name=name)
+            session.add(person)
+            session.flush()
+            key = {"course_id": people.course_id, "person_id": person.id}
+            session.add(Enrolment(**key, role=Role.STUDENT))
+    shown = text_of(tom.get(f"/courses/{people.course_id}/gradebook/files"))
+    assert "Canvas 3 1 Moodle 3 1 Blackboard 1 3" in shown
+    assert "ada@other.example The user name ada is not theirs alone. Blackboard, Bright" in shown
+    assert "Nemo No address. Any of them" in shown
+    assert [line[2] for line in exported(tom, people, "blackboard")[1:]] == ["bob"]
+    path = f"/api/v1/courses/{people.course_id}/gradebook/left-out"
+    told = client.get(path, headers=people.ta.headers).json()
+    assert {one["name"]: len(one["systems"]) for one in told} == {"Eve": 2, "Nemo": 5, "ada": 2}
+
+
+def test_where_nobody_is_left_out_nothing_is_said_of_it(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = text_of(tom.get(f"/courses/{people.course_id}/gradebook/files"))
+    assert "Moodle 2 0" in shown
+    assert "Left out:" not in shown
+
+
 def test_a_file_takes_the_same_statements_for_more_students(
     site: Site, tom: Reader, people: People, work: Coursework
 ) -> None:
-    from grader.db.models import Enrolment, Role
-
     counts = []
     for n in range(2):
         with statements(site) as seen:
@@ -238,9 +265,38 @@ def test_two_students_with_the_same_login_are_matched_by_their_whole_address_alo
     assert "Nobody here: 1 row" in text_of(fill(tom, people, BLACKBOARD))
 
 
+def test_rows_that_are_matched_by_a_login_are_listed(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = text_of(fill(tom, people, BLACKBOARD))
+    assert "By their login alone: 1 row" in shown
+    assert "Row 2: Lovelace Ada ada 2 – ada" in shown
+    assert "By their login alone" not in text_of(fill(tom, people, CANVAS))
+
+
+def test_of_two_rows_for_one_student_neither_is_filled_in(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    second = '"Byron"\t"Ada"\t"ADA"\t""\n'
+    shown = fill(tom, people, BLACKBOARD + second)
+    assert "0 grades for Blackboard" in text_of(shown)
+    assert "Several for one student: 2 rows" in text_of(shown)
+    assert "Row 3: Byron Ada ADA – ada" in text_of(shown)
+    assert "Not in the file" not in text_of(shown)
+
+
+def test_a_row_that_says_two_students_is_nobody_s(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    both = BRIGHTSPACE.replace("#123,#ada", "#bob,#ada")
+    assert "Nobody here: 1 row" in text_of(fill(tom, people, both))
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [
+        (b"Student,ID\n" + b"x,\n" * 10_000, "more rows or columns"),
+        (b"Student,ID" + b"," * 499 + b"\n", "more rows or columns"),
         (b"", "it is empty"),
         (b"PK\x03\x04\xff\xff", "export it once more"),
         (b"name,points\nada,3\n", "no gradebook as Canvas"),

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 
 from grader.services.site import Site
 from tests.lms._linked import Linked, linked_to_moodle, subject
+from tests.lms._moodle import never_arrives
 from tests.sites import People
 from tests.web._pages import Reader, reader, text_of
 
@@ -144,3 +145,14 @@ def test_the_api_says_and_does_the_same(client: TestClient, people: People, link
     assert client.post(path, json=body, headers=headers).json() == {"decided": 1}
     linked.settle()
     assert client.get(path, headers=headers).json()["items"] == []
+
+
+def test_an_lms_that_does_not_answer_is_said_on_the_page(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    assert "Silent" not in text_of(tom.get(where(people)))
+    linked.lms.faults.append(never_arrives)
+    linked.grade(people.bob, 6)
+    linked.release(people.bob)
+    linked.send()
+    assert "Silent It has not answered as it should: just now" in text_of(tom.get(where(people)))

@@ -41,7 +41,8 @@ class Platform(Base):
     """An LMS that may launch us, as it was registered. `product` is its family: moodle, canvas.
 
     `pages` are further origins, with spaces between them, at which people use it: its pages show
-    ours in frames. `is_private`: an admin has vouched for addresses of it in private networks.
+    ours in frames. `is_private`: an admin has vouched for addresses of it in private networks. While
+    it does not answer, since `failing_since`, no grade is sent to it before `resting_until`.
     """
 
     __tablename__ = "platform"
@@ -60,6 +61,8 @@ class Platform(Base):
     author_id: Mapped[int] = refers_to("person.id")
     created_at: Mapped[Created]
     disabled_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]
+    resting_until: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("issuer", "client_id"),)
 
@@ -200,7 +203,10 @@ class ResourceLink(Base):
 
 
 class CanvasCourse(Base):
-    """A course in Canvas that is reached by its own REST, with a token that somebody gave."""
+    """A course in Canvas that is reached by its own REST, with a token that somebody gave.
+
+    While that Canvas does not answer, it rests as a platform does, with all courses at its address.
+    """
 
     __tablename__ = "canvas_course"
 
@@ -213,6 +219,8 @@ class CanvasCourse(Base):
     author_id: Mapped[int] = refers_to("person.id")
     created_at: Mapped[Created]
     disabled_at: Mapped[datetime | None]
+    failing_since: Mapped[datetime | None]
+    resting_until: Mapped[datetime | None]
 
     __table_args__ = (UniqueConstraint("course_id", "base_url", "canvas_id"),)
 
@@ -276,8 +284,9 @@ class Passback(Delivered, Base):
 
     `score` and `max_score` are what is wanted there, None where the release was taken back: then
     nothing is sent, since an LMS's grade is never cleared. `sent_*` are what we have written last,
-    and `tried` holds what we may have written since, without having heard of it: until
-    `unsure_until` it may still take effect there. `stamp` was the last time that a score carried.
+    `sent_of` the scale of the column by then, `sent_hidden` a zero that the LMS shows as nothing.
+    `tried` holds what we may have written since, without having heard of it: until `unsure_until`
+    it may still take effect there. `stamp` was the last time that a score carried.
     `found_score` is what somebody else has written there meanwhile, on the column's own scale,
     which is not overwritten before staff say so: `overwrite`. `note` is what staff should know
     although it has arrived.
@@ -294,6 +303,8 @@ class Passback(Delivered, Base):
     stamp: Mapped[datetime | None]
     sent_score: Mapped[float | None]
     sent_max_score: Mapped[float | None]
+    sent_of: Mapped[float | None]
+    sent_hidden: Mapped[bool] = mapped_column(default=False)
     sent_submission_id: Mapped[int | None] = refers_to("submission.id")
     tried: Mapped[dict[str, Any]] = mapped_column(default=dict)
     unsure_until: Mapped[datetime | None]

@@ -12,9 +12,8 @@ from pydantic import Field
 
 from grader.db.models import Override, Release
 from grader.domain.grades import Grade, GradeState
-from grader.services import gradebook, gradefiles, grades, overrides, release
+from grader.services import gradebook, grades, overrides, release
 from grader.services.gradebook import GradebookRow
-from grader.services.gradefiles import Lms
 from grader.services.grades import Released
 from grader.web.api.bodies import Body, PageView, Plain, Reason, RowId, View, items_of
 from grader.web.files import text_answer
@@ -315,22 +314,6 @@ def get_gradebook_csv(
         gradebook.gradebook_csv(site, actor, course_id),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="gradebook-{course_id}.csv"'},
-    )
-
-
-@router.get(
-    "/courses/{course_id}/gradebook/{lms}.csv",
-    response_class=StreamingResponse,
-    responses=text_answer("text/csv"),
-)
-def get_grades_for(
-    site: CurrentSite, actor: CurrentActor, course_id: CourseId, lms: Annotated[Lms, Path()]
-) -> StreamingResponse:
-    """Released grades as a file that this system imports; for staff."""
-    return StreamingResponse(
-        gradefiles.grade_file(site, actor, course_id, lms),
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="grades-{course_id}-{lms}.csv"'},
     )
 
 

@@ -22,7 +22,8 @@ CourseId = Annotated[RowId, Path()]
 class ColumnOutView(View):
     """A column in an LMS, and in students how far the grades for it have come.
 
-    `unknown` have a released grade, and the LMS has told nobody of them yet.
+    `unknown` have a released grade, and the LMS has told nobody of them yet. Where the LMS does not
+    answer, since `silent_since`, nothing is sent to it before `resting_until`.
     """
 
     id: int
@@ -36,6 +37,8 @@ class ColumnOutView(View):
     waiting: int
     stuck: int
     unknown: int
+    silent_since: datetime | None
+    resting_until: datetime | None
 
 
 class HeldView(View):
@@ -107,6 +110,8 @@ def get_grades_out(
             waiting=one.waiting,
             stuck=one.stuck,
             unknown=one.unknown,
+            silent_since=one.silent_since,
+            resting_until=one.resting_until,
         )
         for one in found.columns
     ]

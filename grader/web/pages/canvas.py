@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, Vali
 
 from grader.errors import Conflict
 from grader.services import canvaslinks
-from grader.services.canvaslinks import NEW
+from grader.services.canvaslinks import MOST_PEOPLE, NEW
 from grader.services.site import Site
 from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, what_is_done
 from grader.web.pages.frame import Frame, course_frame, for_instructors
@@ -28,7 +28,8 @@ _DONE = {
 }
 _SHOWN = 500
 
-_pairs = TypeAdapter(list[tuple[int, Annotated[str, StringConstraints(pattern=r"^[0-9~]{1,40}$")]]])
+_User = Annotated[str, StringConstraints(pattern=r"^[0-9~]{1,40}$")]
+_pairs = TypeAdapter(Annotated[list[tuple[int, _User]], Field(max_length=MOST_PEOPLE)])
 
 
 def _who(text: str) -> str:
@@ -192,14 +193,14 @@ def _link(
         "done": "" if problem else what_is_done(request, _DONE),
     }
     try:
-        columns = canvaslinks.columns(site, visitor.actor, frame.course.id, link_id)
-        found = canvaslinks.match_people(site, visitor.actor, frame.course.id, link_id)
+        looked = canvaslinks.look(site, visitor.actor, frame.course.id, link_id)
     except Conflict as error:
         context["silent"] = str(error)
     else:
+        found = looked.matching
         pairs = [(one.person_id, one.there.id) for one in found.people if one.there is not None]
         context |= {
-            "columns": columns,
+            "columns": looked,
             "matching": found,
             "pairs": _pairs.dump_json(pairs).decode(),
             "fresh": sum(one.there is not None and not one.known for one in found.people),

@@ -15,7 +15,6 @@ from grader.services.tables import read_table
 from grader.web.files import download
 from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, uploaded, what_is_done
 from grader.web.pages.frame import Frame, course_frame, for_staff
-from grader.web.pages.gradefiles import NAMES
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
 from grader.web.security import CurrentSite, Cursor, RowInPath
@@ -68,7 +67,6 @@ def show_gradebook(
         "frame": frame,
         "tab": "gradebook",
         "book": book,
-        "systems": NAMES,
         "search": search,
         "is_first": cursor is None,
         "done": what_is_done(request, _DONE),

@@ -15,7 +15,7 @@ from grader.services import fillingin, gradefiles
 from grader.services.fillingin import Filled
 from grader.services.gradefiles import Lms
 from grader.web.files import download
-from grader.web.pages.forms import Form, Sheet, Typed, uploaded
+from grader.web.pages.forms import Form, Sheet, Typed, sentence, uploaded
 from grader.web.pages.frame import Frame, course_frame, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
@@ -51,6 +51,23 @@ class ContentForm(Form):
     """The same, as it was looked at."""
 
     content: Annotated[str, AfterValidator(_decodable)] = Field(title="File")
+
+
+@router.get("/courses/{course_id}/gradebook/files")
+def show_files(
+    request: Request, site: CurrentSite, visitor: CurrentVisitor, course_id: RowInPath
+) -> Response:
+    """The files that there are, and whom they leave out; for staff."""
+    frame = for_staff(course_frame(site, visitor.actor, course_id))
+    context = {
+        "frame": frame,
+        "tab": "gradebook",
+        "known": gradefiles.who_is_known(site, visitor.actor, course_id),
+        "systems": NAMES,
+        "shown": _SHOWN,
+        "sentence": sentence,
+    }
+    return page(request, "gradebook/files.html", context)
 
 
 @router.get("/courses/{course_id}/gradebook/for/{lms}.csv")

@@ -1,0 +1,52 @@
+"""Released grades as files that other systems import, and whom these leave out."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import StreamingResponse
+
+from grader.services import gradefiles
+from grader.services.gradefiles import Lms
+from grader.web.api.bodies import RowId, View
+from grader.web.files import text_answer
+from grader.web.security import CurrentActor, CurrentSite
+
+router = APIRouter(tags=["grades"])
+
+CourseId = Annotated[RowId, Path()]
+
+
+class LeftOutView(View):
+    """A student whom the files for `systems` leave out: they would not be found there, or somebody
+    else would."""
+
+    person_id: int
+    name: str
+    address: str
+    why: str
+    systems: list[Lms]
+
+
+@router.get(
+    "/courses/{course_id}/gradebook/{lms}.csv",
+    response_class=StreamingResponse,
+    responses=text_answer("text/csv"),
+)
+def get_grades_for(
+    site: CurrentSite, actor: CurrentActor, course_id: CourseId, lms: Annotated[Lms, Path()]
+) -> StreamingResponse:
+    """Released grades as a file that this system imports; for staff."""
+    return StreamingResponse(
+        gradefiles.grade_file(site, actor, course_id, lms),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="grades-{course_id}-{lms}.csv"'},
+    )
+
+
+@router.get("/courses/{course_id}/gradebook/left-out")
+def get_left_out(site: CurrentSite, actor: CurrentActor, course_id: CourseId) -> list[LeftOutView]:
+    """Students whom files for other systems leave out, and why; for staff."""
+    found = gradefiles.who_is_known(site, actor, course_id).left_out
+    return [LeftOutView.model_validate(one) for one in found]
