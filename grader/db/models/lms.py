@@ -41,8 +41,8 @@ class Platform(Base):
     """An LMS that may launch us, as it was registered. `product` is its family: moodle, canvas.
 
     `pages` are further origins, with spaces between them, at which people use it: its pages show
-    ours in frames. `is_private`: an admin has vouched for addresses of it in private networks. While
-    it does not answer, since `failing_since`, no grade is sent to it before `resting_until`.
+    ours in frames. `is_private`: an admin has vouched for addresses of it in private networks.
+    While it does not answer, since `failing_since`, no grade is sent to it before `resting_until`.
     """
 
     __tablename__ = "platform"
