@@ -32,6 +32,7 @@ from tests.lmsplatform import (
     ASSISTANT,
     INSTRUCTOR,
     LEARNER,
+    LIS,
     LTI,
     Browser,
     Lms,
@@ -113,8 +114,10 @@ class TestLogin:
         lms.registration.set_launch_url("https://chainrule.example/lti/launch")
         with TestClient(create_app(replace(site, settings=settings))) as client:
             cookie = Browser(client, lms).begin("u1").headers["set-cookie"]
-        for part in ("HttpOnly", "Secure", "SameSite=None", "Partitioned", "Path=/lti"):
+        assert cookie.startswith("__Host-chainrule_launch_")
+        for part in ("HttpOnly", "Secure", "SameSite=None", "Partitioned", "Path=/"):
             assert part in cookie.split("; ")
+        assert "domain" not in cookie.lower()
 
 
 class TestRefusals:
@@ -246,6 +249,28 @@ class TestRefusals:
         answer = browser.post(form)
         assert answer.status_code == 403
         assert "&lt;b&gt;No" in answer.text
+        # The launch is over.
+        form = browser.lms.launch(asked, "u1", [LEARNER])
+        assert browser.post(form).status_code == 403
+
+    def test_words_that_are_not_of_a_launch_on_its_way_in_this_browser_are_not_shown(
+        self, browser: Browser
+    ) -> None:
+        words = {"error": "Call 555-0100", "error_description": "Call 555-0100"}
+        asked = browser.asked("u1")
+        cookies = dict(browser.client.cookies)
+        browser.client.cookies.clear()
+        elsewhere = browser.post({"state": asked["state"], **words})
+        unknown = browser.post({"state": "unknown", **words})
+        stateless = browser.post(words)
+        browser.client.cookies.update(cookies)
+        assert "555-0100" in browser.post({"state": asked["state"], **words}).text
+        browser.client.cookies.update(cookies)
+        used = browser.post({"state": asked["state"], **words})
+        for answer in (elsewhere, unknown, stateless, used):
+            assert answer.status_code == 403
+            assert "555" not in answer.text
+            assert "has ended this launch: open it again from your course" in text_of(answer)
 
     def test_nobody_without_a_role_in_the_course_comes_in(
         self, browser: Browser, site: Site, people: People
@@ -259,6 +284,28 @@ class TestRefusals:
             answer = browser.come("u1", roles)
             assert answer.status_code == 403
             assert "no role of yours in this course" in text_of(answer)
+        with site.database.reading() as session:
+            assert session.query(PlatformPerson).count() == 0
+
+    def test_who_comes_with_a_role_no_more_has_lost_it_though_they_are_refused(
+        self, browser: Browser, site: Site, people: People, linked: int
+    ) -> None:
+        browser.come("t1", [INSTRUCTOR, ASSISTANT])
+        with site.database.writing() as session:
+            session.query(ContextMember).one().roster_role = Role.TA
+        assert role(site, people, "t1") is Role.TA
+        refused = browser.come("t1", [f"{LIS}#Mentor"])
+        assert "no role of yours in this course" in text_of(refused)
+        assert role(site, people, "t1") is None
+        with site.database.reading() as session:
+            member = session.query(ContextMember).one()
+        assert (member.launch_role, member.roster_role) == (None, None)
+        # What a person has given here stays.
+        ada = people.ada.actor.person_id
+        with site.database.writing() as session:
+            session.add(PlatformPerson(issuer="https://lms.example", subject="a", person_id=ada))
+        assert browser.come("a", [f"{LIS}#Mentor"]).status_code == 403
+        assert role(site, people, "a") is Role.STUDENT
 
 
 class TestKeys:
@@ -379,7 +426,7 @@ class TestOnce:
         name = next(name for name in browser.client.cookies if "launch" in name)
         browser.client.cookies.clear()
         assert "has kept nothing of this launch" in text_of(browser.post(form))
-        browser.client.cookies.set(name, "another secret", path="/lti")
+        browser.client.cookies.set(name, "another secret")
         assert "began in another browser (state)" in text_of(browser.post(form))
         guessed = {**form, "browser": "a guess"}
         own = {"sec-fetch-site": "same-origin"}
@@ -514,6 +561,15 @@ class TestPeople:
         now = person(site, "u1")
         assert (now.id, now.name, now.contact) == (first.id, "Ada Lovelace", "b@x.example")
 
+    def test_a_subject_in_other_letters_is_somebody_else(
+        self, browser: Browser, site: Site, linked: int
+    ) -> None:
+        for subject in ("u1", "U1", "u1 ", "ü1", "u\u03081"):
+            assert browser.come(subject, [LEARNER]).status_code == 303
+        with site.database.reading() as session:
+            found = {one.subject: one.person_id for one in session.query(PlatformPerson)}
+        assert len(found) == len(set(found.values())) == 5
+
     def test_another_issuer_s_same_subject_is_somebody_else(
         self, browser: Browser, site: Site, people: People, linked: int
     ) -> None:
@@ -577,7 +633,7 @@ class TestPeople:
         assert answer.status_code == 403
         assert "sign in with your password" in text_of(answer)
 
-    def test_the_session_is_a_new_one_and_the_former_ends(
+    def test_the_session_is_a_new_one_and_a_former_whose_cookie_comes_along_ends(
         self, browser: Browser, site: Site, people: People, linked: int
     ) -> None:
         former = signing_in.begin(site, people.ada.actor).secret
