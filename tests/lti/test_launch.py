@@ -100,6 +100,16 @@ class TestLogin:
         with site.database.reading() as session:
             assert session.query(PlatformLogin).count() == 0
 
+    def test_an_issuer_alone_is_enough_where_it_has_one_registration(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        assert "client_id=client-1" in browser.begin("u1", client_id="").headers["location"]
+        registered(site, people.admin.actor, Lms(client_id="client-2"))
+        refused = browser.begin("u1", client_id="")
+        assert refused.status_code == 403
+        assert "several registrations" in text_of(refused)
+        assert "client_id=client-1" in browser.begin("u1").headers["location"]
+
     def test_a_parameter_that_comes_twice_is_refused(self, browser: Browser, lms: Lms) -> None:
         answer = browser.client.get(f"{lms.begin('u1')}&iss=https://lms.example")
         assert answer.status_code == 422
@@ -492,6 +502,20 @@ class TestPlaces:
         assert context.memberships_url == "https://lms.example/members?type=1"
         assert context.line_items_url == "https://lms.example/items"
         assert "lti-ags/scope/score" in context.scopes
+
+    def test_a_column_that_the_lms_has_deleted_is_forgotten(
+        self, browser: Browser, site: Site, people: People, linked: int
+    ) -> None:
+        custom = {"chainrule_assignment": str(assignment(site, people.course_id))}
+        browser.come("u1", [LEARNER], custom=custom)
+        browser.come("u1", [LEARNER], custom=custom, services=False)
+        with site.database.reading() as session:
+            link = session.query(ResourceLink).one()
+            context = session.get_one(Context, linked)
+        assert link.line_item_url is None
+        # What the launch does not say of the course is as it was said before.
+        assert context.line_items_url == "https://lms.example/items"
+        assert context.memberships_url == "https://lms.example/members?type=1"
 
     def test_an_address_of_an_assignment_here_names_it_as_well(
         self, browser: Browser, lms: Lms, site: Site, people: People, linked: int

@@ -103,6 +103,19 @@ class TestLinking:
         assert come_in(browser) == f"/courses/{course_id}"
         assert browser.come("s1", [LEARNER]).headers["location"] == f"/courses/{course_id}"
 
+    def test_a_course_that_was_connected_meanwhile_is_not_connected_twice(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        first, second = come_in(browser), come_in(browser)
+        launches = [int(one.rsplit("/", 1)[1]) for one in (first, second)]
+        teacher = actor_of(site, "teacher")
+        form = {"title": "T", "timezone": "UTC"}
+        linking.link_to_new_course(site, teacher, launches[0], slug="a", **form)
+        with pytest.raises(Conflict, match="connected already"):
+            linking.link_to_new_course(site, teacher, launches[1], slug="b", **form)
+        with site.database.reading() as session:
+            assert session.query(Course).filter_by(slug="b").count() == 0
+
     def test_a_slug_that_is_taken_is_told_beside_its_field(
         self, browser: Browser, people: People
     ) -> None:
@@ -553,6 +566,17 @@ class TestRoster:
             lms.answers.clear()
         self.bring(ines, people, linked)
         assert words.lower() not in text_of(ines.get(page)).lower()
+
+    def test_an_lms_that_offers_no_list_is_told_and_not_asked(
+        self, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        with site.database.writing() as session:
+            session.get_one(Context, linked).memberships_url = None
+        assert "offers no list of its people" in text_of(self.bring(ines, people, linked))
+        with site.database.writing() as session:
+            session.get_one(Context, linked).sync_begun_at = None
+        assert lmsroster.sync_due(site) == 0
+        assert lms.asked == []
 
     def test_a_token_that_was_withdrawn_is_asked_for_again(
         self, lms: Lms, people: People, linked: int, ines: Reader
