@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
@@ -122,6 +122,14 @@ def members_by_course(
     return found
 
 
+def of_member(session: Session, person_id: int) -> Sequence[Context]:
+    """The linked courses in which the LMS knows somebody, in the order in which they are held."""
+    query = select(Context).join(ContextMember, ContextMember.context_id == Context.id)
+    return session.scalars(
+        query.where(ContextMember.person_id == person_id).order_by(Context.id)
+    ).all()
+
+
 def have_handed_in(session: Session, course_id: int, person_ids: Collection[int]) -> set[int]:
     """Those of them who have handed anything in, in that course."""
     found: set[int] = set()
@@ -156,15 +164,14 @@ def due(session: Session, every: timedelta, most: int) -> Sequence[int]:
     ).all()
 
 
-def begin_sync(session: Session, row_id: int, every: timedelta) -> bool:
-    """Whether it is the caller's to ask for the people of it now, and nobody else's."""
-    begun = session.scalar(
+def begin_sync(session: Session, row_id: int, every: timedelta) -> datetime | None:
+    """When the caller has begun to ask for the people of it; None where it is not theirs to ask."""
+    return session.scalar(
         update(Context)
         .where(Context.id == row_id, _is_stale(every))
         .values(sync_begun_at=now())
-        .returning(Context.id)
+        .returning(Context.sync_begun_at)
     )
-    return begun is not None
 
 
 def forget(session: Session, row: Context) -> None:
@@ -191,7 +198,7 @@ def _chunks(ids: Collection[int]) -> list[list[int]]:
 def move_memberships(session: Session, former_id: int, person_id: int) -> None:
     """What somebody is in courses, here and there, becomes another person's who is nobody yet in
     them; where that one is something already, that holds."""
-    for table, key in ((Enrolment, Enrolment.course_id), (ContextMember, ContextMember.context_id)):
+    for table, key in ((ContextMember, ContextMember.context_id), (Enrolment, Enrolment.course_id)):
         taken = select(key).where(table.person_id == person_id)
         session.execute(
             delete(table).where(table.person_id == former_id, key.in_(taken)),

@@ -48,6 +48,20 @@ def tokens_of(session: Session, person_id: int) -> Sequence[Token]:
     return session.scalars(select(Token).where(*mine).order_by(Token.id.desc())).all()
 
 
+def revoke_tokens_of(session: Session, person_id: int) -> None:
+    """None of somebody's tokens holds any more."""
+    mine = (Token.person_id == person_id, Token.revoked_at.is_(None))
+    session.execute(update(Token).where(*mine).values(revoked_at=now()))
+
+
+def instructors_of(session: Session, course_id: int) -> set[int]:
+    """Who manages a course."""
+    query = select(Enrolment.person_id).where(
+        Enrolment.course_id == course_id, Enrolment.role == Role.INSTRUCTOR
+    )
+    return set(session.scalars(query))
+
+
 def role_in(session: Session, person_id: int, course_id: int) -> Role | None:
     """Somebody's role in a course, None where they have none."""
     return session.scalar(

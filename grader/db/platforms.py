@@ -209,9 +209,26 @@ def known_people(
     return {row[0].subject: (row[0], row[1]) for row in rows}
 
 
+def hold_people(session: Session, issuer: str, subjects: Collection[str]) -> None:
+    """Have whoever else holds these subjects of an issuer wait for the end of this transaction:
+    nobody else says meanwhile who they are here."""
+    session.scalars(
+        select(PlatformPerson)
+        .where(PlatformPerson.issuer == issuer, PlatformPerson.subject.in_(subjects))
+        .order_by(PlatformPerson.id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).all()
+
+
 def person_of(session: Session, issuer: str, subject: str) -> tuple[PlatformPerson, Person] | None:
     """Who a subject of an issuer is here."""
     return known_people(session, issuer, [subject]).get(subject)
+
+
+def move_launches(session: Session, former_id: int, person_id: int) -> None:
+    """Launches of somebody become another person's: what they lead to is opened as that one."""
+    session.execute(update(Launch).where(Launch.person_id == former_id).values(person_id=person_id))
 
 
 def forget_deployment(session: Session, row: Deployment) -> None:

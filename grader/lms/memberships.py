@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ SCOPE = "https://purl.imsglobal.org/spec/lti-nrps/scope/contextmembership.readon
 _MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 _MOST_PAGES = 200
 _MOST_MEMBERS = 20_000
+_LONGEST_S = 120.0  # after which no further page is asked for
 # The address before `rel=next`, whichever quotes stand around the word.
 _NEXT = re.compile(r"<([^<>]{1,4000})>\s*;[^,<]*?\brel\s*=\s*[\"'“”„″]?\s*next\b", re.IGNORECASE)
 
@@ -45,28 +47,43 @@ class Member:
 
 
 def members(
-    outside: Outside, tokens: ServiceTokens, platform: PlatformFacts, url: str
-) -> Iterator[Member]:
-    """Everybody whom the LMS lists, each once; raises NotListed, Unreachable, TokenRefused."""
+    outside: Outside,
+    tokens: ServiceTokens,
+    platform: PlatformFacts,
+    url: str,
+    *,
+    clock: Callable[[], float] = time.monotonic,
+) -> Sequence[Member]:
+    """Everybody whom the LMS lists, each once; raises NotListed, Unreachable, TokenRefused.
+
+    Of who is listed twice the place counts where they are active.
+    """
     origin = claims.origin_of(url)
-    seen: set[str] = set()
+    until = clock() + _LONGEST_S
+    found: dict[str, Member] = {}
     asked: set[str] = set()
     following: str | None = url
     while following is not None:
         if len(asked) >= _MOST_PAGES or following in asked:
             raise NotListed(f"the list of people has more than {_MOST_PAGES} pages, or no end")
+        if clock() >= until:
+            raise Unreachable(
+                f"the LMS takes longer than {_LONGEST_S:.0f} s to list its people; after "
+                f"{len(asked)} pages of the list it was given up"
+            )
         asked.add(following)
         answer = _page(outside, tokens, platform, following)
         for member in _read(answer.json()):
-            if member.subject not in seen:
-                seen.add(member.subject)
-                yield member
-        if len(seen) > _MOST_MEMBERS:
+            known = found.get(member.subject)
+            if known is None or (member.is_active and not known.is_active):
+                found[member.subject] = member
+        if len(found) > _MOST_MEMBERS:
             raise NotListed(f"the list of people is longer than {_MOST_MEMBERS:,}")
         after = next_page(answer.headers)
         following = None if after is None else urljoin(following, after)
         if following is not None and claims.origin_of(following) != origin:
             raise NotListed("the list of people goes on at another site, where no token is sent")
+    return list(found.values())
 
 
 def next_page(headers: Mapping[str, str]) -> str | None:

@@ -7,6 +7,7 @@ constraints.txt; nothing is built here.
 from __future__ import annotations
 
 import json
+import shlex
 import stat
 import zipfile
 from collections.abc import Iterable, Iterator
@@ -54,8 +55,7 @@ fi
 
 "$python" -m venv "$top/venv"
 pip=("$top/venv/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir)
-# torch for the CPU alone: the default one brings gigabytes of CUDA.
-"${pip[@]}" --no-deps --index-url https://download.pytorch.org/whl/cpu "$TORCH"
+"${pip[@]}" TORCH
 "${pip[@]}" -c "$source/chainrule/constraints.txt" "$source/chainrule[runtime,worker]"
 # The bundle holds the solution: nobody but root reads it.
 chmod -R go-rwx "$source/bundle"
@@ -75,21 +75,31 @@ exec "${CHAINRULE_PYTHON:-$top/venv/bin/python}" -m workers.gradescope
 
 
 def write_autograder(
-    bundle: Bundle, out: Path, *, accepted: Iterable[str] = (), leaderboard: bool = False
+    bundle: Bundle,
+    out: Path,
+    *,
+    accepted: Iterable[str] = (),
+    leaderboard: bool = False,
+    torch_index: str | None = None,
 ) -> int:
-    """Write the zip and return how many bytes it has. Raises BadInput outside a checkout."""
+    """Write the zip and return how many bytes it has.
+
+    `torch_index` is the address of an index with builds of torch for the CPU alone; without one
+    the machine gets what its own index has. Raises BadInput for what is no address, and outside a
+    checkout.
+    """
     if bundle.rubric.runtime.gpu:
         raise BadInput("the rubric asks for a GPU, and Gradescope has none")
     if bundle.rubric.runtime.python is not None:
         raise BadInput("the rubric names an interpreter (runtime.python): it is not on Gradescope")
-    torch = _pinned("torch")
+    setup = _SETUP.replace("TORCH", _torch(torch_index))
     settings = {"slug": bundle.rubric.slug, "leaderboard": leaderboard}
     run = _RUN.replace("ACCEPTED", ",".join(sorted(accepted)))
     try:
         with out.open("xb") as file:
             try:
                 with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-                    _add(archive, "setup.sh", _SETUP.replace("$TORCH", torch).encode(), runs=True)
+                    _add(archive, "setup.sh", setup.encode(), runs=True)
                     _add(archive, "run_autograder", run.encode(), runs=True)
                     _add(archive, "settings.json", json.dumps(settings).encode())
                     for name, data in (*_sources(), *_bundle(bundle)):
@@ -102,6 +112,16 @@ def write_autograder(
     except OSError as error:
         raise BadInput(f"{out} cannot be written: {error.strerror}") from None
     return out.stat().st_size
+
+
+def _torch(index: str | None) -> str:
+    """What pip is told: those for the CPU need nothing of what is published for the others."""
+    torch = _pinned("torch")
+    if index is None:
+        return torch
+    if not index.startswith("https://") or not index.isprintable():
+        raise BadInput("--torch-index is no address that begins with https://")
+    return f"--no-deps --index-url {shlex.quote(index)} {torch}"
 
 
 def _pinned(name: str) -> str:

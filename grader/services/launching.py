@@ -26,7 +26,7 @@ from grader.db.models import (
     PlatformLogin,
     Role,
 )
-from grader.db.session import Session, moment
+from grader.db.session import Session, hold, moment
 from grader.errors import BadInput, Conflict, Forbidden, NotNow
 from grader.lms.claims import is_address, origin_of
 from grader.lms.messages import Message, Picking, Refused, verified
@@ -190,6 +190,8 @@ def land(site: Site, state: str, token: str, browser: str | None) -> Landed:
     except BadInput as error:
         log.warning("a launch was refused: %s", error)
         raise
+    if message.role is None:
+        _take_role(site, platform, message)  # for good, before they are told
     try:
         return _landed(site, platform, message)
     except Conflict:  # the same person twice at the same moment, for the first time
@@ -227,16 +229,7 @@ def enter(session: Session, context: Context, person: Person, message: Message) 
     context.line_items_url = message.line_items_url or context.line_items_url
     context.scopes = " ".join(message.grade_scopes)[:1000] or context.scopes
     role = None if message.role is None else Role(message.role)
-    if role is not None:
-        member = session.get(ContextMember, (context.id, person.id))
-        if member is None:
-            member = ContextMember(context_id=context.id, person_id=person.id)
-            session.add(member)
-        member.launch_role = role
-        if member.roster_role is not None:
-            member.roster_role = role  # this is what they are now
-        session.flush()
-        settle(session, context.course_id, [person.id])
+    _note_role(session, context, person, role)
     begun = context.sync_begun_at
     is_staff = role in (Role.TA, Role.INSTRUCTOR)
     if is_staff and begun is not None and moment(session) - begun > _SOON:
@@ -250,6 +243,21 @@ def enter(session: Session, context: Context, person: Person, message: Message) 
 def _grade_services(context: Context) -> tuple[str | None, str]:
     """Where columns are, and what we may do with them."""
     return context.line_items_url, context.scopes
+
+
+def _note_role(session: Session, context: Context, person: Person, role: Role | None) -> None:
+    """This is what they are now, whatever was said of them before."""
+    member = session.get(ContextMember, (context.id, person.id))
+    if member is None:
+        if role is None:
+            return
+        member = ContextMember(context_id=context.id, person_id=person.id)
+        session.add(member)
+    member.launch_role, member.launched_at = role, moment(session)
+    if member.roster_role is not None:
+        member.roster_role = role
+    session.flush()
+    settle(session, context.course_id, [person.id])
 
 
 def _used_up(site: Site, state: str, browser: str | None) -> tuple[PlatformLogin, Platform]:
@@ -282,6 +290,30 @@ def _why_not(session: Session, state: str, browser: str | None) -> str:
     return "this launch began in another browser (state): open it again from your course's page"
 
 
+def _take_role(site: Site, platform: Platform, message: Message) -> None:
+    """Who comes as nobody, and was somebody in the course, is that no more."""
+    with site.database.writing() as session:
+        context = _held_context(
+            session, platforms.deployment(session, platform.id, message.deployment_id), message
+        )
+        platforms.hold_people(session, platform.issuer, [message.subject])
+        known = platforms.person_of(session, platform.issuer, message.subject)
+        if context is not None and known is not None:
+            _note_role(session, context, known[1], None)
+
+
+def _held_context(
+    session: Session, deployment: Deployment | None, message: Message
+) -> Context | None:
+    """The linked course that the launch is from, which nobody else changes meanwhile."""
+    if deployment is None or message.context_id is None:
+        return None
+    context = contexts.of_deployment(session, deployment.id, message.context_id)
+    if context is not None:
+        hold(session, context)
+    return context
+
+
 def _landed(site: Site, platform: Platform, message: Message) -> Landed:
     ticket = secrets.token_urlsafe(32)
     with site.database.writing() as session:
@@ -292,14 +324,12 @@ def _landed(site: Site, platform: Platform, message: Message) -> Landed:
                 f"the tool was added in a place of the LMS that is not registered here "
                 f"(deployment_id {message.deployment_id}): who runs Chainrule can add it"
             )
+        context = _held_context(session, deployment, message)
         told = Told(message.subject, message.name, message.email)
         person = recognise(session, platform.issuer, [told])[message.subject]
         _refuse_admins(person)
         if message.product and not platform.product:
             session.get_one(Platform, platform.id).product = message.product
-        context = None
-        if message.context_id is not None:
-            context = contexts.of_deployment(session, deployment.id, message.context_id)
         if context is not None:
             enter(session, context, person, message)
         launch = Launch(
@@ -321,6 +351,15 @@ def _landed(site: Site, platform: Platform, message: Message) -> Landed:
         picking=message.picking,
         context_row=None if context is None else context.id,
     )
+
+
+def ended(site: Site, state: str, browser: str | None) -> bool:
+    """The platform says that a launch has failed: whether that was one of ours that was on its way,
+    in this browser. It can't be used any more."""
+    if browser is None:
+        return False
+    with site.database.writing() as session:
+        return platforms.use_login(session, hashed(state), hashed(browser)) is not None
 
 
 def _registered(session: Session, issuer: str, client_id: str | None) -> Platform:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from grader.db import audit, contexts, people, platforms
+from grader.db import audit, browsersessions, contexts, people, platforms
 from grader.db.models import (
     Assignment,
     Context,
@@ -15,9 +15,10 @@ from grader.db.models import (
     Launch,
     Person,
     Platform,
+    PlatformPerson,
     ResourceLink,
 )
-from grader.db.session import Session
+from grader.db.session import Session, hold
 from grader.errors import Conflict, Forbidden, NotFound
 from grader.lms.messages import Message
 from grader.services import signing_in
@@ -111,33 +112,52 @@ def join_account(
     with site.database.reading() as session:
         _own(session, actor, launch_id)
     account = signing_in.known(site, email, password, address)
-    if account.is_admin:
-        raise Forbidden(
-            "this is an administrator's account: it is never joined to an LMS, whose own "
-            "administrators could then come in as you"
-        )
     with site.database.writing() as session:
         launch, message = _own(session, actor, launch_id)
         _, platform = deployment_of(session, launch)
-        former = session.get_one(Person, actor.person_id)
+        known, former, joined = _held(
+            session, platform.issuer, message.subject, actor.person_id, account.person_id
+        )
+        if joined.is_admin:
+            raise Forbidden(
+                "this is an administrator's account: it is never joined to an LMS, whose own "
+                "administrators could then come in as you"
+            )
         if former.email is not None:
             raise Conflict("you are known by an account of yours already")
         if contexts.has_ever_handed_in(session, former.id):
             raise Conflict("you have handed in as who you are in the LMS: that can't be moved")
-        known = platforms.person_of(session, platform.issuer, message.subject)
-        assert known is not None
-        known[0].person_id = account.person_id
-        contexts.move_memberships(session, former.id, account.person_id)
-        launch.person_id = account.person_id
+        known.person_id = joined.id
+        contexts.move_memberships(session, former.id, joined.id)
+        platforms.move_launches(session, former.id, joined.id)
+        browsersessions.end_all_of(session, former.id)
+        people.revoke_tokens_of(session, former.id)
         audit.record(
             session,
-            account.person_id,
+            joined.id,
             "person.joined",
-            session.get_one(Person, account.person_id),
+            joined,
             issuer=platform.issuer,
             former_id=former.id,
         )
     return signing_in.begin(site, account)
+
+
+def _held(
+    session: Session, issuer: str, subject: str, former_id: int, joined_id: int
+) -> tuple[PlatformPerson, Person, Person]:
+    """Who is to be joined, and to whom, held in the order of `lmspeople`: no launch, list or other
+    joining says anything of them meanwhile."""
+    for context in contexts.of_member(session, former_id):
+        hold(session, context)
+    platforms.hold_people(session, issuer, [subject])
+    persons = {one: session.get_one(Person, one) for one in sorted((former_id, joined_id))}
+    for person in persons.values():
+        hold(session, person)
+    known = platforms.person_of(session, issuer, subject)
+    if known is None or known[0].person_id != former_id:
+        raise Conflict("you were joined to an account a moment ago: open it again from your course")
+    return known[0], persons[former_id], persons[joined_id]
 
 
 def list_linked(site: Site, actor: Actor, course_id: int) -> Sequence[Linked]:

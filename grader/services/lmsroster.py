@@ -1,8 +1,9 @@
 """The people of an LMS's course, brought here: by a button, and by itself now and then.
 
-The network is asked outside of any transaction, and all is then done in one. Who is listed no more
-loses the role that the LMS gave, unless they have handed in. Whom a launch brought as staff keeps
-that, however the roster lists them.
+The network is asked outside of any transaction, and all is then done in one, unless somebody has
+asked again meanwhile: what the LMS said later counts. Who is listed no more, or not as active,
+loses the role that the LMS gave, whether by its list or by a launch. Some it lets come and never
+lists, as Moodle's managers: theirs lasts a day from when they came.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from grader.db import audit, contexts
+from grader.db import audit, contexts, people, platforms
 from grader.db.models import Context, ContextMember, Person, Platform, Role
 from grader.db.session import Session, hold, moment
 from grader.errors import ChainruleError, Conflict, NotFound
@@ -27,7 +28,7 @@ _EVERY = timedelta(hours=1)
 _LEAST = timedelta(seconds=10)  # between two times that a person asks
 _LOOK = timedelta(seconds=15)
 _AT_ONCE = 20
-_STAFF = (Role.TA, Role.INSTRUCTOR)
+_UNLISTED_LASTS = timedelta(days=1)
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Synced:
     """What came of it: how many are listed, what became of roles, and who is listed with no role
-    that means anything here, by name; `stays` are staff by a launch, who are listed no more."""
+    that means anything here, by name; `stays` are those whom a launch brought within a day, and who
+    were never listed."""
 
     context: Context
     listed: int
@@ -48,6 +50,10 @@ class SyncFailed(Conflict):
     """The LMS did not tell who is in the course; the message says why."""
 
 
+class Superseded(Conflict):
+    """The people were asked for again meanwhile: this answer counts for nothing."""
+
+
 def sync(site: Site, actor: Actor, context_row: int) -> Synced:
     """Bring the people now; for who manages the course. Raises SyncFailed with the reason,
     Conflict where it was done a moment ago."""
@@ -56,9 +62,10 @@ def sync(site: Site, actor: Actor, context_row: int) -> Synced:
         if context is None:
             raise NotFound("there is no such thing")
         permit(session, actor, context.course_id, Right.MANAGE)
-        if not contexts.begin_sync(session, context_row, _LEAST):
-            raise Conflict("the people were asked for just now; wait some seconds")
-    return _sync(site, context_row)
+        begun = contexts.begin_sync(session, context_row, _LEAST)
+    if begun is None:
+        raise Conflict("the people were asked for just now; wait some seconds")
+    return _sync(site, context_row, begun)
 
 
 def sync_due(site: Site) -> int:
@@ -68,12 +75,12 @@ def sync_due(site: Site) -> int:
     tried = 0
     for row_id in due:
         with site.database.writing() as session:
-            is_ours = contexts.begin_sync(session, row_id, _EVERY)
-        if is_ours:
+            begun = contexts.begin_sync(session, row_id, _EVERY)
+        if begun is not None:
             tried += 1
             try:
-                _sync(site, row_id)
-            except SyncFailed as error:
+                _sync(site, row_id, begun)
+            except (Conflict, NotFound) as error:
                 log.warning("the people of the linked course %d: %s", row_id, error)
     return tried
 
@@ -87,7 +94,7 @@ def run(site: Site, over: threading.Event) -> None:
             log.exception("this round of people of linked courses failed")
 
 
-def _sync(site: Site, context_row: int) -> Synced:
+def _sync(site: Site, context_row: int, begun: datetime) -> Synced:
     with site.database.reading() as session:
         found = contexts.with_platform(session, context_row)
     if found is None:
@@ -95,14 +102,24 @@ def _sync(site: Site, context_row: int) -> Synced:
     context, platform = found
     try:
         listed = _listed(site, context, platform)
-        with site.database.writing() as session:
-            return _brought(session, context_row, platform, listed)
     except SyncFailed as error:
         with site.database.writing() as session:
-            row = session.get(Context, context_row)
-            if row is not None:
-                row.sync_failure = str(error)[:2000]
+            _held(session, context_row, begun).sync_failure = str(error)[:2000]
         raise
+    with site.database.writing() as session:
+        return _brought(session, _held(session, context_row, begun), platform, listed, begun)
+
+
+def _held(session: Session, context_row: int, begun: datetime) -> Context:
+    """The linked course, which nobody else changes meanwhile; raises Superseded where its people
+    were asked for again since, or are to be."""
+    context = session.get(Context, context_row)
+    if context is None:
+        raise NotFound("there is no such thing")
+    hold(session, context)
+    if context.sync_begun_at != begun:
+        raise Superseded("the people were asked for again meanwhile: that answer counts")
+    return context
 
 
 def _listed(site: Site, context: Context, platform: Platform) -> Sequence[Member]:
@@ -116,7 +133,7 @@ def _listed(site: Site, context: Context, platform: Platform) -> Sequence[Member
     try:
         url = context.memberships_url
         outside = way_to(site, platform, url)
-        found = list(members(outside, site.service_tokens, facts_of(platform), url))
+        found = members(outside, site.service_tokens, facts_of(platform), url)
     except ChainruleError as error:
         raise SyncFailed(str(error)) from error
     if not any(one.is_active and one.role for one in found):
@@ -126,37 +143,42 @@ def _listed(site: Site, context: Context, platform: Platform) -> Sequence[Member
 
 
 def _brought(
-    session: Session, context_row: int, platform: Platform, listed: Sequence[Member]
+    session: Session,
+    context: Context,
+    platform: Platform,
+    listed: Sequence[Member],
+    begun: datetime,
 ) -> Synced:
-    context = session.get(Context, context_row)
-    if context is None:
-        raise NotFound("there is no such thing")
-    hold(session, context)
     there = [one for one in listed if one.is_active and one.role]
     told = [Told(one.subject, one.name, one.email) for one in there]
     persons = recognise(session, platform.issuer, told)
-    known = contexts.members(session, context_row)
+    known = contexts.members(session, context.id)
     for one in there:
         person = persons[one.subject]
         member = known.get(person.id)
         if member is None:
-            member = ContextMember(context_id=context_row, person_id=person.id)
+            member = ContextMember(context_id=context.id, person_id=person.id)
             session.add(member)
             known[person.id] = member
         assert one.role is not None
-        member.roster_role = Role(one.role)
+        if not _has_come_since(member, begun):
+            member.roster_role = Role(one.role)
     here = {persons[one.subject].id for one in there}
-    gone = [one for one in known.values() if one.roster_role and one.person_id not in here]
-    stays = []
-    for member in gone:
-        member.roster_role = None
-        if member.launch_role in _STAFF:
+    absent = [one for one in known.values() if one.person_id not in here]
+    left_over = _left_over(session, context, absent)
+    denied = _denied(session, platform, listed)
+    gone, stays = [], []
+    for member in absent:
+        is_unlisted = member.roster_role is None and member.person_id not in denied
+        if _is_nobody(member) or _has_come_since(member, begun):
+            continue
+        if is_unlisted and _has_come_since(member, begun - _UNLISTED_LASTS):
             stays.append(session.get_one(Person, member.person_id))
-        else:
-            member.launch_role = None
+            continue
+        member.roster_role = member.launch_role = None
+        gone.append(member.person_id)
     session.flush()
-    concerned = here | {one.person_id for one in gone}
-    roles = settle(session, context.course_id, concerned)
+    roles = settle(session, context.course_id, here | left_over | set(gone))
     context.synced_at, context.sync_failure = moment(session), None
     if roles.given or roles.removed:
         audit.record(
@@ -176,3 +198,28 @@ def _brought(
         without_role=[one.name or "–" for one in listed if one.is_active and one.role is None],
         stays=stays,
     )
+
+
+def _has_come_since(member: ContextMember, moment: datetime) -> bool:
+    return member.launched_at is not None and member.launched_at >= moment
+
+
+def _is_nobody(member: ContextMember) -> bool:
+    return member.launch_role is None and member.roster_role is None
+
+
+def _denied(session: Session, platform: Platform, listed: Sequence[Member]) -> set[int]:
+    """Of whom the LMS says that they are not active, or nobody, as far as they are known here."""
+    subjects = [one.subject for one in listed if not (one.is_active and one.role)]
+    known = platforms.known_people(session, platform.issuer, subjects)
+    return {person.id for _, person in known.values()}
+
+
+def _left_over(session: Session, context: Context, absent: Sequence[ContextMember]) -> set[int]:
+    """Who stayed the course's instructor for want of another one: there may be one by now."""
+    enrolled = people.enrolments_of(
+        session,
+        context.course_id,
+        [one.person_id for one in absent if _is_nobody(one)],
+    )
+    return {key for key, one in enrolled.items() if one.by_lms and one.role is Role.INSTRUCTOR}

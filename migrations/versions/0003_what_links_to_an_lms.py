@@ -324,6 +324,7 @@ def upgrade() -> None:
             ),
             nullable=True,
         ),
+        sa.Column("launched_at", sa.BigInteger(), nullable=True),
         sa.Column(
             "roster_role",
             sa.Enum(

@@ -12,8 +12,10 @@ from grader.db.models import (
     Deployment,
     Invitation,
     Launch,
+    Person,
     Platform,
     PlatformLogin,
+    PlatformPerson,
 )
 from grader.db.session import Database, Session
 from tests.db import _rows
@@ -78,6 +80,26 @@ def test_of_those_who_ask_at_the_same_moment_one_is_let(database: Database) -> N
         lambda session: contexts.begin_sync(session, context_id, HOUR),
     ]
     assert [winners(database, use) for use in uses] == [1, 1, 1, 1]
+
+
+def test_what_says_who_somebody_is_waits_for_one_another(database: Database) -> None:
+    issuer = "https://lms.example"
+    with database.writing() as session:
+        person = _rows.person(session, "ada")
+        person.name = "0"
+        session.add(PlatformPerson(issuer=issuer, subject="u1", person_id=person.id))
+
+    def come(_: int) -> None:
+        with database.writing() as session:
+            platforms.hold_people(session, issuer, ["u1"])
+            found = platforms.person_of(session, issuer, "u1")
+            assert found is not None
+            found[1].name = str(int(found[1].name) + 1)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(come, range(24)))
+    with database.reading() as session:
+        assert session.get_one(Person, person.id).name == "24"
 
 
 def test_another_browser_uses_no_state_up(database: Database) -> None:

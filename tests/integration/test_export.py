@@ -171,6 +171,21 @@ def test_an_autograder_that_is_there_is_not_overwritten(tmp_path: Path) -> None:
     assert there.read_text() == "another one's"
 
 
+def test_torch_comes_from_the_index_that_is_named(tmp_path: Path) -> None:
+    def setup(*options: str) -> str:
+        out = tmp_path / f"{len(options)}.zip"
+        command = ["gradescope", "uw-cse447-a0", "--out", str(out), *options]
+        done = CliRunner().invoke(exporting, command, env={"TORCH_CPU_INDEX": None})
+        assert done.exit_code == 0, done.output
+        assert ("several gigabytes" in done.output) is not bool(options)
+        return zipfile.ZipFile(out).read("setup.sh").decode()
+
+    assert "--index-url" not in setup()
+    assert "--no-deps --index-url 'https://wheels.example/a b' torch==" in setup(
+        "--torch-index", "https://wheels.example/a b"
+    )
+
+
 def test_a_file_that_is_no_notebook_is_the_students_to_mend(unpacked: Path, tmp_path: Path) -> None:
     broken = tmp_path / "work\x07.ipynb"  # names are shown spelled out
     broken.write_text("no notebook")

@@ -32,6 +32,7 @@ from tests.lmsplatform import (
     ASSISTANT,
     INSTRUCTOR,
     LEARNER,
+    LIS,
     LTI,
     Browser,
     Lms,
@@ -110,6 +111,16 @@ class TestLogin:
         disable_platform(site, people.admin.actor, other, disabled=True)
         assert "not let in any more" in text_of(browser.begin("u1", client_id=""))
 
+    def test_an_issuer_alone_is_enough_where_it_has_one_registration(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        assert "client_id=client-1" in browser.begin("u1", client_id="").headers["location"]
+        registered(site, people.admin.actor, Lms(client_id="client-2"))
+        refused = browser.begin("u1", client_id="")
+        assert refused.status_code == 403
+        assert "several registrations" in text_of(refused)
+        assert "client_id=client-1" in browser.begin("u1").headers["location"]
+
     def test_a_parameter_that_comes_twice_is_refused(self, browser: Browser, lms: Lms) -> None:
         answer = browser.client.get(f"{lms.begin('u1')}&iss=https://lms.example")
         assert answer.status_code == 422
@@ -124,8 +135,10 @@ class TestLogin:
         lms.registration.set_launch_url("https://chainrule.example/lti/launch")
         with TestClient(create_app(replace(site, settings=settings))) as client:
             cookie = Browser(client, lms).begin("u1").headers["set-cookie"]
-        for part in ("HttpOnly", "Secure", "SameSite=None", "Partitioned", "Path=/lti"):
+        assert cookie.startswith("__Host-chainrule_launch_")
+        for part in ("HttpOnly", "Secure", "SameSite=None", "Partitioned", "Path=/"):
             assert part in cookie.split("; ")
+        assert "domain" not in cookie.lower()
 
 
 class TestRefusals:
@@ -257,6 +270,28 @@ class TestRefusals:
         answer = browser.post(form)
         assert answer.status_code == 403
         assert "&lt;b&gt;No" in answer.text
+        # The launch is over.
+        form = browser.lms.launch(asked, "u1", [LEARNER])
+        assert browser.post(form).status_code == 403
+
+    def test_words_that_are_not_of_a_launch_on_its_way_in_this_browser_are_not_shown(
+        self, browser: Browser
+    ) -> None:
+        words = {"error": "Call 555-0100", "error_description": "Call 555-0100"}
+        asked = browser.asked("u1")
+        cookies = dict(browser.client.cookies)
+        browser.client.cookies.clear()
+        elsewhere = browser.post({"state": asked["state"], **words})
+        unknown = browser.post({"state": "unknown", **words})
+        stateless = browser.post(words)
+        browser.client.cookies.update(cookies)
+        assert "555-0100" in browser.post({"state": asked["state"], **words}).text
+        browser.client.cookies.update(cookies)
+        used = browser.post({"state": asked["state"], **words})
+        for answer in (elsewhere, unknown, stateless, used):
+            assert answer.status_code == 403
+            assert "555" not in answer.text
+            assert "has ended this launch: open it again from your course" in text_of(answer)
 
     def test_nobody_without_a_role_in_the_course_comes_in(
         self, browser: Browser, site: Site, people: People
@@ -270,6 +305,28 @@ class TestRefusals:
             answer = browser.come("u1", roles)
             assert answer.status_code == 403
             assert "no role of yours in this course" in text_of(answer)
+        with site.database.reading() as session:
+            assert session.query(PlatformPerson).count() == 0
+
+    def test_who_comes_with_a_role_no_more_has_lost_it_though_they_are_refused(
+        self, browser: Browser, site: Site, people: People, linked: int
+    ) -> None:
+        browser.come("t1", [INSTRUCTOR, ASSISTANT])
+        with site.database.writing() as session:
+            session.query(ContextMember).one().roster_role = Role.TA
+        assert role(site, people, "t1") is Role.TA
+        refused = browser.come("t1", [f"{LIS}#Mentor"])
+        assert "no role of yours in this course" in text_of(refused)
+        assert role(site, people, "t1") is None
+        with site.database.reading() as session:
+            member = session.query(ContextMember).one()
+        assert (member.launch_role, member.roster_role) == (None, None)
+        # What a person has given here stays.
+        ada = people.ada.actor.person_id
+        with site.database.writing() as session:
+            session.add(PlatformPerson(issuer="https://lms.example", subject="a", person_id=ada))
+        assert browser.come("a", [f"{LIS}#Mentor"]).status_code == 403
+        assert role(site, people, "a") is Role.STUDENT
 
 
 class TestKeys:
@@ -391,7 +448,7 @@ class TestOnce:
         name = next(name for name in browser.client.cookies if "launch" in name)
         browser.client.cookies.clear()
         assert "has kept nothing of this launch" in text_of(browser.post(form))
-        browser.client.cookies.set(name, "another secret", path="/lti")
+        browser.client.cookies.set(name, "another secret")
         assert "began in another browser (state)" in text_of(browser.post(form))
         guessed = {**form, "browser": "a guess"}
         own = {"sec-fetch-site": "same-origin"}
@@ -457,6 +514,20 @@ class TestPlaces:
         assert context.memberships_url == "https://lms.example/members?type=1"
         assert context.line_items_url == "https://lms.example/items"
         assert "lti-ags/scope/score" in context.scopes
+
+    def test_a_column_that_the_lms_has_deleted_is_forgotten(
+        self, browser: Browser, site: Site, people: People, linked: int
+    ) -> None:
+        custom = {"chainrule_assignment": str(assignment(site, people.course_id))}
+        browser.come("u1", [LEARNER], custom=custom)
+        browser.come("u1", [LEARNER], custom=custom, services=False)
+        with site.database.reading() as session:
+            link = session.query(ResourceLink).one()
+            context = session.get_one(Context, linked)
+        assert link.line_item_url is None
+        # What the launch does not say of the course is as it was said before.
+        assert context.line_items_url == "https://lms.example/items"
+        assert context.memberships_url == "https://lms.example/members?type=1"
 
     def test_an_address_of_an_assignment_here_names_it_as_well(
         self, browser: Browser, lms: Lms, site: Site, people: People, linked: int
@@ -526,6 +597,15 @@ class TestPeople:
         now = person(site, "u1")
         assert (now.id, now.name, now.contact) == (first.id, "Ada Lovelace", "b@x.example")
 
+    def test_a_subject_in_other_letters_is_somebody_else(
+        self, browser: Browser, site: Site, linked: int
+    ) -> None:
+        for subject in ("u1", "U1", "u1 ", "ü1", "u\u03081"):
+            assert browser.come(subject, [LEARNER]).status_code == 303
+        with site.database.reading() as session:
+            found = {one.subject: one.person_id for one in session.query(PlatformPerson)}
+        assert len(found) == len(set(found.values())) == 5
+
     def test_another_issuer_s_same_subject_is_somebody_else(
         self, browser: Browser, site: Site, people: People, linked: int
     ) -> None:
@@ -589,7 +669,7 @@ class TestPeople:
         assert answer.status_code == 403
         assert "sign in with your password" in text_of(answer)
 
-    def test_the_session_is_a_new_one_and_the_former_ends(
+    def test_the_session_is_a_new_one_and_a_former_whose_cookie_comes_along_ends(
         self, browser: Browser, site: Site, people: People, linked: int
     ) -> None:
         former = signing_in.begin(site, people.ada.actor).secret

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,16 +18,19 @@ from grader.db.models import (
     Course,
     Enrolment,
     GradeColumn,
+    Launch,
     Passback,
     Person,
     PlatformPerson,
     ResourceLink,
     Role,
 )
-from grader.errors import Conflict
+from grader.db.session import moment
+from grader.errors import Conflict, Forbidden, NotFound, NotSignedIn
 from grader.lms.outside import Answer, Unreachable
-from grader.services import lmsroster
-from grader.services.people import change_person
+from grader.services import launching, linking, lmsroster, signing_in
+from grader.services.access import Actor, Right
+from grader.services.people import actor_of_token, change_person, issue_token
 from grader.services.site import Site
 from tests.assigned import assignment as made_assignment
 from tests.coursework import assignment_of
@@ -54,6 +59,12 @@ def come_in(browser: Browser, user: str = "teacher", **more: Any) -> str:
     assert answer.status_code == 303, answer.text
     place: str = answer.headers["location"]
     return place
+
+
+def actor_of(site: Site, subject: str) -> Actor:
+    """Somebody from the LMS, as who they are here."""
+    found = person(site, subject)
+    return Actor(found.id, found.name, False, frozenset(Right))
 
 
 def send(browser: Browser, path: str, page: str, **fields: str) -> Any:
@@ -91,6 +102,19 @@ class TestLinking:
         # From then on it leads to the course, and its students come in.
         assert come_in(browser) == f"/courses/{course_id}"
         assert browser.come("s1", [LEARNER]).headers["location"] == f"/courses/{course_id}"
+
+    def test_a_course_that_was_connected_meanwhile_is_not_connected_twice(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        first, second = come_in(browser), come_in(browser)
+        launches = [int(one.rsplit("/", 1)[1]) for one in (first, second)]
+        teacher = actor_of(site, "teacher")
+        form = {"title": "T", "timezone": "UTC"}
+        linking.link_to_new_course(site, teacher, launches[0], slug="a", **form)
+        with pytest.raises(Conflict, match="connected already"):
+            linking.link_to_new_course(site, teacher, launches[1], slug="b", **form)
+        with site.database.reading() as session:
+            assert session.query(Course).filter_by(slug="b").count() == 0
 
     def test_a_slug_that_is_taken_is_told_beside_its_field(
         self, browser: Browser, people: People
@@ -139,6 +163,62 @@ class TestLinking:
             assert enrolment.role is Role.INSTRUCTOR
             assert session.query(ContextMember).one().person_id == ines
         assert come_in(browser) == f"/courses/{first}"
+
+    def test_one_is_joined_to_one_account_whatever_launches_are_open(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        for who in (people.instructor, people.ada):
+            change_person(site, people.admin.actor, who.actor.person_id, password=PASSWORD)
+        ines = people.instructor.actor.person_id
+        first, second = come_in(browser), come_in(browser)
+        former = actor_of(site, "teacher")
+        launches = [int(one.rsplit("/", 1)[1]) for one in (first, second)]
+        linking.join_account(site, former, launches[0], "ines@example.org", PASSWORD, "")
+        with pytest.raises(NotFound, match="this launch is over"):
+            linking.join_account(site, former, launches[1], "ada@example.org", PASSWORD, "")
+        # Though a launch of theirs should be on its way still.
+        with site.database.writing() as session:
+            session.get_one(Launch, launches[1]).person_id = former.person_id
+        with pytest.raises(Conflict, match="a moment ago"):
+            linking.join_account(site, former, launches[1], "ada@example.org", PASSWORD, "")
+        assert person(site, "teacher").id == ines
+
+    def test_of_who_is_joined_no_session_token_or_ticket_is_left(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        ines = people.instructor.actor.person_id
+        change_person(site, people.admin.actor, ines, password=PASSWORD)
+        page = come_in(browser)
+        former = actor_of(site, "teacher")
+        elsewhere = signing_in.begin(site, former).secret
+        token = issue_token(site, former, "t", frozenset({Right.READ}), timedelta(days=1)).secret
+        framed = Browser(browser.client, browser.lms, dest="iframe")
+        form = browser.lms.launch(browser.asked("teacher"), "teacher", [INSTRUCTOR])
+        ticket = re.search(r'name="ticket" value="([^"]+)"', framed.post(form).text)
+        assert ticket
+        joined = send(browser, f"{page}/join", page, email="ines@example.org", password=PASSWORD)
+        assert joined.status_code == 303
+        with pytest.raises(NotSignedIn):
+            signing_in.actor_of_session(site, elsewhere)
+        with pytest.raises(NotSignedIn):
+            actor_of_token(site, token)
+        opened, _ = launching.open_ticket(site, ticket[1])
+        assert opened.actor.person_id == ines
+
+    def test_who_is_an_administrator_by_the_time_of_joining_is_not_joined(
+        self, browser: Browser, site: Site, people: People, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        ines = people.instructor.actor.person_id
+        change_person(site, people.admin.actor, ines, password=PASSWORD)
+        launch = int(come_in(browser).rsplit("/", 1)[1])
+
+        def known(*_: Any) -> Actor:
+            change_person(site, people.admin.actor, ines, is_admin=True)
+            return people.instructor.actor
+
+        monkeypatch.setattr(signing_in, "known", known)
+        with pytest.raises(Forbidden, match="never joined"):
+            linking.join_account(site, actor_of(site, "teacher"), launch, "", "", "")
 
     def test_an_administrator_s_account_is_never_joined(
         self, browser: Browser, site: Site, people: People
@@ -286,7 +366,7 @@ class TestRoster:
         lms.members = [stay, {"user_id": "s2", "roles": [LEARNER], "status": "Deleted"}]
         words = text_of(self.bring(ines, people, linked))
         assert "Listed no more, and out of the course: Two" in words
-        assert "Listed no more, and kept since they have handed in: One" in words
+        assert "Listed no more, and kept as students since they have handed in: One" in words
         assert role(site, people, "s1") is Role.STUDENT
         assert role(site, people, "s2") is None
         # Once listed again they are back.
@@ -321,13 +401,153 @@ class TestRoster:
         lms.members = [{"user_id": "t1", "roles": [LEARNER]}, other]
         self.bring(ines, people, linked)
         assert role(site, people, "t1") is Role.INSTRUCTOR
+        # Once the LMS lists them no more, what the launch gave is gone as well.
         lms.members = [other]
         words = text_of(self.bring(ines, people, linked))
-        assert "kept since they came in as staff; remove them by hand if they are to go" in words
-        assert role(site, people, "t1") is Role.INSTRUCTOR
+        assert "Listed no more, and out of the course: Tess" in words
+        assert role(site, people, "t1") is None
         # The LMS's own word at the next launch counts again.
         browser.come("t1", [LEARNER])
         assert role(site, people, "t1") is Role.STUDENT
+
+    def test_staff_who_are_listed_as_inactive_lose_what_a_launch_gave(
+        self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        browser.come("t1", [INSTRUCTOR, ASSISTANT], name="Tess")
+        browser.come("t2", [INSTRUCTOR], name="Tom")
+        browser.client.cookies.clear()
+        lms.members = [
+            {"user_id": "s1", "roles": [LEARNER]},
+            {"user_id": "t1", "roles": [ASSISTANT], "status": "Inactive"},
+            {"user_id": "t2", "roles": [f"{LIS}#Mentor"]},
+        ]
+        self.bring(ines, people, linked)
+        assert [role(site, people, one) for one in ("t1", "t2")] == [None, None]
+
+    def test_staff_who_have_handed_in_are_students_from_then_on(
+        self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        lms.members = [
+            {"user_id": "s1", "roles": [LEARNER]},
+            {"user_id": "t1", "roles": ["Instructor"], "name": "Tess"},
+        ]
+        self.bring(ines, people, linked)
+        work = assignment_of(site, people.course_id, people.instructor.actor.person_id, slug="a0")
+        work.hand_in(person(site, "t1").id)
+        lms.members = lms.members[:1]
+        words = text_of(self.bring(ines, people, linked))
+        assert "kept as students since they have handed in: Tess" in words
+        assert role(site, people, "t1") is Role.STUDENT
+
+    def test_whom_the_lms_lets_come_and_never_lists_is_here_for_a_day(
+        self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        browser.come("manager", [INSTRUCTOR], name="Mana Ger")
+        browser.client.cookies.clear()
+        lms.members = [{"user_id": "s1", "roles": [LEARNER]}]
+        words = text_of(self.bring(ines, people, linked))
+        assert "that ends a day after they last did: Mana Ger" in words
+        assert role(site, people, "manager") is Role.INSTRUCTOR
+        with site.database.writing() as session:
+            member = session.get_one(ContextMember, (linked, person(site, "manager").id))
+            assert member.launched_at is not None
+            member.launched_at -= timedelta(days=1)
+        words = text_of(self.bring(ines, people, linked))
+        assert "out of the course: Mana Ger" in words
+        assert role(site, people, "manager") is None
+
+    def test_the_last_who_manages_the_course_stays_until_there_is_another(
+        self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        lms.members = [
+            {"user_id": "i1", "roles": ["Instructor"], "name": "Ina"},
+            {"user_id": "s1", "roles": [LEARNER]},
+        ]
+        self.bring(ines, people, linked)
+        mine = (people.course_id, people.instructor.actor.person_id)
+        with site.database.writing() as session:
+            session.delete(session.get_one(Enrolment, mine))
+        ina = reader(site, ines.visit.client, actor_of(site, "i1"))
+        lms.members = lms.members[1:]
+        words = text_of(self.bring(ina, people, linked))
+        assert "kept since nobody else would manage the course" in words
+        assert "Ina" in words
+        assert role(site, people, "i1") is Role.INSTRUCTOR
+        # A launch does not take it from them, either.
+        browser.come("i1", [LEARNER])
+        assert role(site, people, "i1") is Role.INSTRUCTOR
+        lms.members.append({"user_id": "i2", "roles": ["Instructor"]})
+        with site.database.writing() as session:
+            session.get_one(ContextMember, (linked, person(site, "i1").id)).launch_role = None
+            session.get_one(Context, linked).sync_begun_at = None
+        assert lmsroster.sync_due(site) == 1
+        assert [role(site, people, one) for one in ("i1", "i2")] == [None, Role.INSTRUCTOR]
+
+    def test_an_older_list_says_nothing_against_a_launch(
+        self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        lms.members = [
+            {"user_id": "s1", "roles": [LEARNER]},
+            {"user_id": "t1", "roles": ["Instructor"]},
+            {"user_id": "t2", "roles": ["Instructor"]},
+        ]
+        self.bring(ines, people, linked)
+        body = json.dumps({"members": lms.members[:2]}).encode()
+
+        def launch_meanwhile() -> Answer:
+            # t1 is taught from now on, and t2 is back.
+            with site.database.writing() as session:
+                for subject, now in (("t1", Role.STUDENT), ("t2", Role.TA)):
+                    member = session.get_one(ContextMember, (linked, person(site, subject).id))
+                    member.launch_role = member.roster_role = now
+                    member.launched_at = moment(session)
+            return Answer(200, {}, body)
+
+        lms.answers["/members"] = launch_meanwhile
+        self.bring(ines, people, linked)
+        with site.database.reading() as session:
+            rows = {one.person_id: one.roster_role for one in session.query(ContextMember)}
+        assert rows[person(site, "t1").id] is Role.STUDENT
+        assert rows[person(site, "t2").id] is Role.TA
+
+    def test_an_older_list_is_not_applied_after_a_newer_one(
+        self, lms: Lms, site: Site, people: People, linked: int
+    ) -> None:
+        newer = [{"user_id": "s1", "roles": [LEARNER]}, {"user_id": "s2", "roles": [LEARNER]}]
+        older = json.dumps({"members": [{"user_id": "x", "roles": ["Instructor"]}]}).encode()
+        for answer in (Answer(200, {}, older), Answer(503, {}, b"")):
+
+            def slow(answer: Answer = answer) -> Answer:
+                lms.answers.clear()
+                lms.members = newer
+                with site.database.writing() as session:
+                    session.get_one(Context, linked).sync_begun_at = None
+                lmsroster.sync(site, people.instructor.actor, linked)
+                return answer
+
+            lms.answers["/members"] = slow
+            with site.database.writing() as session:
+                session.get_one(Context, linked).sync_begun_at = None
+            with pytest.raises(Conflict, match="asked for again meanwhile"):
+                lmsroster.sync(site, people.instructor.actor, linked)
+            with site.database.reading() as session:
+                known = {one.subject for one in session.query(PlatformPerson)}
+                assert known == {"s1", "s2"}
+                assert session.get_one(Context, linked).sync_failure is None
+
+    def test_who_is_in_another_course_of_the_lms_that_is_linked_keeps_what_that_gives(
+        self, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        second = link(site, people.course_id, people.instructor.actor.person_id, "course-8")
+        everybody = [{"user_id": "s1", "roles": [LEARNER]}, {"user_id": "t1", "roles": [ASSISTANT]}]
+        lms.members = everybody
+        self.bring(ines, people, linked)
+        self.bring(ines, people, second)
+        lms.members = everybody[:1]
+        self.bring(ines, people, linked)
+        assert role(site, people, "t1") is Role.TA
+        self.bring(ines, people, second)
+        assert role(site, people, "t1") is None
 
     def test_a_failure_is_told_kept_and_changes_nobody(
         self, lms: Lms, site: Site, people: People, linked: int, ines: Reader
@@ -346,6 +566,17 @@ class TestRoster:
             lms.answers.clear()
         self.bring(ines, people, linked)
         assert words.lower() not in text_of(ines.get(page)).lower()
+
+    def test_an_lms_that_offers_no_list_is_told_and_not_asked(
+        self, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        with site.database.writing() as session:
+            session.get_one(Context, linked).memberships_url = None
+        assert "offers no list of its people" in text_of(self.bring(ines, people, linked))
+        with site.database.writing() as session:
+            session.get_one(Context, linked).sync_begun_at = None
+        assert lmsroster.sync_due(site) == 0
+        assert lms.asked == []
 
     def test_a_token_that_was_withdrawn_is_asked_for_again(
         self, lms: Lms, people: People, linked: int, ines: Reader

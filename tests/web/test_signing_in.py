@@ -14,6 +14,7 @@ from grader.errors import BadInput, NotSignedIn
 from grader.services import launching, signing_in
 from grader.services.people import change_person
 from grader.services.site import Site
+from grader.web.app import create_app
 from grader.web.pages.visitors import COOKIE, Visitor
 from tests.redis_server import redis_url  # noqa: F401 - a fixture
 from tests.sites import People
@@ -112,6 +113,32 @@ def test_signing_in_and_launches_are_counted_by_it(site: Site) -> None:
     half = len(Counting.seen) // 2
     assert half == 4
     assert Counting.seen[:half] == Counting.seen[half:]
+
+
+def test_with_tls_the_cookie_is_of_this_very_host_and_no_other_is_believed(
+    site: Site, people: People
+) -> None:
+    change_person(site, people.admin.actor, people.ada.actor.person_id, password=PASSWORD)
+    secure = replace(site, settings=replace(site.settings, url="https://chainrule.example"))
+    with TestClient(create_app(secure), base_url="https://chainrule.example") as client:
+        fields = {"email": people.ada.email, "password": PASSWORD}
+        answer = client.post("/sign-in", data=fields, follow_redirects=False)
+        name, _, rest = answer.headers["set-cookie"].partition("=")
+        assert name == f"__Host-{COOKIE}"
+        secret, *parts = rest.split("; ")
+        assert {"Secure", "HttpOnly", "Path=/"} <= set(parts)
+        assert "domain" not in rest.lower()
+        assert client.get("/courses").status_code == 200
+        client.cookies.clear()
+        client.cookies.set(COOKIE, secret)
+        assert client.get("/courses", follow_redirects=False).status_code == 303
+        client.cookies.clear()
+        client.cookies.set(f"__Host-{COOKIE}", secret)
+        token = Visitor(people.ada.actor, secret).form_token()
+        gone = client.post("/sign-out", data={"csrf": token}, follow_redirects=False)
+        # A browser takes no word on such a cookie that is not as it was made.
+        assert gone.headers["set-cookie"].startswith(f"__Host-{COOKIE}=")
+        assert {"Secure", "Path=/", "Max-Age=0"} <= set(gone.headers["set-cookie"].split("; "))
 
 
 def test_who_tries_too_often_has_to_wait_and_nobody_else(redis_url: str) -> None:  # noqa: F811

@@ -24,8 +24,20 @@ def exporting() -> None:
     help="Write the zip here.",
 )
 @click.option("--leaderboard", is_flag=True, help="Show students a leaderboard of the points.")
+@click.option(
+    "--torch-index",
+    envvar="TORCH_CPU_INDEX",
+    metavar="URL",
+    help="Where PyTorch's builds for the CPU are published; without, its setup downloads gigabytes.",
+)
 @accept_missing
-def gradescope(bundle: str, out: Path, leaderboard: bool, accept_missing: tuple[str, ...]) -> None:
+def gradescope(
+    bundle: str,
+    out: Path,
+    leaderboard: bool,
+    torch_index: str | None,
+    accept_missing: tuple[str, ...],
+) -> None:
     """Write BUNDLE as an autograder for Gradescope, which judges as here and outside the
     student's process.
 
@@ -40,7 +52,9 @@ def gradescope(bundle: str, out: Path, leaderboard: bool, accept_missing: tuple[
 
     loaded = load_bundle(bundle, load_config().root)
     accepted = known_layers(accept_missing)
-    size = write_autograder(loaded, out, accepted=accepted, leaderboard=leaderboard)
+    size = write_autograder(
+        loaded, out, accepted=accepted, leaderboard=leaderboard, torch_index=torch_index
+    )
     rubric = loaded.rubric
     by_hand = sum(
         check.points
@@ -51,6 +65,11 @@ def gradescope(bundle: str, out: Path, leaderboard: bool, accept_missing: tuple[
     click.echo(f"{out}: {size / 1024:.0f} KiB, {points(rubric.max_score - by_hand)} points")
     if by_hand:
         click.echo(f"{points(by_hand)} points are for a person: add them in Gradescope's outline.")
+    if torch_index is None:
+        click.echo(
+            "Its setup downloads PyTorch with CUDA, several gigabytes: name the index of the builds "
+            "for the CPU by --torch-index."
+        )
     if rubric.limits.memory_bytes > 512 << 20:
         click.echo(
             f"A submission may use {rubric.limits.memory_bytes >> 20} MiB (limits.memory_bytes): "

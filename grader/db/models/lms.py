@@ -172,13 +172,17 @@ class Context(Base):
 
 
 class ContextMember(Base):
-    """What somebody is in a course of an LMS, as they have last come and as it lists them."""
+    """What somebody is in a course of an LMS, as they have last come and as it lists them.
+
+    `launched_at` is when they have last come: an older list says nothing against it.
+    """
 
     __tablename__ = "context_member"
 
     context_id: Mapped[int] = refers_to("context.id", primary_key=True)
     person_id: Mapped[int] = refers_to("person.id", primary_key=True)
     launch_role: Mapped[Role | None] = mapped_column(one_of(Role, "launch_role"))
+    launched_at: Mapped[datetime | None]
     roster_role: Mapped[Role | None] = mapped_column(one_of(Role, "roster_role"))
 
     __table_args__ = (Index(None, "person_id"),)

@@ -276,5 +276,5 @@ def _synced(found: Synced) -> SyncedView:
         listed=found.listed,
         given=[one.id for one in found.roles.given],
         removed=[one.id for one in found.roles.removed],
-        kept=[one.id for one in (*found.roles.kept, *found.stays)],
+        kept=[one.id for one in (*found.roles.kept, *found.roles.last, *found.stays)],
     )

@@ -19,11 +19,11 @@ from grader.web.pages import forms
 from grader.web.pages.forms import Password, Plain, Sheet, Typed, go, what_is_done
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import (
-    COOKIE,
     CurrentVisitor,
     Visitor,
     forget,
     keep,
+    kept,
     refuse_other_sites,
     visitor_of,
 )
@@ -96,10 +96,10 @@ def sign_in(
         problem = str(error)[:1].upper() + str(error)[1:] + "."
         context = {"then": _ours(then), "email": email, "problem": problem}
         return page(request, "sign_in.html", context, status=status)
-    if former := request.cookies.get(COOKIE):
+    if former := kept(request, site):
         signing_in.sign_out(site, former)
     response = RedirectResponse(_ours(then), 303)
-    keep(response, signed_in.secret, secure=site.settings.url.startswith("https:"))
+    keep(response, site, signed_in.secret)
     return response
 
 
@@ -108,7 +108,7 @@ def sign_out(site: CurrentSite, visitor: CurrentVisitor) -> Response:
     """The session ends here and wherever else its cookie lies."""
     signing_in.sign_out(site, visitor.secret)
     response = RedirectResponse("/sign-in", 303)
-    forget(response)
+    forget(response, site)
     return response
 
 
@@ -133,8 +133,7 @@ def change_password(
         except NotSignedIn:
             raise BadInput("old: this is not your present password") from None
         response = go("/account", "password")
-        secret = signing_in.begin(site, visitor.actor).secret
-        keep(response, secret, secure=site.settings.url.startswith("https:"))
+        keep(response, site, signing_in.begin(site, visitor.actor).secret)
         return response
     return _account(request, site, visitor, password=sheet)
 

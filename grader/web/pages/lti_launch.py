@@ -20,7 +20,7 @@ from grader.services import deeplinks, launching, signing_in
 from grader.services.launching import LOGIN_LASTS, Begun, Landed
 from grader.services.site import Site
 from grader.web.pages.framing import Posted, first, framed, is_alone, refused
-from grader.web.pages.visitors import COOKIE, keep, refuse_other_sites
+from grader.web.pages.visitors import cookie_name, is_secure, keep, kept, refuse_other_sites
 from grader.web.security import CurrentSite
 
 router = APIRouter(prefix="/lti")
@@ -48,7 +48,7 @@ def begin(request: Request, site: CurrentSite, posted: Posted) -> Response:
         context = {
             "begun": begun,
             "storage": storage,
-            "key": _name(begun.state),
+            "key": _name(site, begun.state),
             "otherwise": _once_more(given),
         }
         answer = framed(request, "lti/keep.html", context, begun.origins)
@@ -56,7 +56,7 @@ def begin(request: Request, site: CurrentSite, posted: Posted) -> Response:
         answer = RedirectResponse(begun.address, 303)
     elif (tried := first(fields, _TRIED)) is None:
         # In a frame: does it keep a cookie? It comes back once, and shows.
-        again = urlencode({**given, _TRIED: _name(begun.state)})
+        again = urlencode({**given, _TRIED: _name(site, begun.state)})
         answer = RedirectResponse(f"/lti/login?{again}", 303)
     elif tried in request.cookies:
         answer = RedirectResponse(begun.address, 303)
@@ -72,15 +72,22 @@ def begin(request: Request, site: CurrentSite, posted: Posted) -> Response:
 def land(request: Request, site: CurrentSite, posted: Posted) -> Response:
     """A launch comes back: who it brings goes on to where it leads, or is told why not."""
     state = first(posted, "state") or ""
+    name = _name(site, state)
+    cookie = request.cookies.get(name)
     if problem := first(posted, "error"):
-        words = one_line(first(posted, "error_description") or problem)
-        return _refused(request, site, state, f"the LMS has ended this launch: {words}", 403)
-    token, browser = first(posted, "id_token") or "", first(posted, "browser")
-    browser = request.cookies.get(_name(state)) or browser
+        # Anybody can send somebody here with words of theirs: the LMS's are those for a launch
+        # that has begun in this browser.
+        words = "open it again from your course's page"
+        if launching.ended(site, state, cookie):
+            words = one_line(first(posted, "error_description") or problem)
+        answer = _refused(request, site, state, f"the LMS has ended this launch: {words}", 403)
+        _set(answer, site, name, "", 0)
+        return answer
+    token, browser = first(posted, "id_token") or "", cookie or first(posted, "browser")
     if browser is None:
         waiting = launching.waiting(site, state)
         if waiting is not None:
-            context = {"waiting": waiting, "key": _name(state), "state": state, "token": token}
+            context = {"waiting": waiting, "key": name, "state": state, "token": token}
             return framed(request, "lti/recall.html", context, waiting.origins)
     try:
         if first(posted, "browser") is not None:
@@ -90,7 +97,7 @@ def land(request: Request, site: CurrentSite, posted: Posted) -> Response:
         answer = _landed(request, site, launching.land(site, state, token, browser))
     except (BadInput, NoKeys) as error:
         return _refused(request, site, state, str(error), error.status)
-    _set(answer, site, _name(state), "", 0)
+    _set(answer, site, name, "", 0)
     return answer
 
 
@@ -122,11 +129,15 @@ def _landed(request: Request, site: Site, landed: Landed) -> Response:
 
 
 def _enter(request: Request, site: Site, secret: str, path: str) -> Response:
-    """On to the page, with a session that is new: whatever cookie there was holds no more."""
-    if former := request.cookies.get(COOKIE):
+    """On to the page, with a new session in the place of the one that the browser may have.
+
+    That one ends where its cookie has come along, as it does from a page of ours. From an LMS's
+    page browsers don't send it with a form: that session is in no cookie any more, and lapses.
+    """
+    if former := kept(request, site):
         signing_in.sign_out(site, former)
     answer = RedirectResponse(path, 303)
-    keep(answer, secret, secure=_is_secure(site))
+    keep(answer, site, secret)
     return answer
 
 
@@ -138,25 +149,23 @@ def _once_more(given: Mapping[str, str]) -> str:
     return f"/lti/login?{urlencode({name: value for name, value in given.items() if value})}"
 
 
-def _name(state: str) -> str:
+def _name(site: Site, state: str) -> str:
     """The cookie of a launch: several may be on their way in one browser."""
-    return _PREFIX + hashlib.sha256(state.encode()).hexdigest()[:16]
+    return cookie_name(site, _PREFIX + hashlib.sha256(state.encode()).hexdigest()[:16])
 
 
 def _bind(answer: Response, site: Site, begun: Begun) -> None:
-    _set(answer, site, _name(begun.state), begun.browser, int(LOGIN_LASTS.total_seconds()))
+    _set(answer, site, _name(site, begun.state), begun.browser, int(LOGIN_LASTS.total_seconds()))
 
 
 def _set(answer: Response, site: Site, name: str, value: str, lasts: int) -> None:
     """A cookie that comes back when the platform's page sends the browser to us, from a frame too.
 
     Without TLS no browser keeps such a one, but one that says nothing on other sites comes back for
-    two minutes. It is written out here, since the framework's cookies can't be partitioned.
+    two minutes. It is for every path, which is the price of its being from this very host: a
+    neighbour's page could else have a launch of its own answered in this browser. It is written out
+    here, since the framework's cookies can't be partitioned.
     """
-    secure = "; Secure; SameSite=None; Partitioned" if _is_secure(site) else ""
-    cookie = f"{name}={value}; Max-Age={lasts}; Path=/lti; HttpOnly{secure}"
+    secure = "; Secure; SameSite=None; Partitioned" if is_secure(site) else ""
+    cookie = f"{name}={value}; Max-Age={lasts}; Path=/; HttpOnly{secure}"
     answer.headers.append("set-cookie", cookie)
-
-
-def _is_secure(site: Site) -> bool:
-    return site.settings.url.startswith("https:")

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
 from grader.errors import BadInput, NotSignedIn
-from grader.services import linking, signing_in
+from grader.services import linking
 from grader.services.courses import zones
 from grader.services.linking import ToLink
 from grader.services.site import Site
@@ -91,9 +91,8 @@ def join(
             )
         except NotSignedIn as error:
             raise BadInput(f"password: {error}") from None
-        signing_in.sign_out(site, visitor.secret)
         answer = RedirectResponse(f"/lti/link/{launch_id}", 303)
-        keep(answer, joined.secret, secure=site.settings.url.startswith("https:"))
+        keep(answer, site, joined.secret)
         return answer
     return _ask(request, site, visitor, launch_id, account=sheet)
 

@@ -24,6 +24,7 @@ from grader.services.site import Site
 from grader.web.security import CurrentSite
 
 COOKIE = "chainrule_session"
+_HOST = "__Host-"  # with it browsers take a cookie from this very host alone, over TLS
 FIELD, HEADER = "csrf", "x-csrf-token"
 
 _SAFE = frozenset({"GET", "HEAD"})
@@ -48,7 +49,7 @@ class Visitor:
 
 def visitor_of(request: Request, site: Site) -> Visitor:
     """Who the request's cookie says it is; raises NotSignedIn."""
-    secret = request.cookies.get(COOKIE)
+    secret = kept(request, site)
     if not secret:
         raise NotSignedIn("sign in first")
     visitor = Visitor(actor_of_session(site, secret), secret)
@@ -86,22 +87,41 @@ async def _visitor(request: Request, site: CurrentSite) -> Visitor:
 CurrentVisitor = Annotated[Visitor, Depends(_visitor)]
 
 
-def keep(response: Response, secret: str, *, secure: bool) -> None:
+def is_secure(site: Site) -> bool:
+    """Whether browsers reach this service by TLS."""
+    return site.settings.url.startswith("https:")
+
+
+def cookie_name(site: Site, name: str) -> str:
+    """How a cookie of ours is called there; it is for every path, and says so."""
+    return f"{_HOST}{name}" if is_secure(site) else name
+
+
+def kept(request: Request, site: Site) -> str | None:
+    """The secret of the session that the browser keeps."""
+    return request.cookies.get(cookie_name(site, COOKIE))
+
+
+def keep(response: Response, site: Site, secret: str) -> None:
     """Have the browser keep the session."""
+    _set(response, site, secret, int(LASTS.total_seconds()))
+
+
+def forget(response: Response, site: Site) -> None:
+    """Have the browser forget it."""
+    _set(response, site, "", 0)
+
+
+def _set(response: Response, site: Site, secret: str, lasts: int) -> None:
     response.set_cookie(
-        COOKIE,
+        cookie_name(site, COOKIE),
         secret,
-        max_age=int(LASTS.total_seconds()),
+        max_age=lasts,
         httponly=True,
-        secure=secure,
+        secure=is_secure(site),
         samesite="lax",
         path="/",
     )
-
-
-def forget(response: Response) -> None:
-    """Have the browser forget it."""
-    response.delete_cookie(COOKIE, path="/")
 
 
 def _proof(secret: str) -> bytes:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 
 from grader.errors import ChainruleError
 from grader.lms import memberships
-from grader.lms.memberships import members, next_page
+from grader.lms.memberships import Member, members, next_page
 from grader.lms.outside import Answer, Outside
 from grader.lms.platforms import PlatformFacts
 
@@ -59,6 +60,16 @@ def read(pages: Mapping[str, tuple[list[str], str]], first: str = f"{BASE}/m?typ
     return [one.subject for one in found]
 
 
+def listed(body: list[dict[str, Any]]) -> Sequence[Member]:
+    """What is made of one page with these members."""
+
+    class Way(Pages):
+        def send(self, method: str, url: str, **_: Any) -> Answer:
+            return Answer(200, {}, json.dumps({"members": body}).encode())
+
+    return members(Way(), Tokens(), PLATFORM, f"{BASE}/m")  # type: ignore[arg-type]
+
+
 def as_sent(text: str) -> str:
     """A header's text as it arrives: the bytes of UTF-8, read one by one."""
     return text.encode().decode("latin-1")
@@ -100,6 +111,70 @@ def test_a_page_elsewhere_is_not_asked_for_and_no_token_goes_there() -> None:
         pages = {f"{BASE}/m?type=1": (["a"], f"<{other}>; rel=next")}
         with pytest.raises(ChainruleError, match="another site"):
             read(pages)
+
+
+def test_a_list_that_takes_too_long_is_given_up() -> None:
+    pages = {
+        f"{BASE}/m?p={page}": ([str(page)], f"</m?p={page + 1}>; rel=next") for page in range(99)
+    }
+    way, now = Pages(pages=pages), iter(range(0, 2000, 20))
+    with pytest.raises(ChainruleError, match="takes longer than 120 s to list its people; after 5"):
+        members(way, Tokens(), PLATFORM, f"{BASE}/m?p=0", clock=lambda: float(next(now)))  # type: ignore[arg-type]
+    assert len(way.asked) == 5
+
+
+def test_who_is_listed_twice_is_active_where_one_place_says_so() -> None:
+    body = [
+        {"user_id": "a", "roles": ["Learner"], "status": "Deleted"},
+        {"user_id": "b", "roles": ["Instructor"]},
+        {"user_id": "a", "roles": ["Instructor"], "status": "Active"},
+        {"user_id": "b", "roles": ["Instructor"], "status": "Inactive"},
+    ]
+    assert [(one.subject, one.role, one.is_active) for one in listed(body)] == [
+        ("a", "instructor", True),
+        ("b", "instructor", True),
+    ]
+
+
+def test_what_is_left_out_of_a_member_is_taken_as_the_specification_has_it() -> None:
+    """No status is an active one; names, addresses and roles may be missing."""
+    body = [
+        {"user_id": "a"},
+        {"user_id": "b", "status": None, "roles": [], "email": "no address"},
+        {"user_id": "c", "status": "active", "given_name": "C", "family_name": "D"},
+        {"user_id": "d", "status": "Inactive", "roles": ["Learner"]},
+        {"user_id": "e", "status": "Deleted", "roles": ["Learner"]},
+        {
+            "user_id": "f",
+            "status": 7,
+            "roles": ["http://purl.imsglobal.org/vocab/lis/v2/membership#Learner"],
+        },
+    ]
+    assert [
+        (one.subject, one.name, one.email, one.role, one.is_active) for one in listed(body)
+    ] == [
+        ("a", "", None, None, True),
+        ("b", "", None, None, True),
+        ("c", "C D", None, None, True),
+        ("d", "", None, "student", False),
+        ("e", "", None, "student", False),
+        ("f", "", None, "student", False),
+    ]
+
+
+@pytest.mark.parametrize("user", [{}, {"user_id": None}, {"user_id": 7}, {"user_id": ""}])
+def test_a_member_of_whom_nobody_knows_who_it_is_makes_the_list_none(user: dict[str, Any]) -> None:
+    with pytest.raises(ChainruleError, match="user_id is missing"):
+        listed([{"user_id": "a", "roles": ["Learner"]}, {**user, "roles": ["Learner"]}])
+
+
+def test_pages_that_lead_to_each_other_end() -> None:
+    pages = {
+        f"{BASE}/m?p=1": (["a"], "</m?p=2>; rel=next"),
+        f"{BASE}/m?p=2": (["b"], "</m?p=1>; rel=next"),
+    }
+    with pytest.raises(ChainruleError, match="no end"):
+        read(pages, f"{BASE}/m?p=1")
 
 
 def test_pages_without_an_end_end(monkeypatch: pytest.MonkeyPatch) -> None:
