@@ -28,7 +28,7 @@ def exporting() -> None:
     "--torch-index",
     envvar="TORCH_CPU_INDEX",
     metavar="URL",
-    help="Where PyTorch's builds for the CPU are published; without, its setup downloads gigabytes.",
+    help="Where PyTorch's builds for the CPU are; without, its setup downloads gigabytes.",
 )
 @accept_missing
 def gradescope(
@@ -67,7 +67,7 @@ def gradescope(
         click.echo(f"{points(by_hand)} points are for a person: add them in Gradescope's outline.")
     if torch_index is None:
         click.echo(
-            "Its setup downloads PyTorch with CUDA, several gigabytes: name the index of the builds "
+            "Its setup downloads PyTorch with CUDA, several gigabytes: name the index of its builds "
             "for the CPU by --torch-index."
         )
     if rubric.limits.memory_bytes > 512 << 20:
