@@ -67,8 +67,8 @@ def gradescope(
         click.echo(f"{points(by_hand)} points are for a person: add them in Gradescope's outline.")
     if torch_index is None:
         click.echo(
-            "Its setup downloads PyTorch with CUDA, several gigabytes: name the index of its builds "
-            "for the CPU by --torch-index."
+            "Its setup downloads PyTorch with CUDA, several gigabytes: name the index of its "
+            "builds for the CPU by --torch-index."
         )
     if rubric.limits.memory_bytes > 512 << 20:
         click.echo(
