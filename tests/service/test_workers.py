@@ -31,7 +31,8 @@ def test_messages_may_be_doubled_and_lost(here: Installation) -> None:
 
 
 def test_another_worker_finishes_what_a_killed_one_held(here: Installation) -> None:
-    with here.worker("w1") as one, here.worker("w2") as other:
+    lease = {"LEASE_S": "6"}
+    with here.worker("w1", **lease) as one, here.worker("w2", **lease) as other:
         attempt_id = here.submit(SLOW)
         wait_until(lambda: here.is_in(attempt_id, AttemptState.RUNNING))
         by_name = {"w1": one, "w2": other}
