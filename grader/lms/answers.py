@@ -19,7 +19,7 @@ from grader.safetext import one_line
 _MOST_PAGES = 200
 _LONGEST_REST = timedelta(hours=1)
 # Moodle writes the header for a web page: the quotes are curly, and an & is an entity.
-_LINK = re.compile(r"<([^<>]*)>((?:\s*;[^,<]*)*)")
+_LINK = re.compile(r"<([^<>]+)>((?:\s*;[^,<]*)*)")
 _NEXT = re.compile(r"rel\s*=\W*next\b", re.ASCII | re.IGNORECASE)
 
 Read = TypeVar("Read")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import html
-import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urljoin
 
 from grader.errors import ChainruleError
 from grader.lms import claims
+from grader.lms.answers import next_page
 from grader.lms.messages import email_of, name_of
 from grader.lms.outside import Answer, Outside, Unreachable
 from grader.lms.platforms import PlatformFacts
@@ -24,8 +21,6 @@ _MEDIA_TYPE = "application/vnd.ims.lti-nrps.v2.membershipcontainer+json"
 _MOST_PAGES = 200
 _MOST_MEMBERS = 20_000
 _LONGEST_S = 120.0  # after which no further page is asked for
-# The address before `rel=next`, whichever quotes stand around the word.
-_NEXT = re.compile(r"<([^<>]{1,4000})>\s*;[^,<]*?\brel\s*=\s*[\"'“”„″]?\s*next\b", re.IGNORECASE)
 
 
 class NotListed(ChainruleError):
@@ -79,24 +74,10 @@ def members(
                 found[member.subject] = member
         if len(found) > _MOST_MEMBERS:
             raise NotListed(f"the list of people is longer than {_MOST_MEMBERS:,}")
-        after = next_page(answer.headers)
-        following = None if after is None else urljoin(following, after)
+        following = next_page(answer.headers, following)
         if following is not None and claims.origin_of(following) != origin:
             raise NotListed("the list of people goes on at another site, where no token is sent")
     return list(found.values())
-
-
-def next_page(headers: Mapping[str, str]) -> str | None:
-    """The address of the next page, as Link headers say it.
-
-    Moodle's is escaped as if it stood in HTML, with `&amp;`, and has curly quotes, which come as
-    whatever the bytes of UTF-8 look like.
-    """
-    link = headers.get("link", "")
-    with suppress(UnicodeError):
-        link = link.encode("latin-1").decode("utf-8")
-    found = _NEXT.search(link[:20_000])
-    return html.unescape(found[1]).strip() if found else None
 
 
 def _page(outside: Outside, tokens: ServiceTokens, platform: PlatformFacts, url: str) -> Answer:

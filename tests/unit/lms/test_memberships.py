@@ -11,9 +11,10 @@ import pytest
 
 from grader.errors import ChainruleError
 from grader.lms import memberships
-from grader.lms.memberships import Member, members, next_page
+from grader.lms.memberships import Member, members
 from grader.lms.outside import Answer, Outside
 from grader.lms.platforms import PlatformFacts
+from tests.unit.lms.test_answers import as_sent
 
 BASE = "https://lms.example"
 PLATFORM = PlatformFacts(BASE, "c", f"{BASE}/auth", f"{BASE}/token", f"{BASE}/jwks")
@@ -68,33 +69,6 @@ def listed(body: list[dict[str, Any]]) -> Sequence[Member]:
             return Answer(200, {}, json.dumps({"members": body}).encode())
 
     return members(Way(), Tokens(), PLATFORM, f"{BASE}/m")  # type: ignore[arg-type]
-
-
-def as_sent(text: str) -> str:
-    """A header's text as it arrives: the bytes of UTF-8, read one by one."""
-    return text.encode().decode("latin-1")
-
-
-@pytest.mark.parametrize(
-    ("link", "address"),
-    [
-        (f'<{BASE}/m?page=2>; rel="next"', f"{BASE}/m?page=2"),
-        (f"<{BASE}/m?page=2>; rel=next", f"{BASE}/m?page=2"),
-        (f'<{BASE}/m?p=1>; rel="current", <{BASE}/m?p=2>; rel="next"', f"{BASE}/m?p=2"),
-        (f'<{BASE}/m>;title="x"; REL="Next"', f"{BASE}/m"),
-        # As Moodle writes it.
-        (as_sent(f"<{BASE}/m?type=1&amp;page=2>; rel=“next”"), f"{BASE}/m?type=1&page=2"),
-        (f'<{BASE}/m?page=1>; rel="first"', None),
-        (f'<{BASE}/m?page=1>; rel="nextish"', None),
-        ("", None),
-        ("<>; rel=next", None),
-        ("<" * 100_000, None),
-    ],
-)
-def test_the_next_page_is_found_in_every_spelling_of_the_header(
-    link: str, address: str | None
-) -> None:
-    assert next_page({"link": link}) == address
 
 
 def test_all_pages_are_read_and_everybody_once() -> None:
