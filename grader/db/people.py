@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from grader.db.models import Course, Enrolment, Person, Role, Token
@@ -46,6 +46,11 @@ def tokens_of(session: Session, person_id: int) -> Sequence[Token]:
     """Somebody's tokens that are not revoked, the latest first."""
     mine = (Token.person_id == person_id, Token.revoked_at.is_(None))
     return session.scalars(select(Token).where(*mine).order_by(Token.id.desc())).all()
+
+
+def sweep_tokens(session: Session, expired_for: timedelta) -> None:
+    """Remove tokens that expired that long ago, whether they were revoked or not."""
+    session.execute(delete(Token).where(Token.expires_at <= now() - expired_for))
 
 
 def role_in(session: Session, person_id: int, course_id: int) -> Role | None:

@@ -27,6 +27,7 @@ _ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 _PREFIX = "crt_"  # so that a token that lies around somewhere is known for what it is
 _LONGEST = timedelta(days=366)
 _LEAST_PASSWORD = 10
+_EXPIRED_FOR = timedelta(days=30)  # so long their owner sees what it was that works no more
 
 _hasher = PasswordHasher()
 # A hash takes 64 MiB while it is made, and anybody may ask for one: signing in needs no token.
@@ -113,6 +114,12 @@ def revoke_token(site: Site, actor: Actor, token_id: int) -> None:
         if token.revoked_at is None:
             token.revoked_at = datetime.now(UTC)
             audit.record(session, actor.person_id, "token.revoked", token)
+
+
+def sweep_tokens(site: Site) -> None:
+    """Remove tokens that expired long ago."""
+    with site.database.writing() as session:
+        people.sweep_tokens(session, _EXPIRED_FOR)
 
 
 def create_person(
