@@ -48,6 +48,13 @@ def tokens_of(session: Session, person_id: int) -> Sequence[Token]:
     return session.scalars(select(Token).where(*mine).order_by(Token.id.desc())).all()
 
 
+def revoke_tokens_of(session: Session, person_id: int) -> list[int]:
+    """Somebody's tokens hold no more; which did."""
+    mine = (Token.person_id == person_id, Token.revoked_at.is_(None))
+    revoked = update(Token).where(*mine).values(revoked_at=now()).returning(Token.id)
+    return sorted(session.scalars(revoked))
+
+
 def sweep_tokens(session: Session, expired_for: timedelta) -> None:
     """Remove tokens that expired that long ago, whether they were revoked or not."""
     session.execute(delete(Token).where(Token.expires_at <= now() - expired_for))
