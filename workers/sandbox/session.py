@@ -248,7 +248,10 @@ class Session:
 
     def _event(self, kind: Kind, content: bytes) -> None:
         if kind is Kind.ENDED:
-            self.ending = _ending(wire.loads(content))
+            ending = _ending(wire.loads(content))
+            if ending.status is RunStatus.INTERNAL_ERROR:
+                raise SandboxFailed(f"the sandbox was ended from outside: {ending.message}")
+            self.ending = ending
             return
         event = _dict(content)
         cell = event.get("cell")
