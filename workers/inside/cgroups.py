@@ -155,7 +155,8 @@ class Group:
             elif one == "memory" and old:
                 peak = _number(f"{folder}/memory.max_usage_in_bytes", 0)
                 oom_kills = _named(f"{folder}/memory.oom_control", "oom_kill")
-                at_limit = _number(f"{folder}/memory.failcnt", 1) > 0
+                # Linux 6 counts no failures here any more; a huge page fails well below the limit.
+                at_limit = peak * 8 >= _number(f"{folder}/memory.limit_in_bytes", 0) * 7
             elif one == "memory":
                 current = _number(f"{folder}/memory.current", 0)
                 peak = _number(f"{folder}/memory.peak", current)  # Linux 5.19

@@ -248,10 +248,9 @@ class Session:
 
     def _event(self, kind: Kind, content: bytes) -> None:
         if kind is Kind.ENDED:
-            ending = _ending(wire.loads(content))
-            if ending.status is RunStatus.INTERNAL_ERROR:
-                raise SandboxFailed(f"the sandbox was ended from outside: {ending.message}")
-            self.ending = ending
+            self.ending = _ending(wire.loads(content))
+            if self.ending.status is RunStatus.INTERNAL_ERROR:
+                raise SandboxFailed(f"the sandbox ended by our fault: {self.ending.message}")
             return
         event = _dict(content)
         cell = event.get("cell")
