@@ -335,3 +335,27 @@ def test_staff_are_not_told_by_the_api_whose_work_it_is_that_they_grade_without_
     own = asked(f"/api/v1/submissions/{right}", people.ada).json()
     assert own["person_id"] == people.ada.actor.person_id
     assert not own["name"].startswith("submission-")
+
+
+def test_who_grades_without_names_is_not_told_which_submission_a_grade_is_of(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    found = everything(client, site, people)
+    anonymously(site, found)
+
+    def told(who: Signed) -> set[int]:
+        book = client.get(f"/api/v1/courses/{people.course_id}/gradebook", headers=who.headers)
+        cells = [cell for row in book.json()["items"] for cell in row["grades"]]
+        assert any(cell["points"] for cell in cells)
+        ids = {cell["submission_id"] for cell in cells}
+        path = f"/api/v1/assignments/{found.assignment_id}/grades/{people.ada.actor.person_id}"
+        own = client.get(path, headers=who.headers).json()
+        counting = own["grade"]["submission"]
+        ids |= {counting and counting["id"]} | {one["submission_id"] for one in own["overrides"]}
+        return ids - {None}
+
+    assert told(people.ta) == set()
+    assert told(people.instructor) <= set(found.ids.values())
+    assert told(people.instructor)
