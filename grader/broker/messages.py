@@ -12,15 +12,15 @@ JUDGE = "chainrule.judge"  # claims one attempt, whose turn it is
 TRY_OUT = "chainrule.try_out"  # claims one trial of a version
 COMPARE = "chainrule.compare"  # claims one comparison of an assignment's submissions
 
-_PATIENCE_S = 1.0  # for a broker that does not answer; the reconciler sends again
+_PATIENCE_S = 0.5  # for a broker that does not answer
 
-# A connection of the pool may have died since it was used last.
-_ONCE_AGAIN = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
+# Whoever handed something in waits for the answer meanwhile, and the reconciler sends again.
+_SENDING = {"socket_timeout": _PATIENCE_S, "max_retries": 0}
 
 log = logging.getLogger(__name__)
 
 
-def celery_app(redis: str) -> Celery:
+def celery_app(redis: str, **transport: float) -> Celery:
     """The application that both ends use; `redis` is as in CHAINRULE_REDIS."""
     app = Celery("chainrule", broker=redis.replace("unix://", "redis+socket://", 1))
     app.conf.update(
@@ -35,6 +35,7 @@ def celery_app(redis: str) -> Celery:
             "socket_connect_timeout": _PATIENCE_S,
             "socket_timeout": 30.0,
             "retry_on_timeout": False,
+            **transport,
         },
     )
     return app
@@ -43,8 +44,8 @@ def celery_app(redis: str) -> Celery:
 class Messages:
     """Sends one message for each row that waits. A row whose message is lost is sent again."""
 
-    def __init__(self, app: Celery) -> None:
-        self._app = app
+    def __init__(self, redis: str) -> None:
+        self._app = celery_app(redis, **_SENDING)
 
     def send(self, task: str, rows: Iterable[tuple[int, str]]) -> bool:
         """Say that the rows (id, queue) wait for `task`; False where the broker does not answer."""
@@ -57,8 +58,7 @@ class Messages:
                         args=[row_id],
                         queue=str(queue),
                         producer=producer,
-                        retry=True,
-                        retry_policy=_ONCE_AGAIN,
+                        retry=False,
                     )
         except (LimitExceeded, OperationalError, OSError) as error:
             log.warning("the broker does not answer (%s): messages are sent later", error)

@@ -15,7 +15,7 @@ def admin(email: str, name: str | None, days: int) -> None:
     """Make EMAIL an admin of the database CHAINRULE_DATABASE, and print a token for them.
 
     For who has the database already: nothing else is asked. Somebody of that address who is there
-    becomes an admin; tokens that they have stay.
+    becomes an admin; tokens that they have stay, until another password is set for them.
     """
     from grader.config import load_settings
     from grader.services.people import make_admin

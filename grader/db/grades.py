@@ -22,7 +22,6 @@ from grader.db.models import (
     Person,
     Release,
     Role,
-    Submission,
 )
 from grader.db.pages import Page, page
 from grader.domain.grades import HandedIn
@@ -168,33 +167,6 @@ def releases(
     if person_ids is not None:
         query = query.where(Release.person_id.in_(person_ids))
     return session.scalars(query).all()
-
-
-def standing_wholes(session: Session, submission_ids: Collection[int]) -> Sequence[Override]:
-    """Those that stand for the whole of these submissions."""
-    return session.scalars(
-        select(Override).where(
-            Override.submission_id.in_(submission_ids),
-            Override.revoked_at.is_(None),
-            Override.exercise.is_(None),
-        )
-    ).all()
-
-
-def hold_submissions(session: Session, course_id: int, submission_ids: Collection[int]) -> set[int]:
-    """Have whoever gives points to these wait for the end of this transaction.
-
-    Those of the course alone, whose ids are returned; in their order, so that two who hold the
-    same ones don't wait for each other.
-    """
-    query = (
-        select(Submission.id)
-        .join(Assignment, Assignment.id == Submission.assignment_id)
-        .where(Submission.id.in_(submission_ids), Assignment.course_id == course_id)
-        .order_by(Submission.id)
-        .with_for_update(key_share=True, of=Submission)
-    )
-    return set(session.scalars(query))
 
 
 def forget_releases(session: Session, assignment_id: int, person_ids: Collection[int]) -> None:

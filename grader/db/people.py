@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from grader.db.models import Course, Enrolment, Person, Role, Token
@@ -48,10 +48,16 @@ def tokens_of(session: Session, person_id: int) -> Sequence[Token]:
     return session.scalars(select(Token).where(*mine).order_by(Token.id.desc())).all()
 
 
-def revoke_tokens_of(session: Session, person_id: int) -> None:
-    """None of somebody's tokens holds any more."""
+def revoke_tokens_of(session: Session, person_id: int) -> list[int]:
+    """Somebody's tokens hold no more; which did."""
     mine = (Token.person_id == person_id, Token.revoked_at.is_(None))
-    session.execute(update(Token).where(*mine).values(revoked_at=now()))
+    revoked = update(Token).where(*mine).values(revoked_at=now()).returning(Token.id)
+    return sorted(session.scalars(revoked))
+
+
+def sweep_tokens(session: Session, expired_for: timedelta) -> None:
+    """Remove tokens that expired that long ago, whether they were revoked or not."""
+    session.execute(delete(Token).where(Token.expires_at <= now() - expired_for))
 
 
 def instructors_of(session: Session, course_id: int) -> set[int]:

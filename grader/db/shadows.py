@@ -44,13 +44,17 @@ class CheckChange:
 
 @dataclass(frozen=True)
 class Changed:
-    """A submission under both versions; a result is None where it is not judged."""
+    """A submission under both versions; a result is None where it is not judged.
+
+    `is_nameless`: it is not told whose it is.
+    """
 
     submission: Submission
     person: Person
     before: Result | None
     after: Result | None
     checks: Sequence[CheckChange]
+    is_nameless: bool = False
 
 
 def count_submissions(session: Session, assignment_id: int) -> int:

@@ -332,7 +332,8 @@ def _pending(version: Any) -> ColumnElement[bool]:
         .where(
             CheckOutcome.submission_id == Submission.id,
             CheckOutcome.version_id == version,
-            CheckOutcome.outcome == Outcome.PENDING,
+            # Literally, as the partial index says it.
+            literal_column("check_outcome.outcome") == literal_column("'pending'"),
             ~given,
         )
         .correlate_except(CheckOutcome)

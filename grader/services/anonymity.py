@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from grader.db.models import Assignment, Submission
+from grader.db.models import Assignment, Role, Submission
+from grader.services.access import Actor, Right
 
 
 def shown_name(assignment: Assignment, submission: Submission, name: str) -> str:
@@ -16,3 +17,11 @@ def shown_file(assignment: Assignment, submission: Submission) -> str:
     if assignment.anonymous:
         return f"submission-{submission.id}.{submission.format}"
     return submission.name
+
+
+def is_nameless(assignment: Assignment, actor: Actor, role: Role | None) -> bool:
+    """Whether staff are not told which submission is whose, where they know whose a grade is.
+
+    Who manages the course may show the names at any time, and is told.
+    """
+    return assignment.anonymous and not actor.may(Right.MANAGE, role)

@@ -71,7 +71,7 @@ def cancel(site: Site, actor: Actor, attempt_id: int) -> Watched:
     return _watched(site, [attempt], seen.is_staff)[0]
 
 
-def regrade(site: Site, actor: Actor, submission_id: int, *, reason: str) -> Watched:
+def regrade_submission(site: Site, actor: Actor, submission_id: int, *, reason: str) -> Watched:
     """Judge a submission again against the version in force, from a fresh seed; for staff.
 
     Its result stays until the new one takes its place. It goes behind what is handed in meanwhile.

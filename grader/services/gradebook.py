@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from grader.db import grades
 from grader.db.grades import Live, Member, Released
@@ -11,6 +11,7 @@ from grader.db.pages import MOST, Page
 from grader.db.session import Session
 from grader.domain.grades import Grade
 from grader.services.access import Actor, Right, permit
+from grader.services.anonymity import is_nameless
 from grader.services.grades import grade_from
 from grader.services.policies import policy_of
 from grader.services.site import Site
@@ -27,10 +28,14 @@ class GradebookRow:
 
 @dataclass(frozen=True, kw_only=True)
 class Gradebook:
-    """A page of a course's matrix: the columns, and a row for each student."""
+    """A page of a course's matrix: the columns, and a row for each student.
+
+    `nameless` are the assignments of which it is not told which submissions count.
+    """
 
     assignments: Sequence[Live]
     rows: Page[GradebookRow]
+    nameless: Collection[int] = ()
 
 
 def gradebook(
@@ -47,10 +52,13 @@ def gradebook(
     `search` looks into names and addresses.
     """
     with site.database.reading() as session:
-        permit(session, actor, course_id, Right.GRADE)
+        role = permit(session, actor, course_id, Right.GRADE)
         lives = grades.assignments(session, course_id)
         found = grades.members(session, course_id, search=search, cursor=cursor, limit=limit)
-        return with_grades(session, course_id, lives, found)
+        book = with_grades(session, course_id, lives, found)
+        every = [live.assignment for live in lives]
+        nameless = [one.id for one in every if is_nameless(one, actor, role)]
+    return replace(book, nameless=nameless)
 
 
 def gradebook_csv(site: Site, actor: Actor, course_id: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from grader.db import grades
+from grader.db import grades, people
 from grader.db.grades import Facts, Live, Member, Released
 from grader.db.models import Assignment, Override
 from grader.db.session import Session
@@ -18,6 +18,7 @@ from grader.domain.grades import Grade, HandedIn, grade
 from grader.domain.policy import Policy, own_due_at
 from grader.errors import NotFound
 from grader.services.access import Actor, Right, permit_assignment
+from grader.services.anonymity import is_nameless
 from grader.services.policies import policy_of
 from grader.services.site import Site
 
@@ -51,13 +52,17 @@ class OwnGrade:
 
 @dataclass(frozen=True, kw_only=True)
 class StaffGrade:
-    """All that there is to a grade; `overrides` of the submission that counts, revoked ones too."""
+    """All that there is to a grade; `overrides` of the submission that counts, revoked ones too.
+
+    `is_nameless`: which submission that is, is not told.
+    """
 
     assignment: Assignment
     member: Member
     grade: Grade
     overrides: Sequence[tuple[Override, str]]
     release: Released | None
+    is_nameless: bool
 
 
 def own_grade(site: Site, actor: Actor, assignment_id: int) -> OwnGrade:
@@ -84,12 +89,14 @@ def grade_of(site: Site, actor: Actor, assignment_id: int, person_id: int) -> St
         facts = grades.facts(session, assignment.course_id, [live], [member])
         found = grade_from(facts, live, policy_of(assignment), member)
         given = grades.overrides(session, found.counting.id) if found.counting else []
+        role = people.role_in(session, actor.person_id, assignment.course_id)
     return StaffGrade(
         assignment=assignment,
         member=member,
         grade=found,
         overrides=given,
         release=facts.releases.get((assignment_id, person_id)),
+        is_nameless=is_nameless(assignment, actor, role),
     )
 
 

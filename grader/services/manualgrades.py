@@ -14,13 +14,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from grader.db import audit, grades, people
+from grader.db import audit, grades, marks, people
 from grader.db.grades import Live, Member
 from grader.db.models import Override
 from grader.db.pages import MOST
 from grader.db.session import Session, moment
 from grader.domain.grades import Grade
 from grader.errors import BadInput, Conflict
+from grader.services import overrides
 from grader.services.access import Actor, Right, permit
 from grader.services.gradebook import with_grades
 from grader.services.site import Site
@@ -113,7 +114,7 @@ def give_grades(
         permit(session, actor, course_id, Right.GRADE)
         lives = grades.assignments(session, course_id)
         held = _planned(session, course_id, lives, wanted)
-        grades.hold_submissions(session, course_id, [one.submission_id for one in held.changes])
+        marks.hold_submissions(session, [one.submission_id for one in held.changes])
         plan = _planned(session, course_id, lives, wanted)
         if plan.errors or plan.digest != digest:
             raise Conflict("grades have changed meanwhile: import the file again and look")
@@ -134,20 +135,7 @@ def _give(
     session: Session, actor: Actor, course_id: int, given: Mapping[int, float], reason: str
 ) -> None:
     at = moment(session)
-    about = {"course_id": course_id, "exercise": None}
     for some in _batches(given):
-        for former in grades.standing_wholes(session, some):
-            former.revoked_at = at
-            audit.record(
-                session,
-                actor.person_id,
-                "override.revoked",
-                former,
-                submission_id=former.submission_id,
-                score=former.score,
-                superseded=True,
-                **about,
-            )
         made = [
             Override(
                 submission_id=submission_id,
@@ -159,19 +147,19 @@ def _give(
             )
             for submission_id in some
         ]
-        session.add_all(made)
-        session.flush()
+        overrides.put(session, actor.person_id, course_id, made)
         for one in made:
             audit.record(
                 session,
                 actor.person_id,
                 "override.given",
                 one,
+                course_id=course_id,
                 submission_id=one.submission_id,
+                exercise=None,
                 score=one.score,
                 reason=reason,
                 imported=True,
-                **about,
             )
 
 

@@ -118,7 +118,9 @@ def undo(site: Site, actor: Actor, assignment_id: int, exercise: str) -> list[in
         picked = marks.picks(session, wanted)
         of_it = {one.override_id for one in undone}
         standing = [one for one in grades.standing(session, ids) if one.id in of_it]
-        overrides.withdraw(session, actor.person_id, assignment, standing, moment(session))
+        overrides.withdraw(
+            session, actor.person_id, assignment.course_id, standing, moment(session)
+        )
         for one in undone:
             _note(session, actor.person_id, assignment, "mark.undone", one)
         copies = {one.id: _copy(one) for one in before.values()}
@@ -241,7 +243,7 @@ def _put(
             raise Conflict("it is not judged yet against the version in force")
         picked = items[id(mark)]
         points.append(_override(mark, _points(checks, mark, picked), _reason(mark, picked), at))
-    overrides.put(session, actor.person_id, assignment, points)
+    overrides.put(session, actor.person_id, assignment.course_id, points)
     for mark, override in zip(made, points, strict=True):
         mark.override_id, mark.created_at = override.id, at
         mark.action = mark.action or points[0].id

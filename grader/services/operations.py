@@ -16,7 +16,7 @@ from grader.errors import NotFound
 from grader.services.access import Actor, Right, permit, permit_admin
 from grader.services.site import Site
 
-__all__ = ["Load", "Readiness", "Waiting", "Waits", "Worker"]
+__all__ = ["Load", "Readiness", "Trials", "Waiting", "Waits", "WholeQueue", "Worker"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,23 @@ class Worker:
 
     node: Node
     live: bool
+
+
+@dataclass(frozen=True)
+class Trials:
+    """How many versions' own tests wait in a queue, and how many run."""
+
+    waiting: int
+    running: int
+
+
+@dataclass(frozen=True)
+class WholeQueue:
+    """The queue of the installation."""
+
+    waiting: Mapping[Queue, Waiting]
+    waited: Waits
+    trials: Mapping[Queue, Trials]
 
 
 @dataclass(frozen=True)
@@ -118,12 +135,22 @@ def list_running(
         return operations.running(session, cursor=cursor, limit=limit)
 
 
-def whole_queue(site: Site, actor: Actor) -> tuple[Mapping[Queue, Waiting], Waits]:
-    """What waits, and how long those waited that were last claimed."""
+def whole_queue(site: Site, actor: Actor) -> WholeQueue:
+    """What waits, how long those waited that were last claimed, and versions' own tests."""
     permit_admin(actor)
     with site.database.reading() as session:
-        waited = operations.waits(session)
-        return operations.waiting(session), _waits(waited)
+        counts = operations.trials_by_state(session)
+        return WholeQueue(
+            waiting=operations.waiting(session),
+            waited=_waits(operations.waits(session)),
+            trials={
+                queue: Trials(
+                    waiting=counts.get((queue, AttemptState.QUEUED), 0),
+                    running=counts.get((queue, AttemptState.RUNNING), 0),
+                )
+                for queue in Queue
+            },
+        )
 
 
 def courses_waiting(site: Site, actor: Actor) -> Sequence[tuple[Course, Queue, Waiting]]:

@@ -53,7 +53,7 @@ def give(
             author_id=actor.person_id,
             created_at=moment(session),
         )
-        put(session, actor.person_id, assignment, [override])
+        put(session, actor.person_id, assignment.course_id, [override])
         audit.record(
             session,
             actor.person_id,
@@ -80,13 +80,12 @@ def revoke(site: Site, actor: Actor, override_id: int) -> int:
         hold(session, submission)
         session.refresh(override)
         if override.revoked_at is None:
-            withdraw(session, actor.person_id, assignment, [override], moment(session))
+            at = moment(session)
+            withdraw(session, actor.person_id, assignment.course_id, [override], at)
         return submission.id
 
 
-def put(
-    session: Session, actor_id: int | None, assignment: Assignment, given: Sequence[Override]
-) -> None:
+def put(session: Session, actor_id: int | None, course_id: int, given: Sequence[Override]) -> None:
     """Have these stand, in the place of what stands for the same exercises.
 
     Their submissions are held by this transaction; what else is noted of them is the caller's.
@@ -96,7 +95,7 @@ def put(
     formers = [one for one in standing if (one.submission_id, one.exercise) in wanted]
     if formers:
         at = given[0].created_at
-        withdraw(session, actor_id, assignment, formers, at, superseded=True)
+        withdraw(session, actor_id, course_id, formers, at, superseded=True)
     session.add_all(given)
     session.flush()
 
@@ -104,7 +103,7 @@ def put(
 def withdraw(
     session: Session,
     actor_id: int | None,
-    assignment: Assignment,
+    course_id: int,
     overrides: Iterable[Override],
     at: datetime,
     **detail: Any,
@@ -118,7 +117,7 @@ def withdraw(
             actor_id,
             "override.revoked",
             override,
-            course_id=assignment.course_id,
+            course_id=course_id,
             submission_id=override.submission_id,
             exercise=override.exercise,
             score=override.score,

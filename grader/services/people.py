@@ -27,6 +27,7 @@ _ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
 _PREFIX = "crt_"  # so that a token that lies around somewhere is known for what it is
 _LONGEST = timedelta(days=366)
 _LEAST_PASSWORD = 10
+_EXPIRED_FOR = timedelta(days=30)  # so long their owner sees what it was that works no more
 
 _hasher = PasswordHasher()
 # A hash takes 64 MiB while it is made, and anybody may ask for one: signing in needs no token.
@@ -115,6 +116,20 @@ def revoke_token(site: Site, actor: Actor, token_id: int) -> None:
             audit.record(session, actor.person_id, "token.revoked", token)
 
 
+def revoke_tokens(site: Site, actor: Actor) -> None:
+    """All of the actor's tokens hold no more, whichever they act with."""
+    with site.database.writing() as session:
+        person = session.get_one(Person, actor.person_id)
+        if revoked := people.revoke_tokens_of(session, person.id):
+            audit.record(session, person.id, "tokens.revoked", person, tokens=revoked)
+
+
+def sweep_tokens(site: Site) -> None:
+    """Remove tokens that expired long ago."""
+    with site.database.writing() as session:
+        people.sweep_tokens(session, _EXPIRED_FOR)
+
+
 def create_person(
     site: Site,
     actor: Actor,
@@ -147,7 +162,10 @@ def change_person(
     password: str | None = None,
     is_admin: bool | None = None,
 ) -> Person:
-    """Change what is given; for admins. A new password ends sessions of browsers; tokens stay."""
+    """Change what is given; for admins.
+
+    A new password ends sessions and tokens: somebody else may have had them, as the old one.
+    """
     permit_admin(actor)
     kept = password_hash(password)
     with site.database.writing() as session:
@@ -155,12 +173,13 @@ def change_person(
         if person is None:
             raise NotFound("there is no such person")
         person.name = person.name if name is None else name
+        person.is_admin = person.is_admin if is_admin is None else is_admin
+        given = {"name": name, "is_admin": is_admin}
+        noted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if kept is not None:
             person.password_hash = kept
             browsersessions.end_all_of(session, person.id)
-        person.is_admin = person.is_admin if is_admin is None else is_admin
-        given = {"name": name, "is_admin": is_admin, "password": None if kept is None else "new"}
-        noted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+            noted |= {"password": "new", "tokens": people.revoke_tokens_of(session, person.id)}
         audit.record(session, actor.person_id, "person.changed", person, **noted)
     return person
 
@@ -169,7 +188,8 @@ def change_password(site: Site, actor: Actor, *, old: str, new: str) -> None:
     """One's own password; raises NotSignedIn where the old one is not right, NotNow after too many
     tries.
 
-    It signs one out of the pages, everywhere.
+    It signs one out of the pages, everywhere. Tokens stay: programs go on, and `revoke_tokens` ends
+    them.
     """
     who = f"person:{actor.person_id}"
     if wait := site.throttle.wait("password", who, most=_TRIES, window=_WINDOW):

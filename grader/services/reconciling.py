@@ -16,7 +16,9 @@ from grader.db import leases, nodes, references
 from grader.db.models import Queue
 from grader.services.hooksending import sweep_messages
 from grader.services.passback import catch_up
+from grader.services.people import sweep_tokens
 from grader.services.sending import TASKS
+from grader.services.signing_in import sweep_sessions
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=15)
@@ -48,8 +50,7 @@ def run(site: Site, over: threading.Event) -> None:
                 catch_up(site)
                 caught_up = time.monotonic()
             if swept is None or time.monotonic() - swept >= _SWEEP_EVERY.total_seconds():
-                sweep_blobs(site)
-                sweep_messages(site)
+                sweep(site)
                 swept = time.monotonic()
         except Exception:
             log.exception("this round failed")
@@ -68,6 +69,14 @@ def reconcile(
     sent = _send_again(site, lost_after)
     _notice_silence(site, every)
     return Reconciled(expired, sent)
+
+
+def sweep(site: Site) -> None:
+    """Remove what nobody needs any more: blobs, messages, tokens and sessions."""
+    sweep_blobs(site)
+    sweep_messages(site)
+    sweep_tokens(site)
+    sweep_sessions(site)
 
 
 def sweep_blobs(site: Site, unused_for: timedelta = _UNUSED_FOR) -> int:

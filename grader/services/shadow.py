@@ -6,10 +6,10 @@ It is compared with the version in force, and then promoted into its place or ab
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from grader.db import bulk, leases, shadows, trials, versions
+from grader.db import bulk, leases, people, shadows, trials, versions
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
@@ -25,6 +25,7 @@ from grader.db.shadows import Changed as Changed
 from grader.errors import Conflict
 from grader.services import sending
 from grader.services.access import Actor, Right
+from grader.services.anonymity import is_nameless
 from grader.services.site import Site
 from grader.services.versions import held_version, permitted_version, put_in_force, record
 
@@ -107,7 +108,7 @@ def list_changes(
         version, assignment = permitted_version(session, actor, version_id, Right.GRADE)
         if assignment.live_version_id is None:
             return Page([], None)
-        return shadows.changes(
+        found = shadows.changes(
             session,
             assignment.live_version_id,
             version,
@@ -115,6 +116,9 @@ def list_changes(
             cursor=cursor,
             limit=limit,
         )
+        role = people.role_in(session, actor.person_id, assignment.course_id)
+    hides = is_nameless(assignment, actor, role)
+    return Page([replace(one, is_nameless=hides) for one in found.items], found.next_cursor)
 
 
 def promote_version(

@@ -61,10 +61,9 @@ def known(site: Site, email: str, password: str, address: str) -> Actor:
 
 
 def begin(site: Site, actor: Actor) -> SignedIn:
-    """A new session for somebody who has shown who they are; what holds no more goes."""
+    """A new session for somebody who has shown who they are."""
     secret = secrets.token_urlsafe(32)
     with site.database.writing() as session:
-        browsersessions.sweep(session, IDLE)
         session.add(
             BrowserSession(
                 hash=_hashed(secret),
@@ -92,6 +91,12 @@ def sign_out(site: Site, secret: str) -> None:
     """The session ends, wherever its cookie still lies."""
     with site.database.writing() as session:
         browsersessions.end(session, _hashed(secret))
+
+
+def sweep_sessions(site: Site) -> None:
+    """Remove sessions that hold no more."""
+    with site.database.writing() as session:
+        browsersessions.sweep(session, IDLE)
 
 
 def _actor(person: Person) -> Actor:

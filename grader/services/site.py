@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from grader.broker.messages import Messages, celery_app
+from grader.broker.messages import Messages
 from grader.broker.progress import Progress
 from grader.broker.throttle import Throttle
 from grader.config import Settings
@@ -52,7 +52,7 @@ def open_site(settings: Settings) -> Site:
         settings=settings,
         database=database,
         blobs=open_blobs(settings.blobs, settings.s3_endpoint),
-        messages=Messages(celery_app(settings.redis)),
+        messages=Messages(settings.redis),
         progress=Progress(settings.redis),
         throttle=Throttle(settings.redis),
         to_platforms=to_platforms,

@@ -34,11 +34,12 @@ from grader.domain.policy import (
     own_due_at,
     refusal,
 )
-from grader.errors import Conflict, Forbidden, NotASubmission, NotFound, NotNow, TooLarge
+from grader.errors import BadInput, Conflict, Forbidden, NotASubmission, NotFound, NotNow, TooLarge
 from grader.notebooks.read import MAX_FILE_BYTES, parse
 from grader.safetext import storable
 from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
+from grader.services.anonymity import shown_file, shown_name
 from grader.services.policies import policy_of
 from grader.services.sending import send
 from grader.services.site import Site
@@ -83,10 +84,14 @@ class Receipt:
 
 @dataclass(frozen=True, kw_only=True)
 class Found:
-    """A submission with what became of it so far: against the version in force, if any."""
+    """A submission with what became of it so far: against the version in force, if any.
+
+    `is_nameless`: it is not told whose it is, for it is graded without names.
+    """
 
     submission: Submission
     person: str
+    is_nameless: bool = False
     lateness: str
     attempt: Attempt | None
     result: Result | None
@@ -185,6 +190,11 @@ def list_submissions(
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.READ)
         role = people.role_in(session, actor.person_id, assignment.course_id)
+        hides = actor.may(Right.GRADE, role) and assignment.anonymous
+        if hides and order == "name":
+            raise BadInput("sort: it is graded without names, and has no order of them")
+        if hides and filters.people is not None:
+            raise BadInput("person_id: it is graded without names, and whose is not told")
         if not actor.may(Right.GRADE, role):
             team = people.team_of(session, assignment.course_id, actor.person_id)
             wanted = team if filters.people is None else set(team) & set(filters.people)
@@ -197,20 +207,28 @@ def list_submissions(
             cursor=cursor,
             limit=limit,
         )
-        return Page(found_of(session, assignment, page.items), page.next_cursor)
+        found = found_of(session, assignment, page.items)
+    if hides:
+        found = [_nameless(assignment, one) for one in found]
+    return Page(found, page.next_cursor)
 
 
 def get_submission(site: Site, actor: Actor, submission_id: int) -> Found:
     """One submission."""
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        return found_of(session, seen.assignment, [seen.submission])[0]
+        (found,) = found_of(session, seen.assignment, [seen.submission])
+    hides = seen.is_staff and seen.assignment.anonymous
+    return _nameless(seen.assignment, found) if hides else found
 
 
 def open_file(site: Site, actor: Actor, submission_id: int) -> tuple[Submission, Iterator[bytes]]:
     """A submission and its bytes as they were handed in."""
     with site.database.reading() as session:
-        submission = see(session, actor, submission_id).submission
+        seen = see(session, actor, submission_id)
+    submission = seen.submission
+    if seen.is_staff:
+        submission.name = shown_file(seen.assignment, submission)
     return submission, site.blobs.chunks(submission.sha256)
 
 
@@ -345,6 +363,14 @@ def found_of(session: Session, assignment: Assignment, rows: Sequence[Submission
         )
         for row, words in zip(rows, _lateness(session, assignment, rows), strict=True)
     ]
+
+
+def _nameless(assignment: Assignment, found: Found) -> Found:
+    row = found.submission
+    # The row is nobody else's.
+    row.name = shown_file(assignment, row)
+    person = shown_name(assignment, row, found.person)
+    return replace(found, person=person, is_nameless=True)
 
 
 def _lateness(session: Session, assignment: Assignment, rows: Sequence[Submission]) -> list[str]:

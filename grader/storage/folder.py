@@ -8,13 +8,14 @@ have been there for a while.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 from collections.abc import Container, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,6 +34,7 @@ class FolderBlobs:
         self._folder = folder
         self._unfinished = folder / _UNFINISHED
         self._unfinished.mkdir(parents=True, exist_ok=True)
+        self._lock = folder / "lock"
 
     def put(self, chunks: Iterable[bytes], *, at_most: int | None = None) -> Stored:
         """Keep the content; when this returns it is on the disk.
@@ -54,7 +56,8 @@ class FolderBlobs:
             stored = Stored(digest.hexdigest(), size)
             place = self._place(stored.sha256)
             place.parent.mkdir(exist_ok=True)
-            os.replace(name, place)
+            with self._held(fcntl.LOCK_SH):
+                os.replace(name, place)
             _sync(place.parent)
         except BaseException:
             with suppress(FileNotFoundError):
@@ -85,7 +88,8 @@ class FolderBlobs:
             named = _NAME.fullmatch(path.name) and path.parent.name != _UNFINISHED
             if named and path.name in kept:
                 continue
-            with suppress(FileNotFoundError):
+            # Held, or the same content put again between the look and the removal would be lost.
+            with suppress(FileNotFoundError), self._held(fcntl.LOCK_EX):
                 if path.stat().st_mtime < now_s - older_than_s:
                     path.unlink()
                     gone += 1
@@ -106,6 +110,17 @@ class FolderBlobs:
                 _link_or_copy(path, copy)
                 new += 1
         return new
+
+    @contextmanager
+    def _held(self, how: int) -> Iterator[None]:
+        """The folder while names come, which may be several at a time, or while one goes."""
+        # A file, and open for writing: over NFS nothing else can be locked.
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o666)
+        try:
+            fcntl.flock(descriptor, how)
+            yield
+        finally:
+            os.close(descriptor)
 
     def _open(self, sha256: str) -> BinaryIO:
         try:

@@ -25,6 +25,15 @@ def upgrade() -> None:
         "enrolment",
         sa.Column("by_lms", sa.Boolean(), server_default=sa.false(), nullable=False),
     )
+    op.create_index(op.f("ix_token_expires_at"), "token", ["expires_at"], unique=False)
+    op.create_index(
+        "ix_check_outcome_pending",
+        "check_outcome",
+        ["version_id", "submission_id", "exercise"],
+        unique=False,
+        postgresql_where=sa.text("outcome = 'pending'"),
+        sqlite_where=sa.text("outcome = 'pending'"),
+    )
     op.create_table(
         "signing_key",
         sa.Column("id", KEY, nullable=False),
@@ -605,6 +614,13 @@ def downgrade() -> None:
     op.drop_table("platform")
     op.drop_table("canvas_course")
     op.drop_table("signing_key")
+    op.drop_index(
+        "ix_check_outcome_pending",
+        table_name="check_outcome",
+        postgresql_where=sa.text("outcome = 'pending'"),
+        sqlite_where=sa.text("outcome = 'pending'"),
+    )
+    op.drop_index(op.f("ix_token_expires_at"), table_name="token")
     # Who comes from an LMS has no address to sign in with, and needs one again.
     op.execute("UPDATE person SET email = 'person-' || id || '@lms.invalid' WHERE email IS NULL")
     with op.batch_alter_table("person") as person:

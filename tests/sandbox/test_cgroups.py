@@ -159,26 +159,31 @@ def test_limits_are_written_as_each_version_has_them(tmp_path: Path) -> None:
 def test_usage_is_read_as_each_version_has_it(tmp_path: Path) -> None:
     files = {
         "memory.peak": "77\n",
-        "memory.events": "low 0\nmax 3\noom_kill 2\n",
+        "memory.events": "low 0\nmax 3\noom 0\noom_kill 2\n",
         "cpu.stat": "usage_usec 1500000\nuser_usec 1\n",
         "cpuacct.usage": "2500000000\n",
         "memory.max_usage_in_bytes": "88\n",
         "memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 1\n",
+        "memory.limit_in_bytes": "101\n",
     }
     for name, text in files.items():
         (tmp_path / name).write_text(text)
     new = ("memory", "pids", "cpu")
     group = Group(dict.fromkeys(new, str(tmp_path)), dict.fromkeys(new, 2))
-    assert group.usage() == (1.5, 77, 2)
+    assert group.usage() == (1.5, 77, 2, False)
+    (tmp_path / "memory.events").write_text("low 0\nmax 3\noom 1\noom_kill 2\n")
+    assert group.usage().at_limit
     old = (*new, "cpuacct")
     group = Group(dict.fromkeys(old, str(tmp_path)), dict.fromkeys(old, 1))
-    assert group.usage() == (2.5, 88, 1)
+    assert group.usage() == (2.5, 88, 1, False)
+    (tmp_path / "memory.limit_in_bytes").write_text("100\n")
+    assert group.usage().at_limit
     # Before Linux 5.19 there is no peak: what is in use has to do.
     (tmp_path / "memory.peak").unlink()
     (tmp_path / "memory.current").write_text("66\n")
     group = Group(dict.fromkeys(new, str(tmp_path)), dict.fromkeys(new, 2))
     assert group.usage().peak_memory_bytes == 66
-    assert Group({}, {}).usage() == (None, None, 0)
+    assert Group({}, {}).usage() == (None, None, 0, False)
 
 
 @pytest.fixture(scope="module")
@@ -229,6 +234,7 @@ def test_more_memory_than_allowed_is_death_and_is_counted(real: Hierarchies) -> 
         used = group.usage()
     assert os.WTERMSIG(status) == signal.SIGKILL
     assert used.oom_kills == 1
+    assert used.at_limit
     assert used.peak_memory_bytes is not None
     assert (24 << 20) < used.peak_memory_bytes <= LIMITS["memory_bytes"]
 

@@ -5,7 +5,10 @@ The first tests hold for every store, the later ones are about the folder's file
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +47,7 @@ def folder(tmp_path: Path) -> Blobs:
 
 
 def files(folder: Path) -> list[Path]:
-    return [path for path in folder.rglob("*") if path.is_file()]
+    return [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
 
 
 def the_file(folder: Path) -> Path:
@@ -130,3 +133,33 @@ def test_the_sweep_takes_what_is_old_and_not_referred_to(folder: Blobs, tmp_path
     assert folder.read(kept.sha256) == b"kept"
     with pytest.raises(BlobMissing):
         folder.chunks(lost.sha256)
+
+
+def test_what_is_put_again_while_the_sweep_looks_at_it_stays(
+    folder: Blobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.put([CONTENT])
+    put_or_waits, real = threading.Event(), fcntl.flock
+
+    def hold(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_SH:
+            put_or_waits.set()
+        real(descriptor, how)
+
+    def put_again() -> None:
+        folder.put([CONTENT])
+        put_or_waits.set()
+
+    def looked_at(path: Path, **more: bool) -> os.stat_result:
+        found = os.stat(path, **more)
+        if path.name == NAME and not again.is_alive():
+            again.start()
+            assert put_or_waits.wait(10)
+        return found
+
+    again = threading.Thread(target=put_again)
+    monkeypatch.setattr(fcntl, "flock", hold)
+    monkeypatch.setattr(Path, "stat", looked_at)
+    assert folder.sweep((), older_than_s=-60, now_s=time.time()) == 1
+    again.join()
+    assert folder.read(NAME) == CONTENT

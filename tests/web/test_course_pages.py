@@ -20,6 +20,7 @@ ROUTES: dict[str, str] = {
     "GET /account": "signed in",
     "POST /account/password": "signed in",
     "POST /account/tokens": "signed in",
+    "POST /account/tokens/revoke": "signed in",
     "POST /account/tokens/{token_id}/revoke": "signed in",
     "GET /courses/new": "admin",
     "POST /courses/new": "admin",

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from starlette.testclient import TestClient
 
+from grader.errors import NotSignedIn
+from grader.services import signing_in
+from grader.services.access import Right
+from grader.services.people import change_person, issue_token
+from grader.services.site import Site
 from tests.sites import People
 
 API = "/api/v1"
@@ -121,6 +129,42 @@ def test_who_was_enrolled_gets_a_password_from_an_admin_and_then_changes_it(
     assert client.put(f"{API}/me/password", json=change, headers=headers).status_code == 401
     again = {"email": cyd["email"], "password": "battery staple"}
     assert client.post(f"{API}/sign-in", json=again).status_code == 201
+
+
+def test_a_new_password_of_one_s_own_leaves_tokens_and_all_of_them_can_be_revoked(
+    site: Site, client: TestClient, people: People
+) -> None:
+    person_id = people.ada.actor.person_id
+    change_person(site, people.admin.actor, person_id, password="correct horse")
+    mine = [
+        issue_token(site, people.ada.actor, name, frozenset(Right), timedelta(days=1)).secret
+        for name in ("laptop", "cluster")
+    ]
+    laptop, cluster = ({"Authorization": f"Bearer {one}"} for one in mine)
+    change = {"old": "correct horse", "new": "battery staple"}
+    assert client.put(f"{API}/me/password", json=change, headers=laptop).status_code == 204
+    assert client.get(f"{API}/me", headers=cluster).status_code == 200
+    assert client.delete(f"{API}/tokens", headers=laptop).status_code == 204
+    for headers in (laptop, cluster):
+        assert client.get(f"{API}/me", headers=headers).status_code == 401
+    assert client.get(f"{API}/me", headers=people.bob.headers).status_code == 200
+
+
+def test_an_admin_s_new_password_for_somebody_ends_their_sessions_and_tokens(
+    site: Site, client: TestClient, people: People
+) -> None:
+    secret = signing_in.begin(site, people.ada.actor).secret
+    path = f"{API}/persons/{people.ada.actor.person_id}"
+    renamed = client.patch(path, json={"name": "Ada L."}, headers=people.admin.headers)
+    assert renamed.status_code == 200
+    assert client.get(f"{API}/me", headers=people.ada.headers).json()["name"] == "Ada L."
+    body = {"password": "correct horse"}
+    assert client.patch(path, json=body, headers=people.admin.headers).status_code == 200
+    assert client.get(f"{API}/me", headers=people.ada.headers).status_code == 401
+    with pytest.raises(NotSignedIn):
+        signing_in.actor_of_session(site, secret)
+    for other in (people.bob, people.admin):
+        assert client.get(f"{API}/me", headers=other.headers).status_code == 200
 
 
 def test_a_password_gets_a_first_token(client: TestClient, people: People) -> None:

@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import event, text
 from starlette.testclient import TestClient
 
-from grader.db.models import Attempt, AttemptState, Node
+from grader.db.models import Attempt, AttemptState, Node, Queue, Trial
 from grader.db.session import moment
 from grader.domain.outcomes import RunStatus
 from grader.services.site import Site
@@ -262,7 +262,17 @@ def test_an_admin_sees_what_waits_and_what_runs_where(
     work.hand_in(people.ada.actor.person_id)
     running = work.hand_in(people.bob.actor.person_id)
     run(site, running, worker="w1")
+    with site.database.writing() as session:
+        version_id = session.query(Attempt.version_id).limit(1).scalar()
+        author_id = people.instructor.actor.person_id
+        for queue, state in ((Queue.CPU, AttemptState.QUEUED), (Queue.GPU, AttemptState.DONE)):
+            trial = Trial(version_id=version_id, author_id=author_id, queue=queue, state=state)
+            session.add(trial)
     queue = client.get(f"{API}/queue", headers=people.admin.headers).json()
+    assert queue["trials"] == {
+        "cpu": {"waiting": 1, "running": 0},
+        "gpu": {"waiting": 0, "running": 0},
+    }
     assert (queue["waiting"]["cpu"]["count"], queue["waiting"]["gpu"]["count"]) == (1, 0)
     assert queue["waited"] == {"count": 1, "median_s": 5, "p95_s": 5, "longest_s": 5}
     (one,) = client.get(f"{API}/queue/running", headers=people.admin.headers).json()["items"]

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from grader.db.models import Attempt, Course, Enrolment, Node, Person, Role
 from grader.services import signing_in
-from grader.services.people import actor_of_password, change_person
+from grader.services.people import actor_of_password, change_person, list_tokens
 from grader.services.site import Site
 from grader.web.pages.visitors import COOKIE
 from tests.coursework import assignment_of
@@ -189,6 +189,20 @@ class TestAccount:
         assert token_id
         assert ada.post(f"/account/tokens/{token_id[1]}/revoke").status_code == 303
         assert client.get("/api/v1/me", headers=headers).status_code == 401
+
+    def test_tokens_outlast_a_new_password_as_the_page_says_and_all_are_revoked_there(
+        self, site: Site, client: TestClient, people: People, ada: Reader
+    ) -> None:
+        ada.post("/account/tokens", name="nightly", scopes=["read"], expires_in_days="7")
+        said = "API tokens are credentials of their own and stay: revoke them all"
+        assert said in text_of(ada.get("/account"))
+        ada.post("/account/password", old=OLD, new=NEW, again=NEW)
+        ada = reader(site, client, people.ada.actor)
+        assert "nightly" in text_of(ada.get("/account"))
+        done = ada.post("/account/tokens/revoke")
+        assert done.headers["location"].startswith("/account")
+        assert "nightly" not in text_of(ada.get("/account"))
+        assert len(list_tokens(site, people.bob.actor)) == 1
 
     def test_a_token_needs_a_name_scopes_and_an_end(self, ada: Reader) -> None:
         refused = text_of(ada.post("/account/tokens", expires_in_days="1000"))

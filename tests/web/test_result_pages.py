@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from grader.db.models import Assignment, Attempt, AttemptState
 from grader.services import marking, release, rubricitems
-from grader.services.attempts import cancel, regrade
+from grader.services.attempts import cancel, regrade_submission
 from grader.services.site import Site
 from tests.assigned import assignment, published
 from tests.sites import People
@@ -200,7 +200,7 @@ def test_a_judging_again_leaves_the_result_standing_meanwhile(
     site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
 ) -> None:
     work = judged(site, client, people.ada, assignment_id, HALF)
-    regrade(site, people.ta.actor, work, reason="a fix")
+    regrade_submission(site, people.ta.actor, work, reason="a fix")
     said = text_of(ada.get(f"/submissions/{work}"))
     assert "10 of 20 points" in said
     assert "It is judged again; until then the result before stands." in said

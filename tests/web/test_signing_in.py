@@ -7,12 +7,16 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from grader.broker.throttle import Throttle, counted
+from grader.db.models import BrowserSession, Token
+from grader.db.types import now
 from grader.errors import BadInput, NotSignedIn
 from grader.services import launching, signing_in
 from grader.services.people import change_person
+from grader.services.reconciling import sweep
 from grader.services.site import Site
 from grader.web.app import create_app
 from grader.web.pages.visitors import COOKIE, Visitor
@@ -20,6 +24,7 @@ from tests.redis_server import redis_url  # noqa: F401 - a fixture
 from tests.sites import People
 
 PASSWORD = "correct horse battery"
+DAY = timedelta(days=1)
 
 
 @pytest.fixture
@@ -152,3 +157,35 @@ def test_who_tries_too_often_has_to_wait_and_nobody_else(redis_url: str) -> None
     assert wait is not None
     assert timedelta() < wait <= timedelta(minutes=5)
     assert tried("bob") is None
+
+
+def test_sessions_that_hold_no_more_are_swept_and_others_stay(site: Site, people: People) -> None:
+    for _ in range(3):
+        signing_in.begin(site, people.ada.actor)
+    with site.database.writing() as session:
+        ended, silent, holds = [one.id for one in session.query(BrowserSession)]
+        aged = update(BrowserSession)
+        session.execute(aged.where(BrowserSession.id == ended).values(expires_at=now()))
+        session.execute(aged.where(BrowserSession.id == silent).values(seen_at=now() - 2 * DAY))
+    sweep(site)
+    with site.database.reading() as session:
+        assert [one.id for one in session.query(BrowserSession)] == [holds]
+
+
+def test_a_token_that_expired_is_swept_after_it_was_shown_for_a_month(
+    site: Site, people: People
+) -> None:
+    revoked, long_ago = people.outsider.actor.person_id, people.bob.actor.person_id
+    lately = people.ada.actor.person_id
+    ends = {revoked: now() - 31 * DAY, long_ago: now() - 31 * DAY, lately: now() - 29 * DAY}
+    with site.database.writing() as session:
+        before = {one.person_id for one in session.query(Token)}
+        for person_id, end in ends.items():
+            aged = update(Token).where(Token.person_id == person_id)
+            session.execute(aged.values(expires_at=end))
+        session.execute(
+            update(Token).where(Token.person_id == revoked).values(revoked_at=now() - 40 * DAY)
+        )
+    sweep(site)
+    with site.database.reading() as session:
+        assert {one.person_id for one in session.query(Token)} == before - {revoked, long_ago}

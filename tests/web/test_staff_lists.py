@@ -18,7 +18,7 @@ from grader.services.site import Site
 from grader.services.submissions import Filters, Order
 from grader.services.submissiontable import Finding
 from tests.assigned import statements
-from tests.sites import People
+from tests.sites import People, Signed
 from tests.web._handed_in import HandedIn, anonymously, everything
 from tests.web._work import assignment, handed_in, messages, site  # noqa: F401 - fixtures
 
@@ -305,3 +305,57 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
             descending=True,
         )
         assert table.count == count
+
+
+def test_staff_are_not_told_by_the_api_whose_work_it_is_that_they_grade_without_names(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    found = everything(client, site, people)
+    anonymously(site, found)
+    path, right = f"/api/v1/assignments/{found.assignment_id}/submissions", found.ids["right"]
+
+    def asked(path: str, who: Signed) -> Any:
+        return client.get(path, headers=who.headers)
+
+    for who in (people.ta, people.instructor):
+        every = asked(path, who).json()["items"]
+        assert len(every) == len(found.ids)
+        for row in [*every, asked(f"/api/v1/submissions/{right}", who).json()]:
+            assert row["person_id"] is None
+            assert row["person"] == f"Submission {row['id']}"
+            assert row["name"] == f"submission-{row['id']}.ipynb"
+        saved = asked(f"/api/v1/submissions/{right}/file", who)
+        assert f"submission-{right}.ipynb" in saved.headers["content-disposition"]
+        for narrowed in (f"person_id={people.ada.actor.person_id}", "sort=name"):
+            answer = asked(f"{path}?{narrowed}", who)
+            assert answer.status_code == 422
+            assert "without names" in answer.json()["detail"]
+    own = asked(f"/api/v1/submissions/{right}", people.ada).json()
+    assert own["person_id"] == people.ada.actor.person_id
+    assert not own["name"].startswith("submission-")
+
+
+def test_who_grades_without_names_is_not_told_which_submission_a_grade_is_of(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    found = everything(client, site, people)
+    anonymously(site, found)
+
+    def told(who: Signed) -> set[int]:
+        book = client.get(f"/api/v1/courses/{people.course_id}/gradebook", headers=who.headers)
+        cells = [cell for row in book.json()["items"] for cell in row["grades"]]
+        assert any(cell["points"] for cell in cells)
+        ids = {cell["submission_id"] for cell in cells}
+        path = f"/api/v1/assignments/{found.assignment_id}/grades/{people.ada.actor.person_id}"
+        own = client.get(path, headers=who.headers).json()
+        counting = own["grade"]["submission"]
+        ids |= {counting and counting["id"]} | {one["submission_id"] for one in own["overrides"]}
+        return ids - {None}
+
+    assert told(people.ta) == set()
+    assert told(people.instructor) <= set(found.ids.values())
+    assert told(people.instructor)

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from grader.domain.outcomes import RunStatus
 from grader.services import requests
-from grader.services.attempts import regrade
+from grader.services.attempts import regrade_submission
 from grader.services.site import Site
 from tests.assigned import assignment, published, rubric, statements, upload
 from tests.sites import People, Signed, client_of, people_of, site_at
@@ -204,7 +204,7 @@ def test_a_failure_of_ours_is_no_zero_anywhere(
         assert "Ours to fix" in said
         assert "0 of 20" not in said
     assert "It is not a zero" in said
-    again = regrade(site, people.ta.actor, receipt["id"], reason="a fix").attempt.id
+    again = regrade_submission(site, people.ta.actor, receipt["id"], reason="a fix").attempt.id
     judge(site, again, result(exercise(HALF), status=RunStatus.INTERNAL_ERROR))
     said = text_of(ada.get(f"/submissions/{receipt['id']}"))
     assert "Ours to fix" in said

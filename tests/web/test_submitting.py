@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from redis import Redis
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
@@ -17,8 +18,11 @@ from grader.db.models import (
     Submission,
 )
 from grader.domain.policy import LatePolicy
+from grader.errors import BlobMissing
 from grader.notebooks.read import MAX_FILE_BYTES
+from grader.services import submissions
 from grader.services.site import Site
+from tests.redis_server import redis_url  # noqa: F401 - a fixture
 from tests.sites import People
 from tests.web._work import (  # noqa: F401 - fixtures
     API,
@@ -281,6 +285,27 @@ def test_what_the_rules_refuse_is_said_in_words(
     assert words in answer.json()["detail"]
     assert ("retry-after" in answer.headers) == (status == 429)
     assert submissions_in(site) == []
+
+
+def test_who_uploads_very_often_waits_before_anything_is_kept_and_nobody_else_does(
+    client: TestClient,
+    people: People,
+    site: Site,  # noqa: F811
+    redis_url: str,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(site.throttle, "_redis", Redis.from_url(redis_url))
+    monkeypatch.setattr(submissions, "_UPLOADS", 2)
+    number = assignment(site, people.course_id)
+    sent = [hand_in(client, people.ada, number, notebook(f"x = {n}")) for n in range(3)]
+    assert [one.status_code for one in sent] == [202, 202, 429]
+    assert sent[2].json()["detail"].startswith("that were many uploads in a short time")
+    assert 0 < int(sent[2].headers["retry-after"]) <= 5 * 60
+    assert len(submissions_in(site)) == 2
+    refused = hashlib.sha256(notebook("x = 2")).hexdigest()
+    with pytest.raises(BlobMissing):
+        site.blobs.read(refused)
+    assert hand_in(client, people.bob, number, notebook("x = 2")).status_code == 202
 
 
 def test_a_cool_down_says_when_to_come_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import zipfile
 
 import pytest
@@ -103,6 +104,9 @@ def test_the_same_file_of_a_page_is_handed_in_once_and_another_one_anew(
         (of_zip(("../a0.ipynb", notebook("x"))), r"leads out of the folder"),
         (of_zip(("/etc/a0.ipynb", notebook("x"))), "absolute path"),
         (of_zip(("c:/a0.ipynb", notebook("x"))), "absolute path"),
+        (of_zip(("hw\\a0.ipynb", notebook("x"))), "has a backslash"),
+        (of_zip(("d/" * 12 + "a0.ipynb", notebook("x"))), "more than 12 folders deep"),
+        (of_zip(("x" * 240 + ".ipynb", notebook("x"))), "longer than 240 bytes"),
         (of_zip(("a0.ipynb", b" " * (4 << 20))), "more than 200 times its size"),
         (
             of_zip(*((f"{n}.py", b"x") for n in range(60))),
@@ -126,6 +130,43 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_unpacked(
         archive.writestr("a0.ipynb", b"x" * (MAX_FILE_BYTES + 1))
     with pytest.raises(TooLarge, match="larger than 16 MiB"):
         hand_in(site, people.ada.actor, assignment_id, [Given("w.zip", file)])
+
+
+def test_zips_in_zips_are_not_opened(site: Site, people: People, assignment_id: int) -> None:
+    inner = zipped(("a0.ipynb", notebook("x = 0")))
+    with pytest.raises(NotASubmission, match=r"no notebook .* in work\.zip"):
+        hand_in(site, people.ada.actor, assignment_id, of_zip(("inner.zip", inner)))
+    files = of_zip(("inner.zip", inner), ("hw/a0.ipynb", notebook("x = 1")))
+    came_of_it = hand_in(site, people.ada.actor, assignment_id, files)
+    assert taken(site, people, came_of_it) == ("a0.ipynb", notebook("x = 1"))
+
+
+def test_zips_are_opened_up_to_a_number(site: Site, people: People, assignment_id: int) -> None:
+    empty = [Given(f"{n}.ZIP", io.BytesIO(zipped(("notes.txt", b"x")))) for n in range(5)]
+    work = [Given("a0.ipynb", io.BytesIO(notebook("x = 1")))]
+    came_of_it = hand_in(site, people.ada.actor, assignment_id, [*empty, *work])
+    assert taken(site, people, came_of_it) == ("a0.ipynb", notebook("x = 1"))
+    with pytest.raises(NotASubmission, match="more than 5 zips"):
+        hand_in(site, people.ada.actor, assignment_id, [*empty, *of_zip(), *work])
+
+
+def test_a_zip_of_very_many_entries_is_refused_before_they_are_listed(
+    site: Site, people: People, assignment_id: int
+) -> None:
+    many = of_zip(*((f"{n:05}-{'x' * 190}.txt", b"") for n in range(4500)))
+    with pytest.raises(NotASubmission, match="table of contents is too long"):
+        hand_in(site, people.ada.actor, assignment_id, many)
+
+
+def test_a_notebook_in_a_zip_that_is_no_file_is_refused(
+    site: Site, people: People, assignment_id: int
+) -> None:
+    file, link = io.BytesIO(), zipfile.ZipInfo("hw/a0.ipynb")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(link, "/etc/passwd")
+    with pytest.raises(NotASubmission, match=r"'hw/a0\.ipynb' is a symbolic link"):
+        hand_in(site, people.ada.actor, assignment_id, [Given("work.zip", file)])
 
 
 def test_a_zip_that_lies_about_its_sizes_is_refused(

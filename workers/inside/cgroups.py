@@ -40,7 +40,8 @@ class Usage(NamedTuple):
 
     cpu_s: float | None
     peak_memory_bytes: int | None
-    oom_kills: int  # processes that the kernel killed for memory
+    oom_kills: int  # processes that the kernel killed for memory, the group's or the host's
+    at_limit: bool = False  # the group came to its own limit of memory at least once
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,7 @@ class Group:
     def usage(self) -> Usage:
         """What has been used so far."""
         cpu_s = peak = None
-        oom_kills = 0
+        oom_kills, at_limit = 0, False
         for one, folder in self.folders.items():
             old = self.version[one] == 1
             if one == "cpuacct":
@@ -154,11 +155,14 @@ class Group:
             elif one == "memory" and old:
                 peak = _number(f"{folder}/memory.max_usage_in_bytes", 0)
                 oom_kills = _named(f"{folder}/memory.oom_control", "oom_kill")
+                # Linux 6 counts no failures here any more; a huge page fails well below the limit.
+                at_limit = peak * 8 >= _number(f"{folder}/memory.limit_in_bytes", 0) * 7
             elif one == "memory":
                 current = _number(f"{folder}/memory.current", 0)
                 peak = _number(f"{folder}/memory.peak", current)  # Linux 5.19
                 oom_kills = _named(f"{folder}/memory.events", "oom_kill")
-        return Usage(cpu_s, peak, oom_kills)
+                at_limit = _named(f"{folder}/memory.events", "oom") > 0
+        return Usage(cpu_s, peak, oom_kills, at_limit)
 
     def kill(self) -> None:
         """Kill every process of the group, until none is left; raises LayerError if one stays."""

@@ -19,7 +19,8 @@ class Usage:
     peak_memory_bytes: int
     memory_bytes: int = 0
     tasks: int = 0
-    out_of_memory: bool = False  # the kernel killed a process of it for memory
+    out_of_memory: bool = False  # the kernel killed a process of it that came to the limit
+    host_out_of_memory: bool = False  # or one that did not, since others had taken the memory
 
 
 class Meter:
@@ -72,7 +73,8 @@ class Meter:
             else counted.peak_memory_bytes,
             memory_bytes=memory,
             tasks=tasks,
-            out_of_memory=counted.oom_kills > 0,
+            out_of_memory=counted.oom_kills > 0 and counted.at_limit,
+            host_out_of_memory=counted.oom_kills > 0 and not counted.at_limit,
         )
 
     def close(self, waited_cpu_s: float) -> Usage:

@@ -331,8 +331,12 @@ class Supervisor:
     def _killed_words(self, number: int, sandbox: Sandbox) -> tuple[str, str]:
         if number == signal.SIGSYS:
             return "policy_violation", "it made a system call that no coursework needs"
-        if number == signal.SIGKILL and sandbox.usage().out_of_memory:
-            return "memory_limit", self._memory_words()
+        if number == signal.SIGKILL:
+            usage = sandbox.usage()
+            if usage.out_of_memory:
+                return "memory_limit", self._memory_words()
+            if usage.host_out_of_memory:
+                return "internal_error", "the machine ran out of memory"
         if number == signal.SIGXCPU:
             return "time_limit", self._cpu_words()
         return "student_error", f"the process was ended by {signal.Signals(number).name}"

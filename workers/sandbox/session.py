@@ -249,6 +249,8 @@ class Session:
     def _event(self, kind: Kind, content: bytes) -> None:
         if kind is Kind.ENDED:
             self.ending = _ending(wire.loads(content))
+            if self.ending.status is RunStatus.INTERNAL_ERROR:
+                raise SandboxFailed(f"the sandbox ended by our fault: {self.ending.message}")
             return
         event = _dict(content)
         cell = event.get("cell")

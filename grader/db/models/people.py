@@ -92,7 +92,7 @@ class Token(Base):
     hash: Mapped[str] = mapped_column(String(64))
     scopes: Mapped[str] = mapped_column(String(400))
     created_at: Mapped[Created]
-    expires_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
     last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
 

@@ -192,6 +192,14 @@ class CheckOutcome(Base):
             postgresql_where=text("outcome = 'not_judged'"),
             sqlite_where=text("outcome = 'not_judged'"),
         ),
+        Index(
+            "ix_check_outcome_pending",
+            "version_id",
+            "submission_id",
+            "exercise",
+            postgresql_where=text("outcome = 'pending'"),
+            sqlite_where=text("outcome = 'pending'"),
+        ),
     )
 
 

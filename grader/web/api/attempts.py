@@ -75,7 +75,7 @@ def regrade_submission(
     response: Response,
 ) -> AttemptView:
     """Judge it again, from a fresh seed; for staff."""
-    view = _view(attempts.regrade(site, actor, submission_id, reason=body.reason))
+    view = _view(attempts.regrade_submission(site, actor, submission_id, reason=body.reason))
     response.headers["Location"] = f"/api/v1/attempts/{view.id}"
     return view
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -60,7 +60,7 @@ class ReleaseView(View):
     """A grade as it was released."""
 
     person_id: int
-    submission_id: int
+    submission_id: int | None
     score: float
     max_score: float
     released_at: datetime
@@ -105,7 +105,10 @@ class OwnGradeView(View):
 
 
 class StaffGradeView(View):
-    """Somebody's grade; `overrides` of the submission that counts, revoked ones too."""
+    """Somebody's grade; `overrides` of the submission that counts, revoked ones too.
+
+    Who grades without names is told neither these nor which submission counts.
+    """
 
     assignment_id: int
     person_id: int
@@ -215,14 +218,18 @@ def get_grade(
 ) -> StaffGradeView:
     """Anybody's grade; for staff."""
     found = grades.grade_of(site, actor, assignment_id, person_id)
+    view, told = _grade(found.grade), not found.is_nameless
+    released = None if found.release is None else _release(found.release)
     return StaffGradeView(
         assignment_id=assignment_id,
         person_id=person_id,
         name=found.member.name,
         team=found.member.team,
-        grade=_grade(found.grade),
-        overrides=_overrides(found.overrides),
-        released=None if found.release is None else _release(found.release),
+        grade=view if told else view.model_copy(update={"submission": None}),
+        overrides=_overrides(found.overrides) if told else [],
+        released=released
+        if told or not released
+        else released.model_copy(update={"submission_id": None}),
     )
 
 
@@ -296,7 +303,7 @@ def get_gradebook(
     ids = [column.id for column in columns]
     return GradebookView(
         assignments=columns,
-        items=[_row(ids, row) for row in found.rows.items],
+        items=[_row(ids, row, found.nameless) for row in found.rows.items],
         next_cursor=found.rows.next_cursor,
     )
 
@@ -345,25 +352,25 @@ def _overrides(found: Sequence[tuple[Override, str]]) -> list[NamedOverrideView]
     ]
 
 
-def _row(assignment_ids: Sequence[int], row: GradebookRow) -> RowView:
+def _row(assignment_ids: Sequence[int], row: GradebookRow, nameless: Collection[int]) -> RowView:
     return RowView(
         person_id=row.member.person_id,
         name=row.member.name,
         email=row.member.email,
         team=row.member.team,
         grades=[
-            _cell(assignment_id, found, released)
+            _cell(assignment_id, found, released, told=assignment_id not in nameless)
             for assignment_id, (found, released) in zip(assignment_ids, row.cells, strict=True)
         ],
     )
 
 
-def _cell(assignment_id: int, found: Grade, released: Released | None) -> CellView:
+def _cell(assignment_id: int, found: Grade, released: Released | None, *, told: bool) -> CellView:
     worth = found.worth
     return CellView(
         assignment_id=assignment_id,
         state=found.state,
-        submission_id=found.counting.id if found.counting else None,
+        submission_id=found.counting.id if found.counting and told else None,
         points=found.points,
         score=worth.score if worth else None,
         pending=worth.pending if worth else 0.0,

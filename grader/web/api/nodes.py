@@ -67,11 +67,19 @@ class WaitsView(View):
     longest_s: float
 
 
+class TrialsView(View):
+    """How many versions' own tests wait in one queue, and how many run."""
+
+    waiting: int
+    running: int
+
+
 class QueueView(View):
-    """The whole queue."""
+    """The whole queue; `trials` are tests of versions, which are no submissions."""
 
     waiting: dict[Queue, WaitingView]
     waited: WaitsView
+    trials: dict[Queue, TrialsView]
 
 
 class CourseQueueView(View):
@@ -104,8 +112,12 @@ def change_node(
 @router.get("/queue")
 def get_queue(site: CurrentSite, actor: CurrentActor) -> QueueView:
     """How much waits, and for how long; for admins."""
-    waiting, waited = operations.whole_queue(site, actor)
-    return QueueView(waiting=_waiting(waiting), waited=WaitsView.model_validate(waited))
+    found = operations.whole_queue(site, actor)
+    return QueueView(
+        waiting=_waiting(found.waiting),
+        waited=WaitsView.model_validate(found.waited),
+        trials={queue: TrialsView.model_validate(one) for queue, one in found.trials.items()},
+    )
 
 
 @router.get("/queue/running")

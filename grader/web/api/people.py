@@ -113,6 +113,12 @@ def issue_token(site: CurrentSite, actor: CurrentActor, body: TokenBody) -> Issu
     return _issued(people.issue_token(site, actor, body.name, frozenset(body.scopes), lasts))
 
 
+@router.delete("/tokens", status_code=204)
+def revoke_tokens(site: CurrentSite, actor: CurrentActor) -> None:
+    """All of one's own tokens hold no more, this one as well."""
+    people.revoke_tokens(site, actor)
+
+
 @router.delete("/tokens/{token_id}", status_code=204)
 def revoke_token(
     site: CurrentSite, actor: CurrentActor, token_id: Annotated[RowId, Path()]
@@ -135,7 +141,10 @@ def create_person(site: CurrentSite, actor: CurrentActor, body: PersonBody) -> P
 def change_person(
     site: CurrentSite, actor: CurrentActor, person_id: Annotated[RowId, Path()], body: PersonChange
 ) -> PersonView:
-    """Another name or password, or an admin or none any more; for admins."""
+    """Another name or password, or an admin or none any more; for admins.
+
+    A new password ends their sessions and tokens.
+    """
     password = body.password.get_secret_value() if body.password else None
     person = people.change_person(
         site, actor, person_id, name=body.name, password=password, is_admin=body.is_admin
@@ -145,7 +154,7 @@ def change_person(
 
 @router.put("/me/password", status_code=204)
 def change_password(site: CurrentSite, actor: CurrentActor, body: PasswordBody) -> None:
-    """Another password of one's own."""
+    """Another password of one's own; sessions end, tokens stay."""
     old, new = body.old.get_secret_value(), body.new.get_secret_value()
     people.change_password(site, actor, old=old, new=new)
 

@@ -79,7 +79,7 @@ class ChangedView(View):
     submission_id: int
     number: int
     received_at: datetime
-    person_id: int
+    person_id: int | None
     name: str
     before: ScoreView | None
     after: ScoreView | None
@@ -194,8 +194,8 @@ def _changed(changed: Changed) -> ChangedView:
         submission_id=changed.submission.id,
         number=changed.submission.number,
         received_at=changed.submission.received_at,
-        person_id=changed.person.id,
-        name=changed.person.name,
+        person_id=None if changed.is_nameless else changed.person.id,
+        name=f"Submission {changed.submission.id}" if changed.is_nameless else changed.person.name,
         before=_score(before),
         after=_score(after),
         difference=None

@@ -54,11 +54,13 @@ class SubmissionView(View):
 
     `state`, `run_status` and the points are those against the version in force, before lateness and
     without overrides; null while there are none. `state` failed: by a fault of ours, never a zero.
+    Where it is graded without names, staff are told no `person_id`, and the submission's number in
+    the place of the names of person and file.
     """
 
     id: int
     assignment_id: int
-    person_id: int
+    person_id: int | None
     person: str
     number: int
     name: str
@@ -206,7 +208,7 @@ def _view(found: Found) -> SubmissionView:
     return SubmissionView(
         id=row.id,
         assignment_id=row.assignment_id,
-        person_id=row.person_id,
+        person_id=None if found.is_nameless else row.person_id,
         person=found.person,
         number=row.number,
         name=row.name,

@@ -36,6 +36,7 @@ Text = Annotated[str, Form(max_length=1000)]
 _DONE = {
     "password": "Your password is changed. You are signed out everywhere but here.",
     "revoked": "The token is revoked: it holds no more.",
+    "all-revoked": "All tokens are revoked: none holds any more.",
 }
 _SCOPES = {
     Right.READ: "See courses, assignments and one's own work",
@@ -155,6 +156,13 @@ def make_token(
         )
         return _account(request, site, visitor, issued=issued)
     return _account(request, site, visitor, token=sheet)
+
+
+@router.post("/account/tokens/revoke")
+def revoke_tokens(site: CurrentSite, visitor: CurrentVisitor) -> Response:
+    """None holds any more."""
+    people.revoke_tokens(site, visitor.actor)
+    return go("/account", "all-revoked")
 
 
 @router.post("/account/tokens/{token_id}/revoke")

@@ -39,7 +39,7 @@ _DONE = {
     "changed": "Saved.",
     "removed": "They are in the course no more. What they handed in is kept.",
     "imported": "The people of the file are in the course.",
-    "password": "The password is set, and they are signed out everywhere.",
+    "password": "The password is set. They are signed out everywhere; their tokens are revoked.",
 }
 
 

@@ -95,7 +95,7 @@ def regrade(
     """Judge it again."""
     if not reason.strip():
         raise BadInput("say why: the reason stands in the audit log")
-    attempts.regrade(site, visitor.actor, submission_id, reason=reason.strip())
+    attempts.regrade_submission(site, visitor.actor, submission_id, reason=reason.strip())
     return RedirectResponse(_address(submission_id, query), 303)
 
 

@@ -85,14 +85,15 @@ def _queue(site: Site, visitor: Visitor, course_id: int) -> dict[str, Any]:
 def _everything(site: Site, visitor: Visitor) -> dict[str, Any]:
     workers = operations.list_workers(site, visitor.actor, limit=_MOST).items
     running = operations.list_running(site, visitor.actor, limit=_MOST).items
-    waiting, waits = operations.whole_queue(site, visitor.actor)
+    queue = operations.whole_queue(site, visitor.actor)
     by_worker: dict[str, list[Running]] = defaultdict(list)
     for one in running:
         by_worker[one[0].worker or ""].append(one)
     return {
         "workers": [_worker(one, by_worker.get(one.node.name, [])) for one in workers],
-        "waiting": waiting,
-        "waits": waits,
+        "waiting": queue.waiting,
+        "waits": queue.waited,
+        "trials": queue.trials,
         "courses": operations.courses_waiting(site, visitor.actor),
         "failures": operations.list_failures(site, visitor.actor),
         "queues": QUEUE_WORDS,
