@@ -311,7 +311,14 @@ def with_platform(site: Site, lms: Lms) -> Site:
     return made
 
 
-def registered(site: Site, admin: Actor, lms: Lms, deployment: str | None = DEPLOYMENT) -> int:
+def registered(
+    site: Site,
+    admin: Actor,
+    lms: Lms,
+    deployment: str | None = DEPLOYMENT,
+    *,
+    is_private: bool = False,
+) -> int:
     """The LMS, registered by hand; the platform's id."""
     given = OurRegistration(
         name="Moodle of the faculty",
@@ -320,6 +327,7 @@ def registered(site: Site, admin: Actor, lms: Lms, deployment: str | None = DEPL
         login_url=f"{lms.base}/auth",
         token_url=f"{lms.base}/token",
         jwks_url=f"{lms.base}/jwks",
+        is_private=is_private,
     )
     return register_platform(site, admin, given, deployment).id
 

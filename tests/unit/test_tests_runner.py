@@ -561,6 +561,19 @@ def test_a_submission_that_is_slow_again_and_again_uses_up_the_time_of_its_test(
     assert "too long" in ran.tests[0].message
 
 
+def test_a_reference_that_is_slow_takes_nothing_of_a_submissions_time(run: Run) -> None:
+    from time import sleep
+
+    source = """
+    def test_it(student, reference):
+        assert [reference.f() for _ in range(4)] == [None] * 4
+        assert student.n == 1
+    """
+    request = replace(REQUEST, test_s=0.3)
+    ran = run(source, request=request, n=1, reference={"f": lambda: sleep(0.1)})
+    assert outcomes(ran) == {"test_it": "passed"}
+
+
 def test_runs_leave_nothing_behind_for_one_another(run: Run) -> None:
     source = """
     import builtins, os, pathlib

@@ -352,7 +352,7 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
 
 def linked(site: Site, people: People, lms: Lms) -> dict[str, Any]:
     """A course of an LMS that is linked, and a deployment of which nothing is."""
-    platform_id = registered(site, people.admin.actor, lms)
+    platform_id = registered(site, people.admin.actor, lms, is_private=True)
     unused = add_deployment(site, people.admin.actor, platform_id, "unused")
     staff = people.instructor.actor.person_id
     context_id = link(site, people.course_id, staff)

@@ -38,7 +38,7 @@ class Link:
     def __init__(self, sock: socket.socket, request: dict[str, Any]) -> None:
         self._sock = sock
         self._request = request
-        self._left = 0.0  # seconds of asking, in this test
+        self._left = 0.0  # seconds of asking the submission, in this test
         self.last_look = ""  # what the test looked at last, in words
         self.native = False  # values and errors are to be what they are in the submission
         self._context = Context(
@@ -61,7 +61,9 @@ class Link:
     def ask(self, whose: Whose, before: list[Step], step: Step) -> Value:
         """What `step` gives after the steps `before`; raises AnswerError where that is nothing."""
         kind = _ERRORS[whose]
-        limit_s = min(self._request["probe_s"], self._left)
+        limit_s = self._request["probe_s"]
+        if whose == "student":  # what the reference takes is not the submission's
+            limit_s = min(limit_s, self._left)
         if limit_s <= 0:
             raise kind(f"{step.words} comes too late: this test has taken too long already.")
         steps = program([*before, step])
@@ -90,7 +92,8 @@ class Link:
             channel.send(self._sock, wire.dumps(message))
             answer: Answer = pickle.loads(channel.receive(self._sock))  # made by our worker
         finally:
-            self._left -= time.monotonic() - started
+            if message["of"] == "student":
+                self._left -= time.monotonic() - started
             signal.setitimer(signal.ITIMER_REAL, own)
         return answer
 
