@@ -60,6 +60,14 @@ def follow(session: Session, assignment_id: int) -> None:
         Passback.submission_id.is_distinct_from(released.c.submission_id),
     )
     here = Passback.column_id.in_(columns)
+    changed = exists().where(mine, other)
+    taken = and_(Passback.score.is_not(None), ~exists().where(mine))
+    session.execute(
+        select(Passback.id)
+        .where(here, or_(changed, taken))
+        .order_by(Passback.id)
+        .with_for_update(of=Passback)
+    )
     session.execute(
         update(Passback)
         .where(here, mine, other)
@@ -73,7 +81,7 @@ def follow(session: Session, assignment_id: int) -> None:
     )
     session.execute(
         update(Passback)
-        .where(here, Passback.score.is_not(None), ~exists().where(mine))
+        .where(here, taken)
         .values(score=None, max_score=None, submission_id=None, **_wanted_anew()),
         execution_options={"synchronize_session": False},
     )
@@ -180,7 +188,7 @@ def start_anew(session: Session, *where: ColumnElement[bool]) -> None:
     is_sent = Passback.state == DeliveryState.SENDING
     session.execute(
         update(Passback)
-        .where(*where)
+        .where(_held_in_order(*where))
         .values(
             state=case((is_sent, DeliveryState.WAITING), else_=Passback.state),
             fence=Passback.fence + 1,
@@ -269,10 +277,17 @@ def is_gone(session: Session, column_id: int, address: str) -> None:
 def want_again(session: Session, *where: ColumnElement[bool], **values: Any) -> int:
     """Have rows be sent, from the first try on; how many there are."""
     done = session.execute(
-        update(Passback).where(*where).values(**_wanted_anew(), **values),
+        update(Passback).where(_held_in_order(*where)).values(**_wanted_anew(), **values),
         execution_options={"synchronize_session": False},
     )
     return _count(done)
+
+
+def _held_in_order(*where: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Those rows. Whoever changes many takes them in the order of their ids: two who did so in
+    different orders would wait for each other."""
+    ids = select(Passback.id).where(*where).order_by(Passback.id).with_for_update()
+    return Passback.id.in_(ids.correlate(None))
 
 
 def elsewhere(session: Session, row: Passback, assignment_id: int) -> bool:

@@ -6,12 +6,11 @@ by one sender alone until something has arrived.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from grader.db import deliveries
@@ -95,16 +94,8 @@ def claim(session: Session, owed: Owed, receiver: Receiver, by: datetime) -> Sen
 
 def rest(session: Session, receiver: Receiver, length: Callable[[timedelta], timedelta]) -> None:
     """It has not answered as it should; `length` is of the rest, by how long it has failed."""
-    rows: Any
-    if receiver.platform_id is not None:
-        rows = select(Platform).where(Platform.id == receiver.platform_id)
-    else:
-        rows = select(CanvasCourse).where(CanvasCourse.base_url == receiver.canvas)
-        rows = rows.order_by(CanvasCourse.id)
-    # Not so that rows that refer to it have to wait, too.
-    found = session.scalars(rows.with_for_update(key_share=True)).all()
     at = moment(session)
-    for one in found:
+    for one in _held(session, receiver):
         one.failing_since = one.failing_since or at
         until = at + length(at - one.failing_since)
         one.resting_until = max(one.resting_until or until, until)
@@ -112,15 +103,18 @@ def rest(session: Session, receiver: Receiver, length: Callable[[timedelta], tim
 
 def end_rest(session: Session, receiver: Receiver) -> None:
     """It answers; whatever waits for it is sent."""
-    whose: tuple[type[Platform] | type[CanvasCourse], ColumnElement[bool]]
+    for one in _held(session, receiver):
+        one.failing_since = one.resting_until = None
+
+
+def _held(session: Session, receiver: Receiver) -> Sequence[Platform] | Sequence[CanvasCourse]:
+    """Its rows, which nobody else changes meanwhile: all courses of a Canvas, in one order."""
+    # Not so that rows that refer to them have to wait, too.
     if receiver.platform_id is not None:
-        whose = Platform, Platform.id == receiver.platform_id
-    else:
-        whose = CanvasCourse, CanvasCourse.base_url == receiver.canvas
-    session.execute(
-        update(whose[0]).where(whose[1]).values(failing_since=None, resting_until=None),
-        execution_options={"synchronize_session": False},
-    )
+        one = select(Platform).where(Platform.id == receiver.platform_id)
+        return session.scalars(one.with_for_update(key_share=True)).all()
+    every = select(CanvasCourse).where(CanvasCourse.base_url == receiver.canvas)
+    return session.scalars(every.order_by(CanvasCourse.id).with_for_update(key_share=True)).all()
 
 
 def _goes_to(owed: Owed, receiver: Receiver) -> ColumnElement[bool]:

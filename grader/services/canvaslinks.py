@@ -108,6 +108,7 @@ def link(
         raise BadInput(f"{name}: Canvas says no ({error})") from error
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
+        receivers.end_rest(session, Receiver(canvas=base))
         row = canvas.same(session, course_id, base, canvas_id)
         if row is None:
             row = CanvasCourse(course_id=course_id, base_url=base, canvas_id=canvas_id)
@@ -115,7 +116,6 @@ def link(
         row.title, row.token, row.author_id = there.name[:200], token, actor.person_id
         row.disabled_at = None
         session.flush()
-        receivers.end_rest(session, Receiver(canvas=base))
         session.refresh(row)
         passbacks.unlock(session, passbacks.of_canvas(row.id))
         audit.record(

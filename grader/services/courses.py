@@ -10,6 +10,7 @@ from grader.db import audit, people
 from grader.db.audit import Names as Names
 from grader.db.models import AuditEntry, Course, Enrolment, Person, Role
 from grader.db.pages import Page
+from grader.db.session import hold
 from grader.errors import BadInput, Conflict, NotFound
 from grader.services.access import Actor, Right, permit, permit_admin
 from grader.services.roles import give_role
@@ -121,8 +122,10 @@ def enrol(
     """Give somebody a role in the course, or another one; a person who is new is created."""
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
-        if session.get(Course, course_id) is None:
+        course = session.get(Course, course_id)
+        if course is None:
             raise NotFound("there is no such course")
+        hold(session, course)
         person = people.by_email(session, email)
         if person is None:
             person = Person(email=email, name=name)
@@ -141,6 +144,8 @@ def change_role(
     """Another role or team for somebody who is in the course."""
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
+        # As lists of LMSs do, which leave the last instructor.
+        hold(session, session.get_one(Course, course_id))
         before = session.get(Enrolment, (course_id, person_id))
         if before is None:
             raise NotFound("they are not in this course")
@@ -152,6 +157,7 @@ def unenrol(site: Site, actor: Actor, course_id: int, person_id: int) -> None:
     """Take somebody's role away; what they handed in stays."""
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
+        hold(session, session.get_one(Course, course_id))
         enrolment = session.get(Enrolment, (course_id, person_id))
         if enrolment is None:
             raise NotFound("they are not in this course")

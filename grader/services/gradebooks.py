@@ -102,8 +102,9 @@ class Book(Protocol):
     def write(self, stamp: datetime) -> Answer:
         """Write the parcel's grade into it, as of `stamp`."""
 
-    def check(self) -> None:
-        """Raise Stuck or Later if the column is not there any more, Refused if it can't be seen."""
+    def check(self) -> bool:
+        """Whether the column is known to be there: not where we may not look. Raises Stuck or
+        Later if it is not there any more, Refused if it can't be seen."""
 
 
 def book_of(site: Site, parcel: Parcel, bearers: Bearers) -> Book:
@@ -154,10 +155,9 @@ class _Column:
             ),
         )
 
-    def check(self) -> None:
-        context = self.parcel.context
-        if context is None or ags.LINE_ITEMS not in context.scopes.split():
-            return  # we may not look
+    def check(self) -> bool:
+        if not _may_look(self.parcel):
+            return False
         try:
             self.service.look(self.address)
         except Refused as error:
@@ -165,6 +165,7 @@ class _Column:
                 raise
             _note_gone(self.site, self.parcel.column)
             raise Later(f"the column is not there any more ({error}); it is looked for") from error
+        return True
 
 
 @dataclass
@@ -200,7 +201,7 @@ class _CanvasColumn:
         points = scaled(row.score, row.max_score, self.of)
         return self.canvas.write(self.address, self.subject, points)
 
-    def check(self) -> None:
+    def check(self) -> bool:
         try:
             self.canvas.assignment(self.address)
         except Refused as error:
@@ -208,6 +209,7 @@ class _CanvasColumn:
                 raise
             _note_gone(self.site, self.parcel.column)
             raise _gone_from_canvas() from error
+        return True
 
 
 def _canvas_book(site: Site, parcel: Parcel) -> Book:
@@ -238,7 +240,7 @@ def _service_book(site: Site, parcel: Parcel, bearers: Bearers) -> Book:
     address, of = column.address, column.max_score
     outside = way_to(site, platform, url, address)
     service = GradeService(outside, bearers(site, platform), url)
-    if address is None or column.gone_at is not None or not of:
+    if address is None or column.gone_at is not None or not of or _is_told_another(site, parcel):
         address, of = _looked_up(site, parcel, service)
     return _Column(site, parcel, service, address, of, parcel.subject)
 
@@ -270,8 +272,8 @@ def _find_or_make(
     context, assignment, of = parcel.context, parcel.assignment, parcel.passback.max_score
     assert context is not None
     assert of is not None
-    if context.line_items_url is None or ags.LINE_ITEMS not in context.scopes.split():
-        told = next((one.line_item_url for one in links if one.line_item_url), None)
+    if not _may_look(parcel):
+        told = _told(links)
         if told is None:
             raise Stuck(Trouble.GONE, "the platform lets us neither find the column nor make one")
         # Its scale is not told, either: that of each result is taken.
@@ -281,6 +283,30 @@ def _find_or_make(
     if item is not None:
         return item, False
     return service.create(name, assignment.title, of), True
+
+
+def _may_look(parcel: Parcel) -> bool:
+    """Whether columns can be looked for and seen."""
+    context = parcel.context
+    return (
+        context is not None
+        and context.line_items_url is not None
+        and ags.LINE_ITEMS in context.scopes.split()
+    )
+
+
+def _told(links: Sequence[ResourceLink]) -> str | None:
+    """The column that launches tell of: of several links the one that was made last."""
+    return next((one.line_item_url for one in reversed(links) if one.line_item_url), None)
+
+
+def _is_told_another(site: Site, parcel: Parcel) -> bool:
+    """Whether launches tell of another column than the known one, where that is all we know."""
+    if _may_look(parcel):
+        return False
+    with site.database.reading() as session:
+        told = _told(parcels.links(session, parcel.column))
+    return told is not None and told != parcel.column.address
 
 
 def _note_gone(site: Site, column: GradeColumn) -> None:

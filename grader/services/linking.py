@@ -178,6 +178,7 @@ def unlink(site: Site, actor: Actor, context_row: int) -> int:
         if context is None:
             raise NotFound("there is no such thing")
         permit(session, actor, context.course_id, Right.MANAGE)
+        hold(session, context)  # no launch nor list brings anybody meanwhile
         course_id = context.course_id
         audit.record(
             session,

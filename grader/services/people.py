@@ -164,7 +164,8 @@ def change_person(
 ) -> Person:
     """Change what is given; for admins.
 
-    A new password ends sessions and tokens: somebody else may have had them, as the old one.
+    A new password ends sessions and tokens: somebody else may have had them, as the old one. Who
+    becomes an admin signs in anew: a session may have begun by an LMS, which no admin's may.
     """
     permit_admin(actor)
     kept = password_hash(password)
@@ -173,6 +174,8 @@ def change_person(
         if person is None:
             raise NotFound("there is no such person")
         person.name = person.name if name is None else name
+        if is_admin and not person.is_admin:
+            browsersessions.end_all_of(session, person.id)
         person.is_admin = person.is_admin if is_admin is None else is_admin
         given = {"name": name, "is_admin": is_admin}
         noted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}

@@ -230,12 +230,14 @@ def _judged(book: Book, held: Sending, row: Passback, error: Refused) -> Refused
     """What time may mend; raises Stuck where the answer that says no means something else."""
     if not is_limited(error.answer) and error.answer.status in book.is_lost:
         try:
-            book.check()
+            is_there = book.check()
         except Refused as other:
             error = other  # it is not about this student alone
         else:
-            words = f"it takes no grade for this person ({error})"
-            raise Stuck(Trouble.NO_STUDENT, words) from error
+            # Where the column can't be seen, a refusal may be about all of it.
+            if is_there or error.answer.status not in _NOT_LET_IN:
+                words = f"it takes no grade for this person ({error})"
+                raise Stuck(Trouble.NO_STUDENT, words) from error
     status = error.answer.status
     if status in (400, 422) and _is_over(row):
         words = "the LMS takes no more points than there are to get, unless that is allowed there"
@@ -261,7 +263,10 @@ def _general(held: Sending, error: Refused) -> Refused:
 
 
 def _stick(site: Site, held: Sending, parcel: Parcel, error: Stuck) -> None:
+    has_answered = error.trouble is Trouble.CHANGED or isinstance(error.__context__, Refused)
     with site.database.writing() as session:
+        if parcel.is_failing and has_answered:
+            receivers.end_rest(session, parcel.receiver)
         row, why = parcel.passback, str(error)
         elsewhere = error.trouble is Trouble.NO_STUDENT and passbacks.elsewhere(
             session, row, parcel.assignment.id

@@ -16,7 +16,7 @@ from grader.services.platforms import Registration, change_platform, disable_pla
 from grader.services.site import Site
 from tests.lms import _moodle
 from tests.lms._linked import SCOPES, Linked, linked_by_rest, linked_to_moodle, subject
-from tests.lms._moodle import saying
+from tests.lms._moodle import never_arrives, saying
 from tests.sites import People
 
 
@@ -123,3 +123,53 @@ def test_where_columns_may_not_be_seen_a_refusal_is_about_the_student(moodle: Li
     moodle.send()
     assert moodle.row(moodle.ada).trouble is Trouble.NO_STUDENT
     assert moodle.column().gone_at is None
+
+
+def told(moodle: Linked, number: int) -> str:
+    """The address of a further column, as a launch tells it."""
+    moodle.lms.columns[number] = _moodle.Column("Link", 10)
+    return f"{_moodle.HOST}/mod/lti/services.php/2/lineitems/{number}/lineitem?type_id=1"
+
+
+def test_where_columns_may_not_be_seen_nobody_is_given_up_for_one_403(moodle: Linked) -> None:
+    with moodle.site.database.writing() as session:
+        session.execute(update(Context).values(scopes=f"{ags.RESULTS} {ags.SCORES}"))
+        session.execute(update(ResourceLink).values(line_item_url=told(moodle, 5)))
+    moodle.lms.faults += [saying(403)]
+    moodle.grade(moodle.ada, 7)
+    moodle.release()
+    moodle.send()
+    assert moodle.row(moodle.ada).trouble is None
+    moodle.settle()
+    assert moodle.lms.points(subject(moodle.ada)) == 7
+
+
+def test_where_columns_may_not_be_seen_the_one_that_a_launch_tells_of_counts(
+    moodle: Linked,
+) -> None:
+    with moodle.site.database.writing() as session:
+        session.execute(update(Context).values(scopes=f"{ags.RESULTS} {ags.SCORES}"))
+        session.execute(update(ResourceLink).values(line_item_url=told(moodle, 5)))
+    moodle.grade(moodle.ada, 7)
+    moodle.release()
+    moodle.settle()
+    del moodle.lms.columns[5]
+    launched(moodle, link_id="link-1", line_item_url=told(moodle, 6))
+    moodle.grade(moodle.ada, 8)
+    moodle.release()
+    moodle.settle()
+    assert moodle.row(moodle.ada).state is DeliveryState.DELIVERED
+    assert moodle.lms.points(subject(moodle.ada)) == 8
+
+
+def test_an_lms_that_says_no_is_silent_no_more(moodle: Linked) -> None:
+    moodle.lms.faults += [never_arrives]
+    moodle.grade(moodle.ada, 7)
+    moodle.release()
+    moodle.send()
+    assert platform(moodle).failing_since is not None
+    moodle.lms.faults += [saying(422)]
+    moodle.wait()
+    moodle.send()
+    assert moodle.row(moodle.ada).state is DeliveryState.STUCK
+    assert platform(moodle).failing_since is None

@@ -72,6 +72,16 @@ def test_a_session_ends_with_signing_out_and_with_a_new_password(
     assert (gone.status_code, gone.headers["location"]) == (303, "/sign-in?then=%2Fcourses")
 
 
+def test_who_becomes_an_admin_signs_in_anew(
+    site: Site, people: People, client: TestClient, visitor: Visitor
+) -> None:
+    admin, ada = people.admin.actor, people.ada.actor.person_id
+    change_person(site, admin, ada, is_admin=False)
+    assert client.get("/courses").status_code == 200
+    change_person(site, admin, ada, is_admin=True)
+    assert client.get("/courses", follow_redirects=False).status_code == 303
+
+
 def test_signing_in_makes_another_session_and_ends_the_former(
     site: Site, people: People, client: TestClient
 ) -> None:
