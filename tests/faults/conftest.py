@@ -6,6 +6,7 @@ handed in, for which it answers again.
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 from tests.databases import KINDS
 from tests.faults._parts import PostgresServer, RedisServer, SmallDisk
 from tests.faults._place import Place, place_at
+
+_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +38,8 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="session", params=KINDS)
 def warm(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
     """The installation."""
-    own = folder / request.param
+    number = next(_numbers)  # a process may need one of a kind again, after the other kind
+    own = folder / f"{request.param}-{number}"
     own.mkdir()
     disk = SmallDisk(own / "disk")
     redis = RedisServer(own)
@@ -44,7 +48,7 @@ def warm(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
     url = f"sqlite:///{disk.folder}/chainrule.db"
     if request.param == "postgresql":
         postgres = request.getfixturevalue("own_postgresql")
-        url = postgres.create("faults")
+        url = postgres.create(f"faults_{number}")
     made = place_at(url, own, redis, disk=disk, postgres=postgres)
     yield made
     made.close()

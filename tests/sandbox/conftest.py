@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sandbox.host import mounts
+
 from ._inside import Ran, run_inside
 
 AS_ROOT = os.geteuid() == 0
@@ -41,7 +43,7 @@ def _host() -> tuple[object, ...]:
     listed = [sorted(os.listdir(path)) for path in ("/", "/home", "/mnt") if os.path.isdir(path)]
     # Others use these at the same time: of them only what tests write inside.
     written = [os.path.exists(f"{path}/chainrule-test") for path in ("/tmp", "/dev/shm")]
-    return Path("/proc/self/mountinfo").read_text(), listed, written
+    return mounts(), listed, written
 
 
 def _orphaned_groups() -> list[str]:

@@ -43,10 +43,10 @@ def groups(zygote: int) -> set[str]:
 SMALL_DISK = "small-disk-of-tests"  # the source of mounts that tests make on purpose
 
 
-def mounts() -> int:
+def mounts() -> list[str]:
     """Mounts of this process's namespace, but those of tests that run at the same time."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return sum(SMALL_DISK not in line.split() for line in lines)
+    return [line for line in lines if SMALL_DISK not in line.split()]
 
 
 def eventually(holds: Callable[[], bool], within_s: float = 10.0) -> bool:

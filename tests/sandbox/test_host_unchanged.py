@@ -56,7 +56,7 @@ class Host:
 
     processes: frozenset[int]
     groups: frozenset[str]
-    mounts: int
+    mounts: tuple[str, ...]
     files: frozenset[str]
     scratch: frozenset[str]
     system_v: frozenset[str]
@@ -71,7 +71,7 @@ class Host:
         return cls(
             processes=frozenset(descendants(zygote.pid) | _marked(folder)),
             groups=frozenset(groups(zygote.pid)),
-            mounts=mounts(),
+            mounts=tuple(mounts()),
             files=frozenset(str(path) for one in FOLDERS for path in Path(one).glob(f"{mark}*")),
             scratch=frozenset(str(path) for path in Path(folder).rglob("*")),
             system_v=frozenset(

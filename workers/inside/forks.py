@@ -267,17 +267,21 @@ def _collected(reader: int, child: int, deadline: float, limit: int) -> bytearra
     data = bytearray()
     poll = _poll()
     poll.register(reader, _IN)
+    is_gone = False
     while len(data) <= limit + _HEAD.size and not _complete(data):
         left = deadline - _monotonic()
         if left <= 0:
             break
-        if poll.poll(min(left, _SLICE_S) * 1000 + 1):
+        if poll.poll(0 if is_gone else min(left, _SLICE_S) * 1000 + 1):
             piece = _read(reader, _CHUNK)
             if not piece:
                 break
             data += piece
-        elif _waitid(os.P_PID, child, _EXITED) is not None:
-            break  # it is gone, and something that it started holds the pipe open
+        elif is_gone:
+            break  # something that it started holds the pipe open
+        else:
+            # It may have written its answer and ended since the pipe was looked at: once more.
+            is_gone = _waitid(os.P_PID, child, _EXITED) is not None
     return data
 
 

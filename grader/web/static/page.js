@@ -24,6 +24,11 @@ document.addEventListener("click", (event) => {
   event.target.closest("[data-close-dialog]")?.closest("dialog").close();
 });
 
+// What is being pressed is not taken away under the finger: it is renewed the next time.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target.querySelector(":active")) event.detail.shouldSwap = false;
+});
+
 // A form that asks first: data-confirm holds the question.
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
