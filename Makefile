@@ -40,7 +40,7 @@ sample: $(STAMP) ## Set everything up and grade the sample submission
 	$(BIN)/chainrule grade uw-cse447-a0 rubrics/uw-cse447-a0/sample.ipynb
 
 test: $(STAMP) $(PEERS_STAMP) $(CHROMIUM) lint types ## Set everything up and run the whole test suite
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3
 
 faults: $(STAMP) ## Break an installation in every way that we know of (part of test)
 	$(BIN)/python -m pytest -n 2 tests/faults tests/db/test_histories.py

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,6 +38,12 @@ from tests.web._work import (  # noqa: F401 - fixtures
 )
 
 DEADLINE_S = 60.0
+
+
+def in_a_loop(scenario: Any) -> Any:
+    """What comes of it, in a thread of its own: a browser that other tests drive has this one's."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, scenario).result()
 
 
 @dataclass
@@ -146,7 +153,7 @@ def test_who_watches_hears_of_every_change_until_the_end(
             assert stream.headers["content-type"].startswith("text/event-stream")
             assert stream.headers["cache-control"] == "no-store"
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
 
 
 def test_cells_and_judging_are_told_as_the_worker_tells_them(
@@ -177,7 +184,7 @@ def test_cells_and_judging_are_told_as_the_worker_tells_them(
             assert (checks["checked"], checks["checks"]) == (2, 9)
             assert checks["words"] == "The answers are compared. 2 of 9 checks are judged."
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
     site.close()
 
 
@@ -222,7 +229,7 @@ def test_who_connects_again_meanwhile_gets_the_present_state(
         async with watching(app, people.ada, one) as stream:
             await stream.until(lambda: stream.stages == ["starting"])
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
 
 
 def test_what_needs_a_gpu_is_told_so_while_no_worker_has_one(
@@ -267,7 +274,7 @@ def test_a_client_that_has_gone_is_noticed_and_nobody_is_asked_for_any_more(
             while watcher.is_looking:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
 
 
 def test_nothing_is_sent_for_long_but_that_the_stream_is_alive(
@@ -284,7 +291,7 @@ def test_nothing_is_sent_for_long_but_that_the_stream_is_alive(
             await stream.until(lambda: stream.news and stream.text.endswith(": still here\n\n"))
             assert len(stream.news) == 1
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
 
 
 def test_one_person_has_so_many_streams_and_no_more(
@@ -310,7 +317,7 @@ def test_one_person_has_so_many_streams_and_no_more(
         async with watching(app, people.ada, one["attempt_id"]) as again:
             await again.until(lambda: again.news)
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
 
 
 def test_others_attempts_are_not_watched(
@@ -377,7 +384,7 @@ def test_500_who_watch_are_one_look_at_a_time() -> None:
         assert len(asked) == 1
         assert sorted(asked[0]) == list(range(100))
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
 
 
 def test_a_look_that_fails_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -398,4 +405,4 @@ def test_a_look_that_fails_is_followed_by_another(monkeypatch: pytest.MonkeyPatc
             assert found is not None
             assert found.stage is AttemptStage.DONE
 
-    asyncio.run(scenario())
+    in_a_loop(scenario())
