@@ -240,6 +240,12 @@ def choose_column(
     with site.database.writing() as session:
         row = _link(session, actor, course_id, link_id)
         hold(session, session.get_one(Assignment, assignment_id))
+        for other, column in canvas.columns(session, link_id).items():
+            if other != assignment_id and column.address == found.id:
+                raise Conflict(
+                    f"address: grades of “{ours[other].title}” go to that one already; each would "
+                    "take the other's for somebody's change"
+                )
         column = canvas.choose(
             session,
             link_id,

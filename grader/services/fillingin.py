@@ -167,7 +167,7 @@ def _filled(
             line += [""] * (at + 1 - len(line))
             was = line[at].strip()
             cells += 1
-            changed += was not in ("", text) and _number(was) != _number(text)
+            changed += was not in ("", "-", text) and _number(was) != _number(text)
             line[at] = text
     ids = {live.assignment.id for live, _ in columns.values()}
     graded = {person for assignment_id, person in released if assignment_id in ids}

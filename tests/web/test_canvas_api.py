@@ -94,6 +94,19 @@ def test_what_is_not_as_it_was_shown_is_refused(api: TestClient, linked: Linked)
         assert api.put(f"/{link_id}/people", json=body).status_code == status
 
 
+def test_an_assignment_of_canvas_takes_the_grades_of_one_assignment(
+    api: TestClient, linked: Linked
+) -> None:
+    link_id = link(api).json()["id"]
+    ines = linked.people.instructor.actor.person_id
+    other = assignment_of(linked.site, linked.people.course_id, ines, slug="a1").assignment_id
+    first = linked.work.assignment_id
+    for one, status in ((first, 200), (first, 200), (other, 409)):
+        answer = api.put(f"/{link_id}/columns/{one}", json={"address": "100"})
+        assert answer.status_code == status
+    assert "grades of “a0” go to that one already" in answer.json()["detail"]
+
+
 def test_a_canvas_that_says_no_is_told_with_its_field(api: TestClient) -> None:
     answer = link(api, token="wrong")
     assert answer.status_code == 422

@@ -251,6 +251,16 @@ def test_a_cell_that_says_something_else_is_told(
     assert "1 cell says something else now and would be written over." in shown
 
 
+def test_the_line_that_moodle_writes_for_no_grade_is_no_grade(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    header = "First name,Last name,Email address,a0 (Real)"
+    for was, is_told in (("-", False), ("3.00", True)):
+        shown = text_of(fill(tom, people, f"{header}\nAda,Lovelace,ada@example.org,{was}\n"))
+        assert "1 grade for Moodle" in shown
+        assert ("would be written over" in shown) is is_told
+
+
 def test_brightspace_s_marks_stay_and_its_scale_is_kept(
     tom: Reader, people: People, work: Coursework
 ) -> None:
