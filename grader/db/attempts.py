@@ -45,9 +45,7 @@ def enqueue(
         shadow = in_the_shadow(session, submission.assignment_id)
         if shadow is not None:
             enqueue(session, submission, shadow, Purpose.SHADOW)
-    course_id = session.scalars(
-        select(Assignment.course_id).where(Assignment.id == submission.assignment_id)
-    ).one()
+    course_id = session.get_one(Assignment, submission.assignment_id).course_id
     before = _number(
         session,
         Attempt.state.in_([AttemptState.QUEUED, AttemptState.RUNNING]),

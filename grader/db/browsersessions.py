@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from sqlalchemy import delete, or_, select, update
@@ -9,8 +10,6 @@ from sqlalchemy.orm import Session
 
 from grader.db.models import BrowserSession, Person
 from grader.db.types import now
-
-_STAMP_EVERY = timedelta(minutes=1)
 
 
 def find(session: Session, hashed: str, idle: timedelta) -> tuple[BrowserSession, Person] | None:
@@ -27,11 +26,17 @@ def find(session: Session, hashed: str, idle: timedelta) -> tuple[BrowserSession
     return None if row is None else (row[0], row[1])
 
 
-def stamp(session: Session, session_id: int) -> None:
-    """Note that somebody was heard of, once a minute at most."""
+def stamp(session: Session, session_ids: Collection[int]) -> None:
+    """Note that these were heard of."""
+    # What another process holds is being stamped by it, or ended.
+    held = (
+        select(BrowserSession.id)
+        .where(BrowserSession.id.in_(session_ids))
+        .with_for_update(skip_locked=True)
+    )
     session.execute(
         update(BrowserSession)
-        .where(BrowserSession.id == session_id, BrowserSession.seen_at < now() - _STAMP_EVERY)
+        .where(BrowserSession.id.in_(session.scalars(held).all()))
         .values(seen_at=now())
     )
 

@@ -13,8 +13,6 @@ from grader.db.models import Course, Enrolment, Person, Role, Token
 from grader.db.pages import Page, page
 from grader.db.types import now
 
-_STAMP_EVERY = timedelta(minutes=1)
-
 
 def by_email(session: Session, email: str) -> Person | None:
     """The person with that address, in whatever case it is written."""
@@ -36,10 +34,13 @@ def by_token(session: Session, token_hash: str) -> tuple[Token, Person] | None:
     return None if row is None else (row[0], row[1])
 
 
-def stamp_use(session: Session, token_id: int) -> None:
-    """Note that a token was used, once a minute at most."""
-    stale = or_(Token.last_used_at.is_(None), Token.last_used_at < now() - _STAMP_EVERY)
-    session.execute(update(Token).where(Token.id == token_id, stale).values(last_used_at=now()))
+def stamp_uses(session: Session, token_ids: Collection[int]) -> None:
+    """Note that tokens were used."""
+    # What another process holds is being stamped by it, or revoked.
+    held = select(Token.id).where(Token.id.in_(token_ids)).with_for_update(skip_locked=True)
+    session.execute(
+        update(Token).where(Token.id.in_(session.scalars(held).all())).values(last_used_at=now())
+    )
 
 
 def tokens_of(session: Session, person_id: int) -> Sequence[Token]:

@@ -35,6 +35,7 @@ _hashing = threading.BoundedSemaphore(2)
 _PATIENCE = timedelta(seconds=5)
 # How often somebody may say a password of theirs wrongly.
 _TRIES, _WINDOW = 10, timedelta(minutes=5)
+_STALE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -53,9 +54,8 @@ def actor_of_token(site: Site, secret: str) -> Actor:
         raise NotSignedIn("the token is unknown, expired or revoked")
     token, person = found
     used = token.last_used_at
-    if used is None or datetime.now(UTC) - used > timedelta(minutes=1):
-        with site.database.writing() as session:
-            people.stamp_use(session, token.id)
+    if used is None or datetime.now(UTC) - used > _STALE:
+        site.uses.token(token.id)
     return _actor(person, frozenset(map(Right, token.scopes.split())))
 
 

@@ -82,8 +82,7 @@ def actor_of_session(site: Site, secret: str) -> Actor:
         raise NotSignedIn("you are not signed in, or no longer")
     kept, person = found
     if datetime.now(UTC) - kept.seen_at > _STALE:
-        with site.database.writing() as session:
-            browsersessions.stamp(session, kept.id)
+        site.uses.session(kept.id)
     return _actor(person)
 
 

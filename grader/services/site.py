@@ -13,6 +13,7 @@ from grader.lms.keysets import PATIENCE_S, PlatformKeys
 from grader.lms.outside import Outside
 from grader.lms.platforms import Way
 from grader.lms.tokens import ServiceTokens
+from grader.services.lastuse import LastUses
 from grader.services.signingkeys import signing_key
 from grader.storage.blobs import Blobs, open_blobs
 
@@ -36,6 +37,7 @@ class Site:
     outside: Outside
     platform_keys: PlatformKeys
     service_tokens: ServiceTokens
+    uses: LastUses
 
     def close(self) -> None:
         """Let go of the database's connections."""
@@ -59,6 +61,7 @@ def open_site(settings: Settings) -> Site:
         outside=outside,
         platform_keys=PlatformKeys(_way(*quick)),
         service_tokens=ServiceTokens(_way(to_platforms, outside), lambda: signing_key(database)),
+        uses=LastUses(database),
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -28,7 +28,6 @@ from grader.db.session import Session, moment
 from grader.db.submissionfilters import Filters as Filters  # for the web, too
 from grader.db.submissionlists import Order as Order
 from grader.domain.policy import (
-    Policy,
     lateness,
     lateness_in_words,
     own_due_at,
@@ -67,6 +66,8 @@ log = logging.getLogger(__name__)
 _LONGEST_NAME = 200  # characters, the suffix among them
 _LARGE = 1 << 20
 _UPLOADS, _WINDOW = 60, timedelta(minutes=5)  # of one person: more is a program gone wrong
+
+_Extended = Mapping[int, Sequence[datetime]]  # the due dates of people's own
 
 # Decoding takes many times the memory of the file; two large ones at a time take it twice.
 _large_ones = threading.Lock()
@@ -136,10 +137,12 @@ def submit(
         if idempotency_key is None or not submissions.by_key(
             session, actor.person_id, idempotency_key
         ):
-            _refuse(session, assignment, team, received_at)  # before anything is written
+            # Before anything is written.
+            extended = submissions.extensions(session, assignment, team)
+            _refuse(session, assignment, team, received_at, extended)
     stored, form = _kept(site, name, content)
     with site.database.writing() as session:
-        held(session, assignment_id, Hold.CHANGES)
+        assignment = held(session, assignment_id, Hold.CHANGES)
         assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)
         version = session.get_one(AssignmentVersion, _published(assignment))
         team = people.team_of(session, assignment.course_id, actor.person_id)
@@ -148,7 +151,8 @@ def submit(
             earlier = submissions.by_key(session, actor.person_id, idempotency_key)
             if earlier is not None:
                 return _again(session, earlier, assignment, stored)
-        _refuse(session, assignment, team, received_at)
+        extended = submissions.extensions(session, assignment, team)
+        _refuse(session, assignment, team, received_at, extended)
         submission = Submission(
             assignment_id=assignment_id,
             person_id=actor.person_id,
@@ -168,7 +172,7 @@ def submit(
         waiting = submissions.attempts_of(session, submission.id, with_shadow=True)
         # Noted in this transaction, so that an upload needs no second one.
         leases.mark_sent(session, Attempt, [one.id for one in waiting])
-        receipt = _receipt(session, assignment, submission, attempt.id, is_new=True)
+        receipt = _receipt(assignment, submission, attempt.id, extended, is_new=True)
         hookmessages.submission_received(session, assignment.course_id, submission)
     log.info("handed in", extra={"submission": receipt.submission.id, "attempt": attempt.id})
     send(site, waiting)
@@ -294,10 +298,13 @@ def _published(assignment: Assignment) -> int:
 
 
 def _refuse(
-    session: Session, assignment: Assignment, team: Sequence[int], received_at: datetime
+    session: Session,
+    assignment: Assignment,
+    team: Sequence[int],
+    received_at: datetime,
+    extended: _Extended,
 ) -> None:
     """Raise NotNow where the rules of the assignment don't let these people hand in."""
-    extended = submissions.extensions(session, assignment, team)
     why = refusal(
         received_at,
         policy_of(assignment),
@@ -332,18 +339,19 @@ def _again(
         raise Conflict("Idempotency-Key: it was used for another file")
     attempt_id = submissions.first_attempt(session, earlier.id)
     assert attempt_id is not None
-    return _receipt(session, assignment, earlier, attempt_id, is_new=False)
+    extended = submissions.extensions(session, assignment, [earlier.person_id])
+    return _receipt(assignment, earlier, attempt_id, extended, is_new=False)
 
 
 def _receipt(
-    session: Session,
     assignment: Assignment,
     submission: Submission,
     attempt_id: int,
+    extended: _Extended,
     *,
     is_new: bool,
 ) -> Receipt:
-    (words,) = _lateness(session, assignment, [submission])
+    words = _lateness(assignment, submission, extended)
     return Receipt(submission=submission, attempt_id=attempt_id, lateness=words, is_new=is_new)
 
 
@@ -352,16 +360,18 @@ def found_of(session: Session, assignment: Assignment, rows: Sequence[Submission
     ids = [row.id for row in rows]
     last = submissions.last_attempts_of(session, ids, assignment.live_version_id)
     results = submissions.results_of(session, ids, assignment.live_version_id)
-    names = submissions.names_of(session, {row.person_id for row in rows})
+    person_ids = {row.person_id for row in rows}
+    names = submissions.names_of(session, person_ids)
+    extended = submissions.extensions(session, assignment, person_ids)
     return [
         Found(
             submission=row,
             person=names[row.person_id],
-            lateness=words,
+            lateness=_lateness(assignment, row, extended),
             attempt=last.get(row.id),
             result=results.get(row.id),
         )
-        for row, words in zip(rows, _lateness(session, assignment, rows), strict=True)
+        for row in rows
     ]
 
 
@@ -373,17 +383,7 @@ def _nameless(assignment: Assignment, found: Found) -> Found:
     return replace(found, person=person, is_nameless=True)
 
 
-def _lateness(session: Session, assignment: Assignment, rows: Sequence[Submission]) -> list[str]:
-    policy: Policy = policy_of(assignment)
-    extended = submissions.extensions(session, assignment, {row.person_id for row in rows})
-    return [
-        lateness_in_words(
-            lateness(
-                row.received_at,
-                own_due_at(assignment.due_at, extended.get(row.person_id, ())),
-                policy.late,
-            ),
-            policy.late,
-        )
-        for row in rows
-    ]
+def _lateness(assignment: Assignment, row: Submission, extended: _Extended) -> str:
+    late = policy_of(assignment).late
+    due = own_due_at(assignment.due_at, extended.get(row.person_id, ()))
+    return lateness_in_words(lateness(row.received_at, due, late), late)

@@ -5,6 +5,8 @@ It never imports torch, nor runs student code.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -33,6 +35,9 @@ from grader.web.requests import Requests
 from grader.web.watcher import Watcher
 
 _AT_A_TIME = 8  # requests
+_USES_EVERY_S = 5.0
+
+log = logging.getLogger(__name__)
 
 
 def create_app(site: Site) -> FastAPI:
@@ -72,10 +77,28 @@ def serve(app: FastAPI, site: Site) -> None:
 
 
 @asynccontextmanager
-async def _lifespan(_: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     # More at a time would take turns and be late all together: what they wait for is the CPU.
     to_thread.current_default_thread_limiter().total_tokens = _AT_A_TIME
+    alone = CapacityLimiter(1)
+    writing = asyncio.create_task(_write_uses(app, alone))
     yield
+    writing.cancel()
+    await _write_uses_once(app, alone)
+
+
+async def _write_uses(app: FastAPI, limiter: CapacityLimiter) -> None:
+    while True:
+        await asyncio.sleep(_USES_EVERY_S)
+        await _write_uses_once(app, limiter)
+
+
+async def _write_uses_once(app: FastAPI, limiter: CapacityLimiter) -> None:
+    site: Site = app.state.site
+    try:
+        await to_thread.run_sync(site.uses.write, limiter=limiter)
+    except Exception:
+        log.exception("when tokens and sessions were used could not be noted this time")
 
 
 def _openapi(app: FastAPI) -> dict[str, Any]:

@@ -387,6 +387,28 @@ def test_500_who_watch_are_one_look_at_a_time() -> None:
     in_a_loop(scenario())
 
 
+def test_a_place_in_the_queue_is_told_when_it_has_changed_by_a_tenth(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.001)
+    places = iter([300, 299, 270, 269, 268, 12, 11, 10, 9, 8, 7])
+    ends = AttemptStage.DONE
+
+    def looked(_: Collection[int]) -> dict[int, News]:
+        place = next(places, None)
+        stage = ends if place is None else AttemptStage.QUEUED
+        return {1: News(attempt_id=1, stage=stage, words="", position=place)}
+
+    async def scenario() -> list[int | None]:
+        told = []
+        with Watcher(looked).watching(1, 1) as stream:
+            while (news := await stream.next(DEADLINE_S)) and news.stage is not ends:
+                told.append(news.position)
+        return told
+
+    assert in_a_loop(scenario()) == [300, 269, 12, 10, 8, 7]
+
+
 def test_a_look_that_fails_is_followed_by_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.001)
     answers = iter(

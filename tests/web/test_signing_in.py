@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
 from grader.broker.throttle import Throttle, counted
@@ -21,7 +21,7 @@ from grader.services.site import Site
 from grader.web.app import create_app
 from grader.web.pages.visitors import COOKIE, Visitor
 from tests.redis_server import redis_url  # noqa: F401 - a fixture
-from tests.sites import People
+from tests.sites import People, client_of
 
 PASSWORD = "correct horse battery"
 DAY = timedelta(days=1)
@@ -52,6 +52,42 @@ def test_a_form_needs_the_token_of_its_own_session(
     assert sign_out(client, csrf=Visitor(other.actor, other.secret).form_token()) == 403
     assert visitor.form_token() != visitor.form_token()
     assert sign_out(client, csrf=visitor.form_token()) == 303
+
+
+def last_used(site: Site, visitor: Visitor) -> tuple[Any, Any]:
+    """When the database says that their session and their token were last used."""
+    whose = visitor.actor.person_id
+    with site.database.reading() as session:
+        seen = select(BrowserSession.seen_at).where(BrowserSession.person_id == whose)
+        used = select(Token.last_used_at).where(Token.person_id == whose)
+        return session.scalars(seen).one(), session.scalars(used).one()
+
+
+def test_when_somebody_was_last_there_is_gathered_and_no_request_waits_until_it_is_written(
+    site: Site, people: People, client: TestClient, visitor: Visitor
+) -> None:
+    with site.database.writing() as session:
+        session.execute(update(BrowserSession).values(seen_at=now() - DAY))
+    before = last_used(site, visitor)
+    for _ in range(2):
+        assert client.get("/").status_code == 200
+        assert client.get("/api/v1/me", headers=people.ada.headers).status_code == 200
+    assert last_used(site, visitor) == before
+
+    site.uses.write()
+    seen_at, used_at = last_used(site, visitor)
+    assert seen_at - before[0] > DAY / 2
+    assert used_at is not None
+    site.uses.write()  # there is nothing left to write
+    assert last_used(site, visitor) == (seen_at, used_at)
+
+
+def test_what_was_gathered_is_written_when_the_process_ends(
+    site: Site, people: People, visitor: Visitor
+) -> None:
+    with client_of(site) as client:
+        assert client.get("/api/v1/me", headers=people.ada.headers).status_code == 200
+    assert last_used(site, visitor)[1] is not None
 
 
 def test_another_site_cannot_send_a_form_even_with_the_token(
