@@ -5,8 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from functools import cache
+from typing import Any
 
-from sqlalchemy import CompoundSelect, and_, bindparam, func, or_, select, union, update
+from sqlalchemy import (
+    BindParameter,
+    CompoundSelect,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+    union,
+    update,
+)
 from sqlalchemy.orm import Session, aliased
 
 from grader.db.models import (
@@ -100,9 +111,10 @@ def extensions(
 
 
 @cache
-def _own_due_dates() -> CompoundSelect[tuple[int, datetime]]:
+def _own_due_dates() -> CompoundSelect[int, datetime]:
     # Built once: this takes longer than asking it, and every upload asks it twice.
-    assignment_id, person_ids = bindparam("assignment_id"), bindparam("person_ids", expanding=True)
+    assignment_id: BindParameter[int] = bindparam("assignment_id")
+    person_ids: BindParameter[Any] = bindparam("person_ids", expanding=True)
     member = aliased(Enrolment)
     own = select(Extension.person_id, Extension.due_at).where(
         Extension.assignment_id == assignment_id, Extension.person_id.in_(person_ids)

@@ -142,8 +142,9 @@ def submit(
             _refuse(session, assignment, team, received_at, extended)
     stored, form = _kept(site, name, content)
     with site.database.writing() as session:
-        assignment = held(session, assignment_id, Hold.CHANGES)
+        present = held(session, assignment_id, Hold.CHANGES)  # a reference, or it is read twice
         assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)
+        assert present is assignment
         version = session.get_one(AssignmentVersion, _published(assignment))
         team = people.team_of(session, assignment.course_id, actor.person_id)
         submissions.hold_people(session, team)
