@@ -8,6 +8,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from grader.config import Settings
+from grader.web.turns import ask_for_short_turns
 
 _TURN_S = 0.001  # of one thread while others wait: a person waits for each of them
 _PATIENCE_S = 5  # with requests that are answered, and streams, when it is told to end
@@ -15,6 +16,7 @@ _PATIENCE_S = 5  # with requests that are answered, and streams, when it is told
 
 def run(app: FastAPI, settings: Settings) -> None:
     """Answer requests until SIGTERM or SIGINT."""
+    ask_for_short_turns()
     sys.setswitchinterval(_TURN_S)
     uvicorn.run(
         app,
