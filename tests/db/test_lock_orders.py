@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import select, text
 
 from grader.db import passbacks, receivers
-from grader.db.models import Assignment, CanvasCourse, Passback, Release
+from grader.db.models import Assignment, CanvasCourse, DeliveryState, Passback, Release
 from grader.db.receivers import Receiver
 from grader.db.session import Database, Session, moment
 from tests.db import _rows
@@ -30,18 +30,23 @@ CANVAS = Receiver(canvas="https://canvas.example")
 def three(session: Session) -> None:
     """A grade that is wanted otherwise for each of three people, and three courses of a Canvas.
 
-    On the disk the first of each is the last: who asks for no order has it last.
+    On the disk, and in every index but that of the ids, the first of each is the last: who asks for
+    no order has it last.
     """
     course, author = _rows.course(session), _rows.person(session, "ines")
     column = _rows.column(session, context_id=_rows.context(session, _rows.platform(session)).id)
-    for name in ("ada", "bob", "eve"):
+    names = ("ada", "bob", "eve")
+    for name in reversed(names):
+        _rows.person(session, name)
+    for name in names:
         submission_id = _rows.attempt(session, name).submission_id
         key = {"person_id": _rows.person(session, name).id, "submission_id": submission_id}
         worth = {"score": 7.0, "max_score": 10.0, "author_id": author.id}
         session.add(
             Release(assignment_id=column.assignment_id, released_at=moment(session), **key, **worth)
         )
-        session.add(Passback(column_id=column.id, **key))
+        state = DeliveryState.WAITING if name == "ada" else DeliveryState.DELIVERED
+        session.add(Passback(column_id=column.id, state=state, **key))
         session.add(
             CanvasCourse(
                 course_id=course.id,
