@@ -5,12 +5,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, text
 
+from grader.db.models import Person, PlatformPerson
+from grader.db.session import hold
+from grader.errors import Conflict
 from grader.services import linking, lmsroster
 from grader.services.access import Actor
 from grader.services.people import change_person
@@ -23,6 +27,7 @@ from tests.databases import (  # noqa: F401 - fixtures
 from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, with_platform
 from tests.lti._linked import person
 from tests.sites import People, site_at
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 
@@ -90,3 +95,37 @@ def test_a_joining_holds_them_in_the_same_order_and_people_by_their_ids(
     assert tables(found) == ORDER
     held = [list(values.values()) for table, values in found if table == "person"]
     assert held == [[ines], [former.id]]
+
+
+def test_of_two_of_an_lms_who_join_one_account_at_once_one_does(
+    browser: Browser, site: Site, people: People, platform_id: int
+) -> None:
+    ines = people.instructor.actor.person_id
+    change_person(site, people.admin.actor, ines, password=PASSWORD)
+    launches = []
+    for subject in ("one", "two"):
+        page = browser.come(subject, [INSTRUCTOR]).headers["location"]
+        found = person(site, subject)
+        launches.append((Actor(found.id, found.name), int(page.rsplit("/", 1)[1])))
+
+    def join(launch: tuple[Actor, int]) -> str:
+        try:
+            linking.join_account(site, *launch, "ines@example.org", PASSWORD, "")
+        except Conflict as error:
+            return str(error)
+        return ""
+
+    def both_wait() -> bool:
+        with site.database.reading() as session:
+            return session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) == 2
+
+    with ThreadPoolExecutor(2) as threads:
+        with site.database.writing() as session:
+            hold(session, session.get_one(Person, ines))
+            joined = [threads.submit(join, one) for one in launches]
+            wait_until(lambda: both_wait() or any(one.done() for one in joined))
+        refused, done = sorted((one.result(20) for one in joined), reverse=True)
+    assert "joined to somebody else of this LMS already" in refused
+    assert done == ""
+    with site.database.reading() as session:
+        assert session.query(PlatformPerson).filter_by(person_id=ines).count() == 1
