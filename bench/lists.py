@@ -41,6 +41,9 @@ CHECKS = 20
 SUBMISSIONS = 100_000
 ROUNDS = 40
 
+# Lists in which it matters that points of all submissions have waited for a person.
+_BY_HAND = ("needs a person", "needs a person, by name", "the table", "the table, graded")
+
 Measured = tuple[str, float, str, str]  # name, value, unit, aim
 
 _ROWS = """
@@ -81,8 +84,34 @@ def measured() -> Iterator[Measured]:
             site = open_site(load_settings({"CHAINRULE_DATA": folder, "CHAINRULE_DATABASE": url}))
             upgrade(site.database.engine)
             actor, assignment_id = _filled(site, SUBMISSIONS)
-            yield from _of_site(kind, site, _lists(site, actor, assignment_id))
+            lists = _lists(site, actor, assignment_id)
+            yield from _of_site(kind, site, lists)
+            for left in (0, 1000, SUBMISSIONS // 2):
+                _grade_by_hand(site, actor, left)
+                some = {f"{name}, {left} to be graded by hand": lists[name] for name in _BY_HAND}
+                yield from _of_site(kind, site, some)
             site.close()
+
+
+def _grade_by_hand(site: Site, actor: Actor, left: int) -> None:
+    """A person gives points in each submission, and has given them but for the last ones."""
+    with site.database.writing() as session:
+        for statement in (
+            "UPDATE check_outcome SET outcome = 'pending' WHERE \"check\" = 'check0'",
+            "UPDATE result SET pending = 1",
+            "DELETE FROM override",
+            "INSERT INTO override (submission_id, exercise, score, reason, author_id, created_at)"
+            f" SELECT submission_id, 'ex0', 1, 'x', {actor.person_id}, 0 FROM result"
+            f" WHERE submission_id <= {SUBMISSIONS - left}",
+        ):
+            session.execute(text(statement))
+    _settle(site)
+
+
+def _settle(site: Site) -> None:
+    with site.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as link:
+        if link.dialect.name != "sqlite":
+            link.execute(text("VACUUM ANALYZE"))  # as the server does by itself after a while
 
 
 def _of_site(
@@ -230,9 +259,7 @@ def _filled(site: Site, submissions: int) -> tuple[Actor, int]:
         ]:
             made = _ROWS.format(last=count - 1, values=row.format(**values))
             session.execute(text(f"INSERT INTO {table} {columns} {made}"))
-    with site.database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as link:
-        if link.dialect.name != "sqlite":
-            link.execute(text("VACUUM ANALYZE"))  # as the server does by itself after a while
+    _settle(site)
     return Actor(ta.id, ta.name), assignment.id
 
 

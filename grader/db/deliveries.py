@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, select, update
+from sqlalchemy import ColumnElement, case, literal_column, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -36,7 +36,7 @@ def claim(session: Session, owed: Owed, limit: int, *which: ColumnElement[bool])
     """Rows that are due, the longest due first; what another sender has taken is left out."""
     due = session.scalars(
         select(owed.id)
-        .where(owed.state == DeliveryState.WAITING, owed.next_at <= now(), *which)
+        .where(waits(owed), owed.next_at <= now(), *which)
         .order_by(owed.next_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -55,6 +55,13 @@ def claim(session: Session, owed: Owed, limit: int, *which: ColumnElement[bool])
         .returning(owed.id, owed.fence, owed.wanted, owed.tries)
     )
     return [Sending(*row) for row in rows]
+
+
+def waits(owed: Any) -> ColumnElement[bool]:
+    """The condition that a row waits."""
+    # Literally, as the partial index says it.
+    condition: ColumnElement[bool] = owed.state == literal_column("'waiting'")
+    return condition
 
 
 def keep(session: Session, owed: Owed, held: Sending, **values: Any) -> bool:

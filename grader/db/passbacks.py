@@ -21,6 +21,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
+from grader.db import deliveries
+from grader.db.deliveries import Sending
 from grader.db.models import (
     CanvasPerson,
     Context,
@@ -98,6 +100,7 @@ def _add_missing(session: Session, assignment_id: int) -> None:
         type_coerce(literal({}, Passback.__table__.c.tried.type), Passback.__table__.c.tried.type),
         literal(value=False),
         literal(value=False),
+        literal(0),
         literal(DeliveryState.WAITING.value),
         literal(1),
         literal(0),
@@ -112,6 +115,7 @@ def _add_missing(session: Session, assignment_id: int) -> None:
         "tried",
         "overwrite",
         "sent_hidden",
+        "refusals",
         "state",
         "wanted",
         "tries",
@@ -290,6 +294,14 @@ def _held_in_order(*where: ColumnElement[bool]) -> ColumnElement[bool]:
     return Passback.id.in_(ids.correlate(None))
 
 
+def put_off(
+    session: Session, held: Sending, why: str, wait: timedelta, *, refused: bool = False
+) -> bool:
+    """It did not arrive, and is tried again after `wait`; `refused`: nobody was let in."""
+    refusals = Passback.refusals + 1 if refused else Passback.refusals
+    return deliveries.put_off(session, Passback, held, why, wait, trouble=None, refusals=refusals)
+
+
 def elsewhere(session: Session, row: Passback, assignment_id: int) -> bool:
     """Whether this grade of the same person has arrived in another column of the assignment."""
     others = (
@@ -311,6 +323,7 @@ def _wanted_anew() -> dict[str, Any]:
         "wanted": Passback.wanted + 1,
         "state": case((sending, DeliveryState.SENDING.value), else_=DeliveryState.WAITING.value),
         "tries": 0,
+        "refusals": 0,
         "next_at": now(),
         "failure": None,
         "trouble": None,

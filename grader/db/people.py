@@ -69,6 +69,14 @@ def instructors_of(session: Session, course_id: int) -> set[int]:
     return set(session.scalars(query))
 
 
+def managed_by(session: Session, person_id: int) -> Sequence[int]:
+    """The courses that somebody manages, by their ids."""
+    query = select(Enrolment.course_id).where(
+        Enrolment.person_id == person_id, Enrolment.role == Role.INSTRUCTOR
+    )
+    return session.scalars(query.order_by(Enrolment.course_id)).all()
+
+
 def role_in(session: Session, person_id: int, course_id: int) -> Role | None:
     """Somebody's role in a course, None where they have none."""
     return session.scalar(

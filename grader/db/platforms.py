@@ -226,6 +226,14 @@ def person_of(session: Session, issuer: str, subject: str) -> tuple[PlatformPers
     return known_people(session, issuer, [subject]).get(subject)
 
 
+def knows(session: Session, issuer: str, person_id: int) -> bool:
+    """Whether somebody here is a subject of that issuer. Who holds the person may go by it."""
+    query = select(PlatformPerson.id).where(
+        PlatformPerson.person_id == person_id, PlatformPerson.issuer == issuer
+    )
+    return session.scalar(query.limit(1)) is not None
+
+
 def move_launches(session: Session, former_id: int, person_id: int) -> None:
     """Launches of somebody become another person's: what they lead to is opened as that one."""
     session.execute(update(Launch).where(Launch.person_id == former_id).values(person_id=person_id))

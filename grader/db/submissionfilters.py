@@ -248,7 +248,7 @@ def _standing(assignment: Assignment, standing: Standing) -> Filter:
         case Standing.FAILED | Standing.CANCELLED:
             return _in_state(version_id, AttemptState(standing.value))
         case Standing.NEEDS_PERSON:
-            ids = _points_wait(version_id).ids
+            ids = _with_pending(version_id)
             return Filter(ids, and_(last == AttemptState.DONE, _pending(version_id)))
         case Standing.GRADED:
             return Filter(done, and_(last == AttemptState.DONE, not_(_pending(version_id))))
@@ -315,28 +315,13 @@ def _in_state(version_id: int | None, state: AttemptState) -> Filter:
     return Filter(ids, _last_state(version_id) == state)
 
 
-def _points_wait(version_id: int | None) -> Filter:
-    # Literally, as the partial index says it.
-    return _with_result(version_id, Result.pending, lambda points: points > literal_column("0"))
-
-
 def _pending(version: Any) -> ColumnElement[bool]:
     """Whether points of `Submission` wait for a person, and none has given them."""
-    given = exists().where(
-        Override.submission_id == CheckOutcome.submission_id,
-        Override.revoked_at.is_(None),
-        or_(Override.exercise.is_(None), Override.exercise == CheckOutcome.exercise),
-    )
     waits = (
-        exists()
-        .where(
-            CheckOutcome.submission_id == Submission.id,
-            CheckOutcome.version_id == version,
-            # Literally, as the partial index says it.
-            literal_column("check_outcome.outcome") == literal_column("'pending'"),
-            ~given,
-        )
+        select(CheckOutcome.submission_id)
+        .where(CheckOutcome.submission_id == Submission.id, *_waits(version))
         .correlate_except(CheckOutcome)
+        .exists()
     )
     points = (
         select(Result.pending)
@@ -347,8 +332,35 @@ def _pending(version: Any) -> ColumnElement[bool]:
     return and_(points > literal_column("0"), waits)
 
 
+def _with_pending(version_id: int | None) -> Select[int]:
+    """The ids among which all are of which points wait: what persons have given is left out by
+    indexes alone, since of what is graded by hand some wait in every submission at first."""
+    return select(CheckOutcome.submission_id).where(*_waits(version_id)).distinct()
+
+
+def _waits(version: Any) -> tuple[ColumnElement[bool], ...]:
+    """The conditions that a `CheckOutcome` waits for a person, and none has given its points."""
+    # Of one column: for all of them SQLite would read the rows.
+    given = (
+        select(Override.submission_id)
+        .where(
+            Override.submission_id == CheckOutcome.submission_id,
+            Override.revoked_at.is_(None),
+            or_(Override.exercise.is_(None), Override.exercise == CheckOutcome.exercise),
+        )
+        .correlate(CheckOutcome)
+        .exists()
+    )
+    return (
+        CheckOutcome.version_id == version,
+        # Literally, as the partial index says it.
+        literal_column("check_outcome.outcome") == literal_column("'pending'"),
+        ~given,
+    )
+
+
 def _needs_person(version_id: int | None) -> Filter:
     failed = _in_state(version_id, AttemptState.FAILED)
     passes = or_(_pending(version_id), failed.passes)
     # Each part is asked for by its own index.
-    return Filter(union_all(_points_wait(version_id).ids, failed.ids), passes)
+    return Filter(union_all(_with_pending(version_id), failed.ids), passes)

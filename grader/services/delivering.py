@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,15 +18,17 @@ from datetime import timedelta
 from grader.db import deliveries, receivers
 from grader.db.deliveries import Owed, Sending
 from grader.db.models import Passback, WebhookMessage
-from grader.db.receivers import Due, Receiver
+from grader.db.receivers import Due
 from grader.services import hooksending
 from grader.services.backoff import wait_after
 from grader.services.posting import send_grade
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=2)
-_AT_ONCE = 16  # requests to all receivers of a kind
-_AT_A_TIME = 4  # of them to one receiver
+_AT_ONCE = 256  # turns of all receivers of a kind: each is a thread that waits for an answer
+_SHARED = 128  # of them, beyond which nobody gets a second one
+_FAILING = 32  # of them for those that have failed of late
+_AT_A_TIME = 4  # of them for one receiver
 _A_TURN_S = 30.0  # after which others have theirs
 
 log = logging.getLogger(__name__)
@@ -58,12 +60,12 @@ def run(site: Site, over: threading.Event) -> None:
 
 
 def _rounds(site: Site, kind: Kind, over: threading.Event) -> None:
-    at_work: dict[Future[int], Receiver] = {}
+    at_work: dict[Future[int], Due] = {}
     with ThreadPoolExecutor(_AT_ONCE) as threads:
         while not over.is_set():
             idle = True
             try:
-                at_work |= _begun(site, kind, threads, Counter(at_work.values()), over)
+                at_work |= _begun(site, kind, threads, at_work.values(), over)
                 ended, _ = wait(at_work, _EVERY.total_seconds(), FIRST_COMPLETED)
                 for one in ended:
                     del at_work[one]
@@ -79,7 +81,7 @@ def deliver(site: Site, kinds: Sequence[Kind] = KINDS) -> int:
     tried = 0
     for kind in kinds:
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            turns = _begun(site, kind, threads, Counter(), threading.Event())
+            turns = _begun(site, kind, threads, (), threading.Event())
             tried += sum(one.result() for one in turns)
     return tried
 
@@ -88,25 +90,40 @@ def _begun(
     site: Site,
     kind: Kind,
     threads: ThreadPoolExecutor,
-    at_work: Mapping[Receiver, int],
+    at_work: Collection[Due],
     over: threading.Event,
-) -> dict[Future[int], Receiver]:
-    """Turns for the receivers to which something is due, beside those that are `at_work`.
-
-    One that has failed gets one alone: a single try shows whether it answers again.
-    """
+) -> dict[Future[int], Due]:
+    """Turns for the receivers to which something is due, beside those that are `at_work`."""
     with site.database.writing() as session:
         lost = deliveries.expire(session, kind.owed)
-        due = receivers.due(session, kind.owed)
+        due = receivers.due(session, kind.owed, _AT_A_TIME)
     if lost:
         log.warning("%d senders of %s stopped answering", lost, kind.owed.__tablename__)
-    return {
-        threads.submit(_turn, site, kind, one, over): one.receiver
+    return {threads.submit(_turn, site, kind, one, over): one for one in dealt(due, at_work)}
+
+
+def dealt(due: Sequence[Due], at_work: Collection[Due]) -> list[Due]:
+    """Whose turn it is, beside those that are `at_work`; once for each turn.
+
+    Everybody has one before anybody has two, however many don't answer. One that has failed has one
+    alone, since a single try shows whether it answers again; all of those share some threads, and
+    who has waited longest is first.
+    """
+    busy = Counter(one.receiver for one in at_work)
+    failing = sum(one.failing for one in at_work)
+    turns: list[Due] = []
+    for one in due:
+        if not busy[one.receiver] and (not one.failing or failing < _FAILING):
+            turns.append(one)
+            failing += one.failing
+    room = _SHARED - len(at_work) - len(turns)
+    further = [
+        one
+        for n in range(1, _AT_A_TIME)
         for one in due
-        for _ in range(
-            at_work.get(one.receiver, 0), 1 if one.failing else min(one.number, _AT_A_TIME)
-        )
-    }
+        if not one.failing and busy[one.receiver] <= n < one.number
+    ]
+    return turns + further[: max(room, 0)]
 
 
 def _turn(site: Site, kind: Kind, due: Due, over: threading.Event) -> int:

@@ -17,6 +17,7 @@ from grader.db.models import (
     Platform,
     PlatformPerson,
     ResourceLink,
+    Role,
 )
 from grader.db.session import Session, hold
 from grader.errors import Conflict, Forbidden, NotFound
@@ -25,6 +26,7 @@ from grader.services import signing_in
 from grader.services.access import Actor, Right, permit
 from grader.services.courses import zone
 from grader.services.launching import deployment_of, enter, message_of
+from grader.services.roles import give_role
 from grader.services.signing_in import SignedIn
 from grader.services.site import Site
 
@@ -106,8 +108,9 @@ def join_account(
 ) -> SignedIn:
     """From now on who launched is the person who has this address and password here.
 
-    What they were in courses by the LMS goes over to that account. A session of it begins. Raises
-    NotSignedIn, NotNow, Conflict, Forbidden.
+    What they were in courses by the LMS goes over to that account, which keeps what it is already,
+    but for a course that nobody would manage. A session of it begins. Raises NotSignedIn, NotNow,
+    Conflict, Forbidden.
     """
     with site.database.reading() as session:
         _own(session, actor, launch_id)
@@ -125,9 +128,15 @@ def join_account(
             )
         if former.email is not None:
             raise Conflict("you are known by an account of yours already")
+        if platforms.knows(session, platform.issuer, joined.id):
+            raise Conflict(
+                "this account is joined to somebody else of this LMS already, and one account is "
+                "one person there: join another, or go on without one"
+            )
         if contexts.has_ever_handed_in(session, former.id):
             raise Conflict("you have handed in as who you are in the LMS: that can't be moved")
         known.person_id = joined.id
+        _keep_managed(session, former, joined)
         contexts.move_memberships(session, former.id, joined.id)
         platforms.move_launches(session, former.id, joined.id)
         browsersessions.end_all_of(session, former.id)
@@ -158,6 +167,19 @@ def _held(
     if known is None or known[0].person_id != former_id:
         raise Conflict("you were joined to an account a moment ago: open it again from your course")
     return known[0], persons[former_id], persons[joined_id]
+
+
+def _keep_managed(session: Session, former: Person, joined: Person) -> None:
+    """Who becomes the account and is a course's last instructor stays that as the account, whatever
+    it is in the course so far. Courses are held by their ids, after all else."""
+    for course_id in people.managed_by(session, former.id):
+        hold(session, session.get_one(Course, course_id))
+        both = people.enrolments_of(session, course_id, [former.id, joined.id])
+        its = both.get(joined.id)
+        if its is None or people.instructors_of(session, course_id) != {former.id}:
+            continue
+        give_role(session, joined.id, course_id, joined, its, Role.INSTRUCTOR, its.team)
+        its.by_lms = both[former.id].by_lms  # it goes over as it is
 
 
 def list_linked(site: Site, actor: Actor, course_id: int) -> Sequence[Linked]:

@@ -27,7 +27,7 @@ from grader.services.site import Site
 
 _MOST_TRIES = 40  # about a day
 _NOT_LET_IN = (401, 403)
-_LOCKED_AT = 4  # tries: while it is being mended, an LMS may let nobody in
+_LOCKED_AT = 4  # refusals: while it is being mended, an LMS may let nobody in
 _DOWN = (502, 503, 504)
 _PATIENCE_S = 80.0  # for all requests of a try, within the lease
 _TURNS = 3  # stamps that are tried one after the other
@@ -70,7 +70,8 @@ def send_grade(site: Site, held: Sending, bearers: Bearers = bearer_of) -> None:
         _have_rest(site, parcel)
     except Refused as error:
         wait = rest(error.answer, parcel.at)
-        _put_off(site, held, str(error), max(usual, wait or usual))
+        refused = _lets_nobody_in(error)
+        _put_off(site, held, str(error), max(usual, wait or usual), refused=refused)
         if is_limited(error.answer) or error.answer.status in _DOWN:
             _have_rest(site, parcel, wait)
     else:
@@ -88,14 +89,14 @@ def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dic
     try:
         book = book_of(site, parcel, bearers)
     except Refused as error:
-        raise _general(held, error) from error
+        raise _general(row, error) from error
     try:
         cell = book.read()
         if not _holds_wanted(cell, row):
             _refuse_others(cell, row)
             cell = _write(site, held, parcel, book, cell)
     except Refused as error:
-        raise _judged(book, held, row, error) from error
+        raise _judged(book, row, error) from error
     _wait_for_earlier_tries(site, held, row, cell)
     return _arrived(row, cell)
 
@@ -216,6 +217,7 @@ def _arrived(row: Passback, cell: Cell) -> dict[str, Any]:
         "unsure_until": None,
         "found_score": None,
         "overwrite": False,
+        "refusals": 0,
         "trouble": None,
         "note": note,
     }
@@ -226,7 +228,7 @@ def _is_over(row: Passback) -> bool:
     return (row.score or 0.0) > (row.max_score or 0.0)
 
 
-def _judged(book: Book, held: Sending, row: Passback, error: Refused) -> Refused:
+def _judged(book: Book, row: Passback, error: Refused) -> Refused:
     """What time may mend; raises Stuck where the answer that says no means something else."""
     if not is_limited(error.answer) and error.answer.status in book.is_lost:
         try:
@@ -247,19 +249,26 @@ def _judged(book: Book, held: Sending, row: Passback, error: Refused) -> Refused
     if status == 400:
         words = "the LMS refuses this grade, as it does for teachers and people of other courses"
         raise Stuck(Trouble.NO_STUDENT, f"{words} ({error})")
-    return _general(held, error)
+    return _general(row, error)
 
 
-def _general(held: Sending, error: Refused) -> Refused:
+def _general(row: Passback, error: Refused) -> Refused:
     """The same of an answer that is not about this student."""
     status = error.answer.status
-    if is_limited(error.answer) or (status in _NOT_LET_IN and held.tries < _LOCKED_AT):
+    if is_limited(error.answer):
         return error
-    if status in _NOT_LET_IN:
+    if _lets_nobody_in(error):
+        if row.refusals + 1 < _LOCKED_AT:
+            return error
         raise Stuck(Trouble.LOCKED, f"the LMS does not let us in any more ({error})")
     if 400 <= status < 500 and status not in (408, 409, 425):
         raise Stuck(Trouble.REFUSED, f"the LMS refuses this grade ({error})")
     return error
+
+
+def _lets_nobody_in(error: Refused) -> bool:
+    """Whether it is said of us, and not that we ask too often."""
+    return error.answer.status in _NOT_LET_IN and not is_limited(error.answer)
 
 
 def _stick(site: Site, held: Sending, parcel: Parcel, error: Stuck) -> None:
@@ -280,13 +289,15 @@ def _stick(site: Site, held: Sending, parcel: Parcel, error: Stuck) -> None:
         deliveries.stick(session, Passback, held, why, overwrite=False, **seen)
 
 
-def _put_off(site: Site, held: Sending, why: str, wait: timedelta) -> None:
+def _put_off(
+    site: Site, held: Sending, why: str, wait: timedelta, *, refused: bool = False
+) -> None:
     with site.database.writing() as session:
         if held.tries >= _MOST_TRIES:
             words = f"tried {held.tries} times in about a day; at last: {why}"
             deliveries.stick(session, Passback, held, words, trouble=Trouble.TIRED)
         else:
-            deliveries.put_off(session, Passback, held, why, wait, trouble=None)
+            passbacks.put_off(session, held, why, wait, refused=refused)
 
 
 def _have_rest(site: Site, parcel: Parcel, asked: timedelta | None = None) -> None:

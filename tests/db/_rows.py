@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,8 +13,12 @@ from grader.db.models import (
     Assignment,
     AssignmentVersion,
     Attempt,
+    Context,
     Course,
+    Deployment,
+    GradeColumn,
     Person,
+    Platform,
     Purpose,
     Queue,
     Submission,
@@ -60,6 +65,45 @@ def person(session: Session, name: str) -> Person:
         session.add(found)
         session.flush()
     return found
+
+
+def platform(session: Session, name: str = "lms") -> Platform:
+    """An LMS that is registered."""
+    doors = dict.fromkeys(("login_url", "token_url", "jwks_url"), f"https://{name}.example/")
+    author_id = person(session, "ines").id
+    made = Platform(
+        name=name, issuer=f"https://{name}.example", client_id="c", author_id=author_id, **doors
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def context(session: Session, where: Platform, **more: Any) -> Context:
+    """A course of that LMS, linked to the one here."""
+    deployment = Deployment(platform_id=where.id, deployment_id="d")
+    session.add(deployment)
+    session.flush()
+    made = Context(
+        deployment_id=deployment.id,
+        context_id="7",
+        title="DL",
+        course_id=course(session).id,
+        linked_by=person(session, "ines").id,
+        **more,
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def column(session: Session, **there: int) -> GradeColumn:
+    """A column `there` of the course's assignment."""
+    of_this = select(Assignment).filter_by(course_id=course(session).id)
+    made = GradeColumn(assignment_id=session.scalars(of_this).one().id, **there)
+    session.add(made)
+    session.flush()
+    return made
 
 
 def attempt(

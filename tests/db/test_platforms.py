@@ -28,36 +28,21 @@ HOUR = timedelta(hours=1)
 def made(database: Database) -> tuple[int, int]:
     """A platform with one of each; a linked context's id and its deployment's."""
     with database.writing() as session:
-        course, author = _rows.course(session), _rows.person(session, "ines")
-        doors = dict.fromkeys(("login_url", "token_url", "jwks_url"), "https://lms.example/")
-        platform = Platform(
-            name="LMS", issuer="https://lms.example", client_id="c", author_id=author.id, **doors
-        )
-        session.add(platform)
-        session.flush()
-        deployment = Deployment(platform_id=platform.id, deployment_id="d")
-        session.add(deployment)
-        session.flush()
-        context = Context(
-            deployment_id=deployment.id,
-            context_id="7",
-            title="DL",
-            course_id=course.id,
-            memberships_url="https://lms.example/members",
-            linked_by=author.id,
-        )
+        author, platform = _rows.person(session, "ines"), _rows.platform(session)
+        url = "https://lms.example/members"
+        context = _rows.context(session, platform, memberships_url=url)
         key = {"platform_id": platform.id, "nonce": "n", "browser_hash": "b"}
-        launch = {"deployment_id": deployment.id, "person_id": author.id, "message": {"a": [1]}}
+        launch = {"person_id": author.id, "message": {"a": [1]}}
         session.add_all(
             [
-                context,
                 PlatformLogin(state_hash="s", expires_at=FAR, **key),
-                Launch(ticket_hash="t", expires_at=FAR, **launch),
+                Launch(
+                    deployment_id=context.deployment_id, ticket_hash="t", expires_at=FAR, **launch
+                ),
                 Invitation(hash="i", author_id=author.id, expires_at=FAR),
             ]
         )
-        session.flush()
-        return context.id, deployment.id
+        return context.id, context.deployment_id
 
 
 def winners(database: Database, use: Callable[[Session], object]) -> int:
@@ -141,14 +126,7 @@ def test_of_launches_that_have_begun_the_newest_of_each_platform_are_kept(
 ) -> None:
     made(database)
     with database.writing() as session:
-        one = session.query(Platform).one()
-        doors = dict.fromkeys(("login_url", "token_url", "jwks_url"), "https://lms.example/")
-        other = Platform(
-            name="L", issuer="https://l.example", client_id="c", author_id=one.author_id, **doors
-        )
-        session.add(other)
-        session.flush()
-        platform_ids = one.id, other.id
+        platform_ids = session.query(Platform).one().id, _rows.platform(session, "other").id
     for number in range(5):
         for platform_id in platform_ids[:1] if number else platform_ids:
             with database.writing() as session:

@@ -55,6 +55,42 @@ def test_one_answer_that_lets_nobody_in_is_no_reason_to_give_up(
     assert linked.row(people.ada).state is DeliveryState.DELIVERED
 
 
+@pytest.mark.parametrize("make", [linked_to_moodle, linked_by_rest])
+def test_outages_are_no_refusals(make: Any, site: Site, people: People) -> None:
+    linked = make(site, people)
+    linked.grade(people.ada, 7)
+    linked.release()
+    outages = [saying(500), never_arrives, saying(503), never_arrives, saying(502)]
+    for fault in (*outages, saying(401), saying(500), saying(403), never_arrives, saying(401)):
+        linked.lms.faults[:] = [fault, fault]  # where a new token is asked for, once more
+        linked.wait()
+        linked.send()
+        assert linked.row(people.ada).trouble is None
+    assert linked.row(people.ada).refusals == 3
+    linked.lms.faults[:] = [saying(403)] * 2
+    linked.wait()
+    linked.send()
+    assert linked.row(people.ada).trouble is Trouble.LOCKED
+
+
+def test_refusals_are_counted_anew_for_what_is_wanted_anew(moodle: Linked) -> None:
+    moodle.grade(moodle.ada, 7)
+    moodle.release()
+    for points in (8, 9):
+        for _ in range(3):
+            moodle.lms.faults[:] = [saying(401)] * 2
+            moodle.wait()
+            moodle.send()
+        assert moodle.row(moodle.ada).refusals == 3
+        moodle.grade(moodle.ada, points)
+        moodle.release()
+    assert moodle.row(moodle.ada).trouble is None
+    moodle.lms.faults.clear()
+    moodle.settle()
+    assert moodle.lms.points(subject(moodle.ada)) == 9
+    assert moodle.row(moodle.ada).refusals == 0
+
+
 def test_what_a_disabled_platform_kept_out_is_sent_when_it_is_enabled(moodle: Linked) -> None:
     root, row = moodle.people.admin.actor, platform(moodle)
     disable_platform(moodle.site, root, row.id, disabled=True)

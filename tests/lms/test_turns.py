@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -11,13 +12,18 @@ from typing import Any
 
 import pytest
 
-from grader.db.models import CanvasCourse, DeliveryState, Passback, Platform
+from grader.db import deliveries
+from grader.db.deliveries import Sending
+from grader.db.models import CanvasCourse, DeliveryState, GradeColumn, Passback, Platform
+from grader.db.receivers import Due, Receiver
 from grader.lms.outside import Answer
 from grader.services import delivering
 from grader.services.backoff import rest_after
-from grader.services.delivering import Kind, deliver
+from grader.services.delivering import Kind, dealt, deliver
 from grader.services.posting import send_grade
 from grader.services.site import Site
+from tests.coursework import assignment_of
+from tests.db import _rows
 from tests.lms import _canvas, _moodle
 from tests.lms._linked import Linked, linked_by_rest, linked_to_canvas, linked_to_moodle, subject
 from tests.lms._moodle import never_arrives, saying
@@ -161,8 +167,96 @@ def test_a_rest_that_it_asks_for_is_for_all_of_its_grades(
     assert until >= before + timedelta(seconds=1800)
     assert linked.send() == 0
     linked.settle()
-    assert [linked.lms.points(subject(who)) for who in (people.ada, people.bob)] != [None, None]
+    points = 7 if make is linked_to_moodle else 14  # of ten, and of twenty
+    assert [linked.lms.points(subject(who)) for who in (people.ada, people.bob)] == [points, points]
     assert {row.state for row in linked.rows()} == {DeliveryState.DELIVERED}
+
+
+SILENT = 40  # more than there were threads once
+
+
+def many(site: Site, people: People, number: int) -> dict[int, int]:
+    """So many LMSs with four grades each that are due; whose each row is."""
+    found: dict[int, int] = {}
+    staff = people.instructor.actor.person_id
+    assignment_id = assignment_of(site, people.course_id, staff, slug="many").assignment_id
+    with site.database.writing() as session:
+        for n in range(number):
+            platform = _rows.platform(session, f"lms{n}")
+            context = _rows.context(session, platform)
+            column = GradeColumn(assignment_id=assignment_id, context_id=context.id)
+            session.add(column)
+            session.flush()
+            for who in (people.ada, people.bob, people.ta, people.instructor):
+                row = Passback(column_id=column.id, person_id=who.actor.person_id)
+                session.add(row)
+                session.flush()
+                found[row.id] = platform.id
+    return found
+
+
+def test_many_that_don_t_answer_hold_up_no_other(
+    site: Site, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivering, "_EVERY", timedelta(milliseconds=10))
+    whose = many(site, people, SILENT + 1)
+    answers = max(whose.values())
+    silent_asked, arrived, over = threading.Event(), threading.Event(), threading.Event()
+    asked: set[int] = set()
+    waited: list[bool] = []
+
+    def send(site: Site, held: Sending) -> None:
+        receiver = whose[held.id]
+        if receiver != answers:
+            asked.add(receiver)
+            if len(asked) == SILENT:
+                silent_asked.set()
+            waited.append(arrived.wait(20))
+        else:
+            assert silent_asked.wait(20)  # until then it is the slow one
+            arrived.set()
+        with site.database.writing() as session:
+            deliveries.arrived(session, Passback, held)
+
+    with ThreadPoolExecutor(1) as thread:
+        rounds = thread.submit(delivering._rounds, site, Kind(Passback, send), over)
+        try:
+            assert arrived.wait(20)
+        finally:
+            over.set()
+            arrived.set()
+        rounds.result(20)
+    assert len(asked) == SILENT
+    assert all(waited)
+
+
+def one_due(number: int, *, failing: bool = False, grades: int = 4) -> Due:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Due(Receiver(platform_id=number), grades, failing, at)
+
+
+def test_everybody_has_a_turn_before_anybody_has_two() -> None:
+    due = [one_due(1), one_due(2, grades=1), one_due(3, grades=2)]
+    assert dealt(due, []) == [*due, due[0], due[2], due[0], due[0]]
+    assert dealt(due, [due[0], due[2]]) == [due[1], due[0], due[2], due[0], due[0]]
+
+
+def test_who_has_failed_has_one_turn_and_all_of_those_some_threads() -> None:
+    failing = [one_due(n, failing=True) for n in range(50)]
+    well = one_due(100)
+    turns = dealt([*failing, well], [])
+    assert turns == [*failing[:32], well, well, well, well]
+    # Those at work have their threads already, whoever else has waited.
+    assert dealt(failing, failing[10:40]) == failing[:2]
+
+
+def test_further_turns_leave_half_of_the_threads_to_first_ones() -> None:
+    due = [one_due(n) for n in range(120)]
+    assert Counter(one.receiver for one in dealt(due, [])) == Counter(
+        [one.receiver for one in due] + [one.receiver for one in due[:8]]
+    )
+    others = [one_due(n) for n in range(120, 200)]
+    assert dealt(due + others, due) == others
 
 
 def test_what_one_grade_is_refused_for_is_no_reason_to_rest(both: Both) -> None:

@@ -164,6 +164,58 @@ class TestLinking:
             assert session.query(ContextMember).one().person_id == ines
         assert come_in(browser) == f"/courses/{first}"
 
+    def test_an_account_is_joined_to_one_of_an_lms_alone(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        ines = people.instructor.actor.person_id
+        change_person(site, people.admin.actor, ines, password=PASSWORD)
+        page = come_in(browser)
+        send(browser, f"{page}/join", page, email="ines@example.org", password=PASSWORD)
+        browser.client.cookies.clear()
+        other = come_in(browser, "second")
+        refused = send(browser, f"{other}/join", other, email="ines@example.org", password=PASSWORD)
+        assert refused.status_code == 422
+        assert "joined to somebody else of this LMS already" in text_of(refused)
+        assert person(site, "teacher").id == ines != person(site, "second").id
+
+    def test_of_an_account_s_people_of_other_lmss_nothing_is_said(
+        self, browser: Browser, site: Site, people: People
+    ) -> None:
+        ines = people.instructor.actor.person_id
+        change_person(site, people.admin.actor, ines, password=PASSWORD)
+        with site.database.writing() as session:
+            session.add(PlatformPerson(issuer="https://other.example", subject="x", person_id=ines))
+        page = come_in(browser)
+        joined = send(browser, f"{page}/join", page, email="ines@example.org", password=PASSWORD)
+        assert joined.status_code == 303
+        assert person(site, "teacher").id == ines
+
+    @pytest.mark.parametrize("others", [0, 1])
+    def test_the_last_instructor_stays_that_as_an_account_that_was_less(
+        self, browser: Browser, site: Site, people: People, others: int
+    ) -> None:
+        tom = people.ta.actor.person_id
+        change_person(site, people.admin.actor, tom, password=PASSWORD)
+        page = come_in(browser)
+        form = {"title": "T", "slug": "first", "timezone": "UTC"}
+        made = send(browser, f"{page}/new", page, **form)
+        course_id = int(made.headers["location"].split("/")[2])
+        with site.database.writing() as session:
+            session.add(Enrolment(course_id=course_id, person_id=tom, role=Role.TA, team="t"))
+            for one in [people.instructor.actor.person_id][:others]:
+                session.add(Enrolment(course_id=course_id, person_id=one, role=Role.INSTRUCTOR))
+        page = come_in(browser, course={"context_id": "course-8", "context_title": "Second"})
+        joined = send(browser, f"{page}/join", page, email="tom@example.org", password=PASSWORD)
+        assert joined.status_code == 303
+        with site.database.reading() as session:
+            enrolment = session.get_one(Enrolment, (course_id, tom))
+            everybody = session.query(Enrolment).filter_by(course_id=course_id).count()
+        found = (enrolment.role, enrolment.by_lms, enrolment.team)
+        # With another instructor what a person has decided holds.
+        assert found == ((Role.TA, False, "t") if others else (Role.INSTRUCTOR, True, "t"))
+        assert everybody == 1 + others
+        assert come_in(browser) == f"/courses/{course_id}"
+
     def test_one_is_joined_to_one_account_whatever_launches_are_open(
         self, browser: Browser, site: Site, people: People
     ) -> None:

@@ -12,13 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 
 from grader.errors import BlobMissing, TooLarge
 from grader.storage.blobs import Blobs, open_blobs
@@ -33,12 +37,30 @@ def blobs(
 ) -> Iterator[Blobs]:
     if request.param == "folder":
         yield open_blobs(str(tmp_path / "blobs"))
-        return
+    else:
+        yield from in_s3(monkeypatch)
+
+
+def in_s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Blobs]:
+    """A bucket of a simulated S3."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"):
         monkeypatch.setenv(name, "us-east-1")
     with mock_aws():
         boto3.client("s3").create_bucket(Bucket="course")
         yield open_blobs("s3://course/chainrule")
+
+
+def grown_old(*names: str) -> None:
+    """These blobs of the simulated bucket were written days ago."""
+    objects = s3_backends[DEFAULT_ACCOUNT_ID]["aws"].buckets["course"].keys
+    for name in names:
+        objects[f"chainrule/{name}"].last_modified -= timedelta(days=2)
+
+
+def keys() -> list[str]:
+    """What is in the simulated bucket."""
+    found = boto3.client("s3").list_objects_v2(Bucket="course").get("Contents", ())
+    return sorted(one["Key"] for one in found)
 
 
 @pytest.fixture
@@ -82,6 +104,102 @@ def test_a_sweep_takes_what_is_old_and_not_referred_to(blobs: Blobs) -> None:
     assert blobs.read(kept.sha256) == b"kept"
     with pytest.raises(BlobMissing):
         blobs.chunks(lost.sha256)
+
+
+class TestSweepsOfS3:
+    """What is written again while a sweep is at work stays, as in the folder."""
+
+    @pytest.fixture
+    def bucket(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+        yield from in_s3(monkeypatch)
+
+    def test_what_is_put_again_before_the_sweep_looks_once_more_stays(
+        self, bucket: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bucket.put([CONTENT])
+        lost = bucket.put([b"lost"])
+        grown_old(NAME, lost.sha256)
+        client = bucket._client
+        real = client.put_object
+
+        def marked(**more: Any) -> Any:
+            if "sweeping/" in more["Key"]:
+                bucket.put([CONTENT])
+            return real(**more)
+
+        monkeypatch.setattr(client, "put_object", marked)
+        assert bucket.sweep((), older_than_s=60, now_s=time.time()) == 1
+        assert bucket.read(NAME) == CONTENT
+        with pytest.raises(BlobMissing):
+            bucket.read(lost.sha256)
+
+    def test_what_is_put_again_just_before_it_is_removed_is_written_once_more(
+        self, bucket: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bucket.put([CONTENT])
+        grown_old(NAME)
+        put_or_waits, swept = threading.Event(), threading.Event()
+
+        def put_again() -> None:
+            bucket.put([CONTENT])
+            put_or_waits.set()
+
+        def waits(_: float) -> None:
+            put_or_waits.set()
+            assert swept.wait(10)
+
+        client, again = bucket._client, threading.Thread(target=put_again)
+        real = client.delete_objects
+
+        def removed(**more: Any) -> Any:
+            again.start()
+            assert put_or_waits.wait(10)
+            return real(**more)
+
+        monkeypatch.setattr(client, "delete_objects", removed)
+        monkeypatch.setattr("grader.storage.s3.sleep", waits, raising=False)
+        assert bucket.sweep((), older_than_s=60, now_s=time.time()) == 1
+        swept.set()
+        again.join()
+        assert bucket.read(NAME) == CONTENT
+        assert keys() == [f"chainrule/{NAME}"]
+
+    def test_a_sweep_that_has_died_holds_up_nobody_for_long(
+        self, bucket: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        bucket.put([CONTENT])
+        grown_old(NAME)
+
+        def dies(**more: Any) -> Any:
+            raise ConnectionError
+
+        waited: list[float] = []
+
+        def waits(seconds: float) -> None:
+            waited.append(seconds)
+            (mark,) = [key for key in keys() if "sweeping/" in key]
+            grown_old(mark.removeprefix("chainrule/"))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(bucket._client, "delete_objects", dies)
+            with pytest.raises(ConnectionError):
+                bucket.sweep((), older_than_s=60, now_s=time.time())
+        monkeypatch.setattr("grader.storage.s3.sleep", waits)
+        bucket.put([CONTENT])
+        assert len(waited) == 1
+        # The next sweep takes the mark as well.
+        assert bucket.sweep({NAME}, older_than_s=60, now_s=time.time()) == 1
+        assert keys() == [f"chainrule/{NAME}"]
+
+    def test_more_than_a_page_is_swept(self, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        stored = [bucket.put([bytes([n])]).sha256 for n in range(7)]
+        client = bucket._client
+        real = client.list_objects_v2
+        monkeypatch.setattr(client, "list_objects_v2", lambda **more: real(**more, MaxKeys=3))
+        grown_old(*stored)
+        kept = set(stored[:2])
+        assert bucket.sweep(kept, older_than_s=60, now_s=time.time()) == 5
+        assert keys() == sorted(f"chainrule/{one}" for one in kept)
 
 
 def test_the_same_content_is_kept_once(folder: Blobs, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, create_engine, select
@@ -21,6 +22,12 @@ def connection() -> Iterator[Connection]:
     engine.dispose()
 
 
+def plan(connection: Connection, query: Any) -> list[str]:
+    """How SQLite goes about it."""
+    said = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+    return [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}")]
+
+
 @pytest.mark.parametrize(
     "filters",
     [
@@ -34,8 +41,22 @@ def test_whether_points_of_a_submission_wait_is_looked_up_by_that_submission(
     connection: Connection, filters: Filters
 ) -> None:
     (asked,) = filters_of(Assignment(id=1, live_version_id=1), filters)
-    query = select(Submission.id).where(asked.passes)
-    said = query.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
-    plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {said}")]
-    (outcomes,) = (step for step in plan if "check_outcome" in step)
+    steps = plan(connection, select(Submission.id).where(asked.passes))
+    (outcomes,) = (step for step in steps if "check_outcome" in step)
     assert "ix_check_outcome_pending (version_id=? AND submission_id=?)" in outcomes
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [Filters(needs_person=True), Filters(standing=Standing.NEEDS_PERSON)],
+    ids=["needs a person", "points wait"],
+)
+def test_what_persons_have_given_is_left_out_before_any_submission_is_looked_at(
+    connection: Connection, filters: Filters
+) -> None:
+    (asked,) = filters_of(Assignment(id=1, live_version_id=1), filters)
+    steps = plan(connection, asked.ids)
+    assert not [step for step in steps if "submission " in step or "result " in step]
+    for table, index in (("check_outcome", "pending"), ("override", "standing")):
+        (step,) = (one for one in steps if f" {table} " in one)
+        assert f"USING COVERING INDEX ix_{table}_{index} (" in step

@@ -42,14 +42,22 @@ class Delivered:
     delivered_at: Mapped[datetime | None]
 
 
-def delivered_arguments(table: str) -> tuple[Any, ...]:
-    """Constraints, and the indexes by which what is due and what lost its sender are found."""
+def delivered_arguments(table: str, receiver: str) -> tuple[Any, ...]:
+    """Constraints, and the indexes by which what is due to each `receiver` and what lost its sender
+    are found."""
     waiting, sending = text("state = 'waiting'"), text("state = 'sending'")
     return (
         CheckConstraint("tries >= 0 AND fence >= 0 AND wanted >= 1", name="counts"),
         CheckConstraint(
             "(state = 'sending') = (lease_until IS NOT NULL)", name="leased_while_sending"
         ),
-        Index(f"ix_{table}_due", "next_at", postgresql_where=waiting, sqlite_where=waiting),
+        Index(
+            f"ix_{table}_due",
+            receiver,
+            "next_at",
+            "state",  # always the same, but without it SQLite reads each row as well
+            postgresql_where=waiting,
+            sqlite_where=waiting,
+        ),
         Index(f"ix_{table}_leased", "lease_until", postgresql_where=sending, sqlite_where=sending),
     )

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint
+from sqlalchemy import CheckConstraint, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from grader.db.models.base import Base, Created, Key, Name, one_of, refers_to
@@ -292,8 +292,9 @@ class Passback(Delivered, Base):
     `tried` holds what we may have written since, without having heard of it: until `unsure_until`
     it may still take effect there. `stamp` was the last time that a score carried.
     `found_score` is what somebody else has written there meanwhile, on the column's own scale,
-    which is not overwritten before staff say so: `overwrite`. `note` is what staff should know
-    although it has arrived.
+    which is not overwritten before staff say so: `overwrite`. `refusals` counts how often the LMS
+    has let nobody in since it was last wanted. `note` is what staff should know although it has
+    arrived.
     """
 
     __tablename__ = "passback"
@@ -314,6 +315,7 @@ class Passback(Delivered, Base):
     unsure_until: Mapped[datetime | None]
     found_score: Mapped[float | None]
     overwrite: Mapped[bool] = mapped_column(default=False)
+    refusals: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     trouble: Mapped[Trouble | None] = mapped_column(one_of(Trouble))
     note: Mapped[str | None] = mapped_column(String(300))
 
@@ -321,5 +323,5 @@ class Passback(Delivered, Base):
         UniqueConstraint("column_id", "person_id"),
         Index(None, "column_id", "state", "id"),
         Index(None, "person_id"),
-        *delivered_arguments("passback"),
+        *delivered_arguments("passback", "column_id"),
     )

@@ -67,5 +67,5 @@ class WebhookMessage(Delivered, Base):
         Index(None, "webhook_id", "id"),
         Index(None, "webhook_id", "state", "id"),
         Index(None, "created_at"),
-        *delivered_arguments("webhook_message"),
+        *delivered_arguments("webhook_message", "webhook_id"),
     )

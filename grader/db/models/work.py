@@ -197,6 +197,7 @@ class CheckOutcome(Base):
             "version_id",
             "submission_id",
             "exercise",
+            "outcome",  # always the same, but without it SQLite reads each row as well
             postgresql_where=text("outcome = 'pending'"),
             sqlite_where=text("outcome = 'pending'"),
         ),
@@ -219,6 +220,17 @@ class Override(Base):
     author_id: Mapped[int] = refers_to("person.id")
     created_at: Mapped[Created]
     revoked_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        Index(
+            "ix_override_standing",
+            "submission_id",
+            "exercise",
+            "revoked_at",
+            postgresql_where=text("revoked_at IS NULL"),
+            sqlite_where=text("revoked_at IS NULL"),
+        ),
+    )
 
 
 class Release(Base):
