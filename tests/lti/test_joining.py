@@ -1,4 +1,4 @@
-"""A student who was added by hand and comes by the LMS as well becomes one person, by themselves."""
+"""Who was added by hand and comes by the LMS as well becomes one person, by themselves."""
 
 from __future__ import annotations
 
