@@ -17,10 +17,13 @@ from grader.db.models import (
 )
 from grader.lms.outside import NotAllowed
 from grader.services.site import Site
+from tests.databases import KINDS
 from tests.lms._linked import Linked, linked_to_moodle, subject
 from tests.lms._moodle import never_arrives
 from tests.sites import People
 from tests.web._pages import Reader, reader, text_of
+
+on_one_database = pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
 
 ROUTES = {
     "GET /courses/{course_id}/grades-out": "grade",
@@ -67,6 +70,7 @@ def test_a_course_that_is_linked_to_nothing_says_how_it_could_be(
     assert "Nothing goes out of this course" in text_of(tom.get(where(people)))
 
 
+@on_one_database
 def test_a_course_of_canvas_without_a_column_leads_to_where_one_is_chosen(
     site: Site, client: TestClient, tom: Reader, people: People
 ) -> None:
@@ -106,6 +110,7 @@ def test_a_course_of_canvas_without_a_column_leads_to_where_one_is_chosen(
     ]
 
 
+@on_one_database
 def test_a_course_of_an_lms_without_a_column_says_how_one_comes(
     tom: Reader, people: People, linked: Linked
 ) -> None:
@@ -125,23 +130,25 @@ def test_a_course_of_an_lms_without_a_column_says_how_one_comes(
     assert "Our LMS: Deep Learning, evening A column is found or made when" in shown
 
 
+@on_one_database
 def test_who_is_unknown_there_since_they_are_here_twice_is_told(
     tom: Reader, people: People, linked: Linked
 ) -> None:
     with linked.site.database.writing() as session:
-        for email, contact in (("eve@example.org", None), (None, "eve@example.org")):
+        for email, contact in ((None, "eve@example.org"), ("eve@example.org", None)):
             person = Person(email=email, contact=contact, name="Eve")
             session.add(person)
             session.flush()
             key = {"course_id": people.course_id, "person_id": person.id}
             session.add(Enrolment(**key, role=Role.STUDENT))
-            if email is not None:
-                linked.work.hand_in(person.id, scores=(4.0, 6.0))
+            eve = person.id
+    linked.work.hand_in(eve, scores=(4.0, 6.0))
     linked.release()
     shown = text_of(tom.get(where(people)))
     assert "2 students have an address that somebody else here has" in shown
 
 
+@on_one_database
 def test_a_refusal_of_our_own_rules_is_told_from_the_lms_s(
     tom: Reader, people: People, linked: Linked
 ) -> None:
@@ -218,6 +225,7 @@ def test_a_grade_that_nobody_has_changed_is_not_written_over(
     assert decide(tom, people, "overwrite", id=linked.row(people.bob).id).status_code == 404
 
 
+@on_one_database
 def test_what_can_not_be_decided_is_said_on_the_page(
     tom: Reader, people: People, linked: Linked
 ) -> None:

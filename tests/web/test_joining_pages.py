@@ -36,7 +36,8 @@ def test_who_has_not_come_from_an_lms_for_a_while_is_sent_there(
         person = Person(email=None, contact="stu@lms.example", name="Stu")
         session.add(person)
         session.flush()
-        stu = reader(site, client, Actor(person.id, person.name))
+        actor = Actor(person.id, person.name)
+    stu = reader(site, client, actor)
     assert 'href="/account/join"' in stu.get("/account").text
     assert "Open your course there once more" in text_of(stu.get("/account/join"))
     refused = stu.post("/account/join", email="ada@example.org", password="x")
