@@ -34,7 +34,7 @@ _NO_POINTS = {
     *("porcentaje", "letra", "retroalimentación", "comentarios"),
     *("pourcentage", "lettre", "commentaire", "commentaires"),
 }
-_NOTHING = {"", "-", "–"}  # what stands for no grade
+NOTHING = {"", "-", "–"}  # what stands for no grade
 _UNKNOWN = "no assignment here is called so"
 _LONGEST = 1000  # of a heading, as far as it is looked at
 
@@ -287,5 +287,5 @@ def _no_points(sheet: Exported, at: int, shown: str) -> str:
     words = "it does not hold points but what its heading says behind the title"
     if shown in _NO_POINTS:
         return words
-    cells = {line[at].strip() for line in sheet.lines[1:] if at < len(line)} - _NOTHING
+    cells = {line[at].strip() for line in sheet.lines[1:] if at < len(line)} - NOTHING
     return "" if all(number(one) is not None for one in cells) else words

@@ -16,7 +16,7 @@ from grader.db.grades import Live, Member, Released
 from grader.lms.canvas import scaled
 from grader.safetext import one_line
 from grader.services.access import Actor, Right, permit
-from grader.services.exportcolumns import Chosen, Column, number, planned
+from grader.services.exportcolumns import NOTHING, Chosen, Column, number, planned
 from grader.services.exportedsheets import MOST_TO_READ, Exported, read_export
 from grader.services.gradefiles import Lms, points_text
 from grader.services.site import Site
@@ -133,7 +133,7 @@ def _filled(
     came = _Rows()
     columns = [one for one in plan.columns if one.live is not None]
     for at, line, meant in rows:
-        words = one_line(" ".join(filter(None, line[:4])), 120)
+        words = one_line(" ".join(one for one in line[:4] if one.strip() not in NOTHING), 120)
         if meant.person_id is None:
             came.unmatched.append(Row(at, words, why=meant.why, is_several=meant.is_several))
             continue
@@ -182,7 +182,7 @@ def _fill(
         line += [""] * (column.at + 1 - len(line))
         was = line[column.at].strip()
         came.cells[column.at] += 1
-        came.changed += was not in ("", "-", text) and number(was) != number(text)
+        came.changed += was not in (*NOTHING, text) and number(was) != number(text)
         line[column.at] = text
 
 

@@ -191,9 +191,9 @@ def _joining(same: Sequence[Member]) -> str:
     has_accounts = {one.has_account for one in same}
     if has_accounts == {True, False}:
         return (
-            "if they are one person: who has handed in nothing as who comes from the LMS opens "
-            "Account here, coming from there, and joins the two; an account without work can be "
-            "removed from the people of the course instead"
+            "if they are one person: they come from the LMS, open Account and join the two, as "
+            "long as they have handed in nothing that way; or an instructor removes the account "
+            "from the people of the course, if it is the one without work"
         )
     if has_accounts == {False}:
         return "an LMS tells this address of each of them: have it corrected there"

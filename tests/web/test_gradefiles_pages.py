@@ -554,7 +554,7 @@ def test_a_student_who_is_here_by_hand_and_by_the_lms_is_told_to_be_two(
     shown = text_of(tom.get(f"/courses/{people.course_id}/gradebook/files"))
     assert "so has Ada L. (from the LMS)" in shown
     assert "so has ada (with an account here)" in shown
-    assert "If they are one person: who has handed in nothing as who comes from the LMS" in shown
+    assert "If they are one person: they come from the LMS, open Account and join the two" in shown
     assert "is two people" in shown
     assert "user name" not in shown.partition("Left out:")[2]
     path = f"/api/v1/courses/{people.course_id}/gradebook/left-out"

@@ -88,7 +88,7 @@ def test_a_course_of_canvas_without_a_column_leads_to_where_one_is_chosen(
         link_id = linked.id
     shown = text_of(tom.get(where(people)))
     assert "Nothing goes out of this course" not in shown
-    assert "Canvas: Deep Learning 26 Nobody is confirmed there, and no column is chosen" in shown
+    assert "Canvas: Deep Learning 26. Nobody is confirmed there, and no column is chosen" in shown
     assert "An instructor of the course does that." in shown
     ines = reader(site, client, people.instructor.actor)
     page = ines.get(where(people))
@@ -127,7 +127,7 @@ def test_a_course_of_an_lms_without_a_column_says_how_one_comes(
             )
         )
     shown = text_of(tom.get(where(people)))
-    assert "Our LMS: Deep Learning, evening A column is found or made when" in shown
+    assert "Our LMS: Deep Learning, evening. A column is found or made when" in shown
 
 
 @on_one_database
