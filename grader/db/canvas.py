@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from grader.db import passbacks
@@ -43,6 +43,16 @@ def people(session: Session, canvas_course_id: int) -> dict[int, str]:
         select(CanvasPerson.person_id, CanvasPerson.user_id).where(
             CanvasPerson.canvas_course_id == canvas_course_id
         )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def count_people(session: Session, canvas_course_ids: Collection[int]) -> dict[int, int]:
+    """How many are confirmed, in each of these."""
+    rows = session.execute(
+        select(CanvasPerson.canvas_course_id, func.count())
+        .where(CanvasPerson.canvas_course_id.in_(canvas_course_ids))
+        .group_by(CanvasPerson.canvas_course_id)
     )
     return {row[0]: row[1] for row in rows}
 

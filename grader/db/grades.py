@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from grader.db import people
@@ -38,11 +38,15 @@ class Live:
 
 @dataclass(frozen=True)
 class Member:
-    """A student of a course, and everybody that they hand in with, themselves included."""
+    """A student of a course, and everybody that they hand in with, themselves included.
+
+    `email` is an account's or, where they have none, the one that an LMS tells.
+    """
 
     person_id: int
     name: str
     email: str
+    has_account: bool
     team: str | None
     shares_with: tuple[int, ...]
 
@@ -169,6 +173,25 @@ def releases(
     return session.scalars(query).all()
 
 
+def count_released(session: Session, course_id: int) -> dict[int, int]:
+    """How many students' grades are released, by assignment of the course."""
+    query = (
+        select(Release.assignment_id, func.count())
+        .join(Assignment, Assignment.id == Release.assignment_id)
+        .join(
+            Enrolment,
+            and_(
+                Enrolment.course_id == Assignment.course_id,
+                Enrolment.person_id == Release.person_id,
+                Enrolment.role == Role.STUDENT,
+            ),
+        )
+        .where(Assignment.course_id == course_id)
+        .group_by(Release.assignment_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
 def forget_releases(session: Session, assignment_id: int, person_ids: Collection[int]) -> None:
     """These people's grades of an assignment are released no more."""
     session.execute(
@@ -237,6 +260,7 @@ def _members(
             person.id,
             person.name,
             person.address,
+            person.email is not None,
             enrolment.team,
             tuple(by_team.get(enrolment.team, ())) or (person.id,),
         )

@@ -168,6 +168,16 @@ def launch(session: Session, launch_id: int) -> Launch | None:
     return session.scalar(select(Launch).where(Launch.id == launch_id, Launch.expires_at > now()))
 
 
+def latest_launch(session: Session, person_id: int) -> Launch | None:
+    """The last one of somebody that is not over."""
+    return session.scalar(
+        select(Launch)
+        .where(Launch.person_id == person_id, Launch.expires_at > now())
+        .order_by(Launch.id.desc())
+        .limit(1)
+    )
+
+
 def launch_by_ticket(session: Session, hashed: str, lasts: timedelta) -> Launch | None:
     """The launch whose ticket has not been used, while the ticket lasts."""
     return session.scalar(select(Launch).where(*_unused(hashed, lasts)))

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from enum import StrEnum
 
 from grader.db import audit, canvas, grades, gradesout, passbacks, receivers
 from grader.db.models import Assignment, CanvasCourse, GradeColumn
@@ -26,17 +28,36 @@ from grader.services.site import Site
 NEW = "new"  # in the place of a column's number: make one
 MOST_PEOPLE = 20_000  # of a course
 _PATIENCE_S = 20.0  # for all that is asked of Canvas while somebody waits
+_OURS = "Chainrule asks nobody there, by its own rules"
+
+
+class By(StrEnum):
+    """On whose side it is that nothing was seen."""
+
+    RULE = "rule"  # one of ours: Canvas was not asked
+    CANVAS = "canvas"  # it says no
+    NOBODY = "nobody"  # no answer
+
+
+class NotSeen(Conflict):
+    """Canvas shows nothing, or was not asked."""
+
+    def __init__(self, message: str, by: By) -> None:
+        super().__init__(message)
+        self.by = by
 
 
 @dataclass(frozen=True)
 class Matched:
-    """A student here and who they are there; `there` is None where nobody is the same."""
+    """A student here and who they are there; `there` is None where nobody is the same, which
+    `same_address` may be the reason of: how many others here have it."""
 
     person_id: int
     name: str
     address: str
     there: PersonThere | None
     known_as: str | None  # the number there as which they are confirmed
+    same_address: int = 0
 
     @property
     def known(self) -> bool:
@@ -100,7 +121,7 @@ def link(
     try:
         there = Canvas(site.outside.within(_PATIENCE_S), base, token, canvas_id).look()
     except NotAllowed as error:
-        raise BadInput(f"base_url: {error}") from error
+        raise BadInput(f"base_url: {_OURS}: {error}") from error
     except Unreachable as error:
         raise BadInput(f"base_url: there is no Canvas that answers ({error})") from error
     except Refused as error:
@@ -138,7 +159,7 @@ def look(site: Site, actor: Actor, course_id: int, link_id: int) -> Looked:
     """Ask Canvas for its assignments and students.
 
     Students are who has an address, login or number there that is the same; nobody is until it is
-    confirmed. Raises Conflict where Canvas does not answer as it should.
+    confirmed. Raises NotSeen where Canvas does not answer as it should, or may not be asked.
     """
     with site.database.reading() as session:
         row = _link(session, actor, course_id, link_id)
@@ -163,6 +184,7 @@ def _matching(
     known: Mapping[int, str],
 ) -> Matching:
     found = matched([(person_id, address) for person_id, _, address in students], there)
+    times = Counter(address.strip().lower() for _, _, address in students if address)
     people = [
         Matched(
             person_id,
@@ -170,6 +192,7 @@ def _matching(
             address,
             found.get(person_id),
             known.get(person_id),
+            max(times[address.strip().lower()] - 1, 0),
         )
         for person_id, name, address in students
     ]
@@ -192,12 +215,13 @@ def confirm_people(
     waits to be. Raises Conflict for anything else than what was shown.
     """
     if digest_of(pairs) != digest:
-        raise Conflict("this is not what was shown: look again, then confirm")
+        raise Conflict("digest: this is not what was shown: look again, then confirm")
     with site.database.writing() as session:
         _link(session, actor, course_id, link_id)
         ids = {person_id for person_id, _, _ in gradesout.students(session, course_id)}
         if not {person_id for person_id, _ in pairs} <= ids:
-            raise Conflict("somebody has left the course meanwhile: look again, then confirm")
+            words = "somebody has left the course meanwhile: look again, then confirm"
+            raise Conflict(f"pairs: {words}")
         _hold_assignments(session, link_id)
         before = canvas.people(session, link_id)
         canvas.know(session, link_id, dict(pairs))
@@ -234,7 +258,7 @@ def choose_column(
         if address == NEW:
             found = _created(site, there, ours[assignment_id])
         else:
-            found = there.assignment(address)
+            found = _existing(there, address)
     if not found.takes_points or found.points is None:
         raise BadInput("address: this one takes no points in Canvas")
     with site.database.writing() as session:
@@ -269,6 +293,15 @@ def choose_column(
 def digest_of(pairs: Sequence[tuple[int, str]]) -> str:
     """Names who is who."""
     return hashlib.sha256(json.dumps(sorted(pairs)).encode()).hexdigest()
+
+
+def _existing(there: Canvas, address: str) -> AssignmentThere:
+    try:
+        return there.assignment(address)
+    except Refused as error:
+        if error.answer.status != 404:
+            raise
+        raise BadInput(f"address: Canvas has no such assignment ({error})") from error
 
 
 def _created(site: Site, there: Canvas, assignment: Assignment) -> AssignmentThere:
@@ -316,5 +349,9 @@ def _asking(site: Site, row: CanvasCourse) -> Iterator[Canvas]:
     way = site.outside.within(_PATIENCE_S)
     try:
         yield Canvas(way, row.base_url, row.token, row.canvas_id)
-    except (NotAllowed, Unreachable, Refused) as error:
-        raise Conflict(f"Canvas does not answer as it should: {error}") from error
+    except NotAllowed as error:
+        raise NotSeen(f"{_OURS}: {error}", By.RULE) from error
+    except Refused as error:
+        raise NotSeen(f"Canvas says no: {error}", By.CANVAS) from error
+    except Unreachable as error:
+        raise NotSeen(f"Canvas does not answer as it should: {error}", By.NOBODY) from error

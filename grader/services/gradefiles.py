@@ -6,13 +6,14 @@ called by titles, since by those the other systems find their own.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from grader.db import grades
 from grader.db.grades import Live, Member
+from grader.db.models import Assignment
 from grader.db.pages import MOST
 from grader.services.access import Actor, Right, permit
 from grader.services.site import Site
@@ -42,15 +43,41 @@ class _Manner:
     key: Callable[[Member], str]
 
 
+class Reason(StrEnum):
+    """Why a student is left out."""
+
+    NO_ADDRESS = "no_address"
+    SAME_ADDRESS = "same_address"  # as somebody else, who may be the same person
+    SAME_LOGIN = "same_login"  # another address, with the same before its @
+
+
 @dataclass(frozen=True)
 class LeftOut:
-    """A student whom the files for some systems leave out, and why."""
+    """A student whom the files for some systems leave out, why, and what helps; `others` are who
+    has the same address or user name."""
 
     person_id: int
     name: str
     address: str
+    reason: Reason
     why: str
+    what_helps: str
+    others: Sequence[int]
     systems: Sequence[Lms]
+
+
+@dataclass(frozen=True)
+class ReleasedOf:
+    """An assignment, and of how many students grades of it are released; the files have no column
+    for one without a version in force."""
+
+    assignment: Assignment
+    released: int
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether the files have a column for it."""
+        return self.assignment.live_version_id is not None
 
 
 @dataclass(frozen=True)
@@ -90,17 +117,87 @@ def who_is_known(site: Site, actor: Actor, course_id: int) -> Known:
         permit(session, actor, course_id, Right.GRADE)
         students = grades.all_students(session, course_id)
     known = {lms: _known(manner, students) for lms, manner in _MANNERS.items()}
+    same = {key: _groups(key, students) for key in (_address, _login)}
     left_out = []
-    for one in sorted(students, key=lambda one: (one.name, one.person_id)):
+    for one in sorted(students, key=lambda one: (one.email.lower(), one.name, one.person_id)):
         systems = [lms for lms in Lms if _MANNERS[lms].key(one) not in known[lms]]
         if systems:
-            why = (
-                "no address"
-                if not one.email
-                else f"the user name {_login(one)} is not theirs alone"
-            )
-            left_out.append(LeftOut(one.person_id, one.name, one.email, why, systems))
+            left_out.append(_left_out(one, same[_address], same[_login], systems))
     return Known(len(students), left_out)
+
+
+def what_is_released(site: Site, actor: Actor, course_id: int) -> Sequence[ReleasedOf]:
+    """The assignments of a course, with their numbers of released grades; for staff."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        counts = grades.count_released(session, course_id)
+        return [
+            ReleasedOf(one.assignment, counts.get(one.assignment.id, 0))
+            for one in grades.assignments(session, course_id)
+        ]
+
+
+def _groups(
+    key: Callable[[Member], str], students: Sequence[Member]
+) -> Mapping[str, Sequence[Member]]:
+    found: dict[str, list[Member]] = defaultdict(list)
+    for one in students:
+        found[key(one)].append(one)
+    return found
+
+
+def _left_out(
+    one: Member,
+    by_address: Mapping[str, Sequence[Member]],
+    by_login: Mapping[str, Sequence[Member]],
+    systems: Sequence[Lms],
+) -> LeftOut:
+    others: Sequence[Member] = []
+    if not one.email:
+        reason, why = Reason.NO_ADDRESS, "no address of theirs is known here"
+        what_helps = "have the LMS tell addresses to Chainrule, or enter their grades there"
+    elif len(by_address[_address(one)]) > 1:
+        others = [other for other in by_address[_address(one)] if other is not one]
+        reason = Reason.SAME_ADDRESS
+        why = f"they have the address {one.email} and so {_has(others)} {_listed(others)}"
+        what_helps = _joining([one, *others])
+    else:
+        others = [other for other in by_login[_login(one)] if other is not one]
+        reason = Reason.SAME_LOGIN
+        why = f"the user name {_login(one)} is also that of {_listed(others, addresses=True)}"
+        what_helps = "fill in the LMS's own file, or enter their grades there"
+    ids = [other.person_id for other in others]
+    return LeftOut(one.person_id, one.name, one.email, reason, why, what_helps, ids, systems)
+
+
+def _has(others: Sequence[Member]) -> str:
+    return "has" if len(others) == 1 else "have"
+
+
+def _listed(others: Sequence[Member], *, addresses: bool = False) -> str:
+    """Who they are, and by what they are told apart from somebody who is called the same."""
+    shown = [
+        f"{one.name} ({one.email})"
+        if addresses
+        else f"{one.name} ({'with an account here' if one.has_account else 'from the LMS'})"
+        for one in others[:3]
+    ]
+    more = f" and {len(others) - 3} more" if len(others) > 3 else ""
+    return f"{', '.join(shown)}{more}"
+
+
+def _joining(same: Sequence[Member]) -> str:
+    """What makes one of several with the same address."""
+    has_accounts = {one.has_account for one in same}
+    if has_accounts == {True, False}:
+        return (
+            "if they are one person: they come from the LMS, open Account and join the two, as "
+            "long as they have handed in nothing that way; or an instructor removes the account "
+            "from the people of the course, if it is the one without work"
+        )
+    if has_accounts == {False}:
+        return "an LMS tells this address of each of them: have it corrected there"
+    return "have one of them given another address"
 
 
 def _known(manner: _Manner, students: Sequence[Member]) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grader.db import audit, gradesout, passbacks
+from grader.db import audit, canvas, contexts, gradesout, passbacks
 from grader.db.gradesout import ColumnCounts, Held
 from grader.db.models import DeliveryState, Passback, Trouble
 from grader.db.pages import Page
@@ -16,7 +16,7 @@ from grader.errors import BadInput, Conflict, NotFound
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.site import Site
 
-__all__ = ["ColumnCounts", "Decision", "GradesOut", "Held", "Trouble"]
+__all__ = ["ColumnCounts", "Decision", "GradesOut", "Held", "Idle", "Trouble"]
 
 _AT_ONCE = 1000
 _DECIDABLE = {Trouble.CHANGED}
@@ -30,12 +30,24 @@ class Decision(StrEnum):
     LEAVE = "leave"  # leave what is there
 
 
+@dataclass(frozen=True)
+class Idle:
+    """A linked course of an LMS to which no assignment's grades go yet; `canvas_link_id` is set
+    where it is a Canvas by a token, `confirmed` how many students are confirmed to be who there."""
+
+    platform: str
+    course: str
+    canvas_link_id: int | None = None
+    confirmed: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class GradesOut:
-    """Linked columns with their counts, how many are stuck for which reason, and a page of what is
-    held up."""
+    """Linked columns with their counts, linked courses without any, how many are stuck for which
+    reason, and a page of what is held up."""
 
     columns: Sequence[ColumnCounts]
+    idle: Sequence[Idle]
     troubles: Mapping[Trouble, int]
     held: Page[Held]
 
@@ -56,9 +68,24 @@ def grades_out(
         ids = [one.column.id for one in columns]
         return GradesOut(
             columns=columns,
+            idle=_idle(session, course_id, columns),
             troubles=gradesout.troubles(session, ids),
             held=gradesout.held_up(session, ids, trouble=trouble, cursor=cursor, limit=limit),
         )
+
+
+def _idle(session: Session, course_id: int, columns: Sequence[ColumnCounts]) -> Sequence[Idle]:
+    by_tool = {one.column.context_id for one in columns}
+    by_token = {one.column.canvas_course_id for one in columns}
+    idle = [
+        Idle(platform.name, context.title)
+        for context, platform in contexts.of_course(session, course_id)
+        if context.id not in by_tool and platform.disabled_at is None
+    ]
+    linked = [one for one in canvas.courses(session, course_id) if one.id not in by_token]
+    confirmed = canvas.count_people(session, [one.id for one in linked])
+    idle += [Idle("Canvas", one.title, one.id, confirmed.get(one.id, 0)) for one in linked]
+    return idle
 
 
 def columns_of(site: Site, actor: Actor, assignment_id: int) -> Sequence[ColumnCounts]:
@@ -94,7 +121,8 @@ def decide(
         if decision is Decision.OVERWRITE:
             rows = [one for one in rows if one.trouble in _DECIDABLE]
             if ids is not None and not rows:
-                raise Conflict("nobody has changed this grade there: it can be tried again")
+                words = "nobody has changed this grade there: it can be tried again"
+                raise Conflict(f"decision: {words}")
         for row in rows:
             _record(session, actor, course_id, decision, row)
         some = Passback.id.in_([row.id for row in rows])

@@ -103,6 +103,16 @@ def link_to_new_course(
     return course.id
 
 
+def to_join(site: Site, actor: Actor) -> int | None:
+    """The last launch by which somebody without an account has come, to join one; None where they
+    have one, or have not come from an LMS for a while."""
+    with site.database.reading() as session:
+        if session.get_one(Person, actor.person_id).email is not None:
+            return None
+        launch = platforms.latest_launch(session, actor.person_id)
+        return None if launch is None else launch.id
+
+
 def join_account(
     site: Site, actor: Actor, launch_id: int, email: str, password: str, address: str
 ) -> SignedIn:
@@ -113,10 +123,10 @@ def join_account(
     Conflict, Forbidden.
     """
     with site.database.reading() as session:
-        _own(session, actor, launch_id)
+        _launched(session, actor, launch_id)
     account = signing_in.known(site, email, password, address)
     with site.database.writing() as session:
-        launch, message = _own(session, actor, launch_id)
+        launch, message = _launched(session, actor, launch_id)
         _, platform = deployment_of(session, launch)
         known, former, joined = _held(
             session, platform.issuer, message.subject, actor.person_id, account.person_id
@@ -214,11 +224,17 @@ def unlink(site: Site, actor: Actor, context_row: int) -> int:
     return course_id
 
 
-def _own(session: Session, actor: Actor, launch_id: int) -> tuple[Launch, Message]:
+def _launched(session: Session, actor: Actor, launch_id: int) -> tuple[Launch, Message]:
+    """A launch of the actor's own."""
     launch = platforms.launch(session, launch_id)
     if launch is None or launch.person_id != actor.person_id:
         raise NotFound("this launch is over: open it again from your course's page")
-    message = message_of(launch)
+    return launch, message_of(launch)
+
+
+def _own(session: Session, actor: Actor, launch_id: int) -> tuple[Launch, Message]:
+    """The same by which a course may be linked."""
+    launch, message = _launched(session, actor, launch_id)
     if message.role != "instructor":
         raise Forbidden("a course is connected by its instructor")
     return launch, message

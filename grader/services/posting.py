@@ -59,7 +59,8 @@ def send_grade(site: Site, held: Sending, bearers: Bearers = bearer_of) -> None:
     except Stuck as error:
         _stick(site, held, parcel, error)
     except NotAllowed as error:
-        _stick(site, held, parcel, Stuck(Trouble.REFUSED, str(error)))
+        words = f"Chainrule sends nothing there, by its own rules: {error}"
+        _stick(site, held, parcel, Stuck(Trouble.REFUSED, words))
     except Later as error:
         _put_off(site, held, str(error), usual if error.wait is None else error.wait)
     except TokenRefused as error:

@@ -18,6 +18,7 @@ NOBODY = "nobody"
 # By the route's path those who look, by first names (see `_filled`).
 PAGES: Mapping[str, tuple[str, ...]] = {
     "/account": ("ada",),
+    "/account/join": ("ada",),
     "/assignments/{assignment_id}": ("ada", "ines"),
     "/assignments/{assignment_id}/extensions": ("ines",),
     "/assignments/{assignment_id}/files": ("ada",),

@@ -12,8 +12,8 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from grader.db.models import CanvasCourse, DeliveryState, Trouble
-from grader.errors import Conflict
+from grader.db.models import CanvasCourse, DeliveryState, Enrolment, Person, Role, Trouble
+from grader.errors import BadInput, Conflict
 from grader.lms.outside import Answer, Outside
 from grader.services import canvaslinks
 from grader.services.site import Site
@@ -285,6 +285,82 @@ def test_a_canvas_that_does_not_answer_is_said_on_the_page(
     shown = ines.get(f"{where(people)}/1")
     assert shown.status_code == 200
     assert "Canvas is silent" in text_of(shown)
+
+
+def test_what_canvas_refuses_is_its_own_word(ines: Reader, people: People, linked: Linked) -> None:
+    linked.lms.tokens.clear()
+    shown = text_of(ines.get(f"{where(people)}/1"))
+    assert "Canvas says no Canvas says no: status 401" in shown
+    assert "Give another token" in shown
+
+
+def test_what_our_own_rules_forbid_is_not_put_on_canvas(
+    site: Site, client: TestClient, ines: Reader, people: People, linked: Linked
+) -> None:
+    with site.database.writing() as session:
+        session.get_one(CanvasCourse, 1).base_url = "https://127.0.0.1:9"
+    shown = text_of(reader(site, client, people.instructor.actor).get(f"{where(people)}/1"))
+    assert "Chainrule does not ask there" in shown
+    assert "by its own rules: 127.0.0.1 is an address within a private network." in shown
+    assert "Canvas was not asked, and is not at fault." in shown
+    assert "Canvas is silent" not in shown
+    assert "Canvas says no" not in shown
+
+
+def test_the_page_says_what_comes_next_in_the_order_in_which_it_is_done(
+    ines: Reader, people: People, linked: Linked
+) -> None:
+    shown = text_of(ines.get(f"{where(people)}/1"))
+    assert "First say who is who, then where grades go." in shown
+    assert shown.index("1. Who is who") < shown.index("2. Where grades go")
+    confirm(ines, people)
+    assert "1 student is confirmed. Choose where grades go" in text_of(
+        ines.get(f"{where(people)}/1")
+    )
+    choose(ines, linked, "100")
+    shown = text_of(ines.get(f"{where(people)}/1"))
+    assert "Released grades of 1 assignment go out for 1 confirmed student." in shown
+
+
+def test_who_is_to_be_confirmed_stands_above_who_is_nobody_there(
+    ines: Reader, people: People, linked: Linked
+) -> None:
+    linked.lms.students["78"] = {"name": "B.", "login_id": "bob@example.org"}
+    del linked.lms.students[subject(people.ada)]
+    shown = text_of(ines.get(f"{where(people)}/1"))
+    assert shown.index("bob@example.org") < shown.index("ada@example.org")
+
+
+def test_two_here_with_one_address_are_told_to_be_the_reason_that_neither_is_known(
+    there: Site, ines: Reader, people: People, linked: Linked
+) -> None:
+    with there.database.writing() as session:
+        person = Person(email=None, contact="ada@example.org", name="Ada L.")
+        session.add(person)
+        session.flush()
+        key = {"course_id": people.course_id, "person_id": person.id}
+        session.add(Enrolment(**key, role=Role.STUDENT, by_lms=True))
+    shown = text_of(ines.get(f"{where(people)}/1"))
+    assert shown.count("No grades go out: 1 other here has the same address. What helps") == 2
+
+
+def test_an_assignment_that_canvas_does_not_have_is_said_beside_its_field(
+    there: Site, people: People, linked: Linked
+) -> None:
+    ines, one = people.instructor.actor, linked.work.assignment_id
+    with pytest.raises(BadInput, match=r"^address: Canvas has no such assignment \(status 404"):
+        canvaslinks.choose_column(there, ines, people.course_id, 1, one, "999")
+
+
+def test_a_refusal_names_what_is_wrong_of_a_confirmation(
+    there: Site, people: People, linked: Linked
+) -> None:
+    ines, pairs = people.instructor.actor, [(99_999, "77")]
+    with pytest.raises(Conflict, match=r"^digest: this is not what was shown"):
+        canvaslinks.confirm_people(there, ines, people.course_id, 1, pairs, "x")
+    digest = canvaslinks.digest_of(pairs)
+    with pytest.raises(Conflict, match=r"^pairs: somebody has left"):
+        canvaslinks.confirm_people(there, ines, people.course_id, 1, pairs, digest)
 
 
 def test_another_token_sends_what_was_kept_out(

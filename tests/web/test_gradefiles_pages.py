@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import Enrolment, Person, Role
+from grader.db.models import Assignment, Enrolment, Person, Role
 from grader.services.release import release
 from grader.services.site import Site
 from tests.assigned import statements
@@ -63,6 +65,43 @@ def exported(tom: Reader, people: People, lms: str) -> list[list[str]]:
     found = tom.get(f"/courses/{people.course_id}/gradebook/for/{lms}.csv")
     assert found.status_code == 200
     return list(csv.reader(io.StringIO(found.text)))
+
+
+MOODLE = "First name,Last name,Email address"
+
+
+def moodle(*headings: str, cells: str = "") -> str:
+    """Moodle's file with ada's row alone."""
+    given = ",".join(f'"{one}"' for one in headings)
+    return f"{MOODLE},{given}\nAda,Lovelace,ada@example.org,{cells or ',' * (len(headings) - 1)}\n"
+
+
+def columns(shown: Any) -> list[tuple[str, str]]:
+    """Of each column of a preview its heading, and what comes of it."""
+    body = shown.text.split('aria-label="Table of columns"')[1].split("</table>")[0]
+    rows = re.findall(r"<tr>(.*?)</tr>", body.partition("<tbody>")[2], re.DOTALL)
+    parts = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
+
+    def plain(text: str) -> str:
+        return " ".join(html.unescape(re.sub(r"<[^>]*>", "", text)).split())
+
+    return [(plain(one[0]), plain(one[3])) for one in parts]
+
+
+def again(tom: Reader, people: People, shown: Any, last: str = "", **changed: Any) -> Any:
+    """The form of a preview once more, with other choices by the places of their columns."""
+    form = shown.text.split('id="columns"')[1]
+    at = re.findall(r'name="at" value="(\d+)"', form)
+    chosen = [
+        next(iter(re.findall(r'value="(\d+)" selected', one)), "0")
+        for one in re.findall(r'name="goes">(.*?)</select>', form, re.DOTALL)
+    ]
+    goes, of = dict(zip(at, chosen, strict=True)), dict.fromkeys(at, "")
+    goes |= {key: str(value) for key, value in changed.pop("goes", {}).items()}
+    of |= changed.pop("of", {})
+    fields = {"at": at, "goes": list(goes.values()), "of": list(of.values()), **changed}
+    where = f"/courses/{people.course_id}/gradebook/fill{last}"
+    return tom.post(where, content=hidden(shown, "content"), **fields)
 
 
 def fill(tom: Reader, people: People, content: str | bytes) -> Any:
@@ -152,12 +191,14 @@ def test_whom_a_file_leaves_out_is_named_with_the_reason(
             session.add(Enrolment(**key, role=Role.STUDENT))
     shown = text_of(tom.get(f"/courses/{people.course_id}/gradebook/files"))
     assert "Canvas 3 1 Moodle 3 1 Blackboard 1 3" in shown
-    assert "ada@other.example The user name ada is not theirs alone. Blackboard, Bright" in shown
-    assert "Nemo No address. Any of them" in shown
+    assert "The user name ada is also that of ada (ada@example.org). Fill in the LMS's" in shown
+    assert "Nemo No address of theirs is known here. Have the LMS tell addresses" in shown
     assert [line[2] for line in exported(tom, people, "blackboard")[1:]] == ["bob"]
     path = f"/api/v1/courses/{people.course_id}/gradebook/left-out"
     told = client.get(path, headers=people.ta.headers).json()
     assert {one["name"]: len(one["systems"]) for one in told} == {"Eve": 2, "Nemo": 5, "ada": 2}
+    eve = next(one for one in told if one["name"] == "Eve")
+    assert (eve["reason"], eve["others"]) == ("same_login", [people.ada.actor.person_id])
 
 
 def test_where_nobody_is_left_out_nothing_is_said_of_it(
@@ -226,7 +267,7 @@ def test_who_is_not_found_is_listed(tom: Reader, people: People, work: Coursewor
     shown = text_of(fill(tom, people, CANVAS))
     assert "1 grade for Canvas" in shown
     assert "2 students stand in the file." in shown
-    assert "Row 4: Nobody, Ned 78 s2 ned" in shown
+    assert "Row 4: Nobody, Ned 78 s2 ned – no student here is known so" in shown
     without = CANVAS.replace("ada@example.org", "eve@example.org")
     assert "Not in the file: 1 student with a released grade ada" in text_of(
         fill(tom, people, without)
@@ -272,7 +313,9 @@ def test_two_students_with_the_same_login_are_matched_by_their_whole_address_alo
 ) -> None:
     with site.database.writing() as session:
         session.get_one(Person, people.bob.actor.person_id).email = "ada@other.example"
-    assert "Nobody here: 1 row" in text_of(fill(tom, people, BLACKBOARD))
+    shown = text_of(fill(tom, people, BLACKBOARD))
+    assert "Not matched: 1 row" in shown
+    assert "2 students here have the user name ada" in shown
 
 
 def test_rows_that_are_matched_by_a_login_are_listed(
@@ -299,7 +342,7 @@ def test_a_row_that_says_two_students_is_nobody_s(
     tom: Reader, people: People, work: Coursework
 ) -> None:
     both = BRIGHTSPACE.replace("#123,#ada", "#bob,#ada")
-    assert "Nobody here: 1 row" in text_of(fill(tom, people, both))
+    assert "it says 2 different students" in text_of(fill(tom, people, both))
 
 
 @pytest.mark.parametrize(
@@ -309,8 +352,8 @@ def test_a_row_that_says_two_students_is_nobody_s(
         (b"Student,ID" + b"," * 499 + b"\n", "more rows or columns"),
         (b"", "it is empty"),
         (b"PK\x03\x04\xff\xff", "export it once more"),
-        (b"name,points\nada,3\n", "no gradebook as Canvas"),
-        (CANVAS.replace("a0 (4711)", "b (1)"), "column is called as an assignment is"),
+        (b"name,points\nada,3\n", "separated by commas, are: name, points"),
+        (b"name;points\neve@example.org;3\n", "separated by semicolons, are: name, points"),
         (b"a" * (2 << 20) + b"b", "larger than 2 MiB"),
         (b'Student,ID\n"' + b"x" * 200_000, "cannot be read"),
         (b"Student,ID,x\0\n", "no CSV file"),
@@ -330,3 +373,220 @@ def test_a_page_that_was_tampered_with_gives_nothing(
     where = f"/courses/{people.course_id}/gradebook/fill/file"
     assert tom.post(where, content="no base 64").status_code == 422
     assert tom.post(where).status_code == 422
+
+
+def test_columns_of_moodle_s_assignments_and_tools_are_found_in_several_languages(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    for heading in (
+        "External tool: a0 (Real)",
+        "Assignment: a0 (Real)",
+        "Assignment:a0 (Real)",
+        "a0 (Real)",
+        "a0",
+        "Externes Tool: a0 (Punkte)",
+        "Aufgabe: a0 (Punkte)",
+        "Herramienta externa: a0 (Real)",
+        "Outil externe : a0 (Valeur)",
+    ):
+        shown = fill(tom, people, moodle(heading))
+        assert (heading, "1 grade, as points of 10") in columns(shown)
+
+
+def test_a_column_that_is_left_alone_is_named_with_the_reason(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    for headings, words in (
+        (["Review: a0 (Real)"], "“Review:” stands before the title of “a0”"),
+        (["Quiz: a0 (Real)"], "“Quiz:” stands before the title of “a0”"),
+        (["a0 (Percentage)", "a0 (Feedback)"], "does not hold points"),
+        (["Assignment: a0 (Real)", "External tool: a0 (Real)"], "several columns are called"),
+        (["Course total (Real)"], "no assignment here is called so"),
+    ):
+        shown = fill(tom, people, moodle(*headings))
+        assert shown.status_code == 200
+        told = dict(columns(shown))
+        assert all(words in told[one] for one in headings)
+        assert "0 grades for Moodle" in text_of(shown)
+
+
+def test_a_word_with_a_colon_that_is_a_part_of_a_title_is_kept(
+    site: Site, tom: Reader, people: People, work: Coursework
+) -> None:
+    with site.database.writing() as session:
+        session.get_one(Assignment, work.assignment_id).title = "Review: Autograd"
+    told = dict(columns(fill(tom, people, moodle("Review: Autograd (Real)", "Autograd (Real)"))))
+    assert told["Review: Autograd (Real)"] == "1 grade, as points of 10"
+    assert "no assignment here" in told["Autograd (Real)"]
+
+
+def test_cells_that_are_no_numbers_are_no_points_in_any_language(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    for cell, is_taken in (("75.00 %", False), ("B", False), ('"6,5"', True), ("-", True)):
+        told = dict(columns(fill(tom, people, moodle("a0 (Näytä)", cells=cell))))
+        assert told["a0 (Näytä)"].startswith("1 grade") is is_taken
+
+
+def test_how_many_points_there_are_is_not_made_up_and_can_be_said(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("a0 (Real)"))
+    assert "The file does not say how many points there are to get" in text_of(shown)
+    assert "7.5" in again(tom, people, shown, "/file").text.split("\n")[1]
+    told = again(tom, people, shown, of={"3": "100"})
+    assert ("a0 (Real)", "1 grade, from points of 10") in columns(told)
+    assert 'value="100"' in told.text
+    filled_in = again(tom, people, shown, "/file", of={"3": "100"})
+    assert filled_in.text.split("\n")[1] == "Ada,Lovelace,ada@example.org,75"
+    for wrong in ("no number", "0", "-3", "1e9", "nan"):
+        for last in ("", "/file"):
+            refused = again(tom, people, shown, last, of={"3": wrong})
+            assert refused.status_code == 422
+            assert "Points to get are a number above 0" in text_of(refused)
+            assert ("a0 (Real)", "1 grade, as points of 10") in columns(refused)
+
+
+def test_where_a_file_says_the_points_nothing_is_asked(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, CANVAS)
+    assert ("a0 (4711)", "1 grade, from points of 10") in columns(shown)
+    assert "does not say how many points" not in text_of(shown)
+
+
+def test_a_person_chooses_columns_that_are_not_found(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("Homework one (Real)", "a0 (Real)", cells="1,2"))
+    chosen = again(tom, people, shown, goes={"3": work.assignment_id, "4": 0})
+    told = dict(columns(chosen))
+    assert told["Homework one (Real)"].startswith("1 grade")
+    assert told["a0 (Real)"] == "Left as it is: you chose to leave it"
+    back = again(tom, people, chosen, "/file")
+    assert back.text.split("\n")[1] == "Ada,Lovelace,ada@example.org,7.5,2"
+
+
+def test_of_two_columns_that_are_called_alike_one_is_chosen(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("Assignment: a0 (Real)", "External tool: a0 (Real)"))
+    told = dict(columns(again(tom, people, shown, goes={"4": work.assignment_id})))
+    assert told["External tool: a0 (Real)"].startswith("1 grade")
+    assert "another one is chosen" in told["Assignment: a0 (Real)"]
+
+
+def test_choices_that_no_page_has_made_are_refused(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("a0 (Real)"))
+    made_up: list[dict[str, Any]] = [
+        {"goes": {"3": 99_999}},
+        {"goes": {"3": "x"}},
+        {"at": ["3", "4"]},
+        {"who": 9},
+        {"who": -1},
+    ]
+    for last in ("", "/file"):
+        for changed in made_up:
+            assert again(tom, people, shown, last, **changed).status_code == 422
+
+
+GERMAN = (
+    "Vorname;Nachname;ID-Nummer;E-Mail-Adresse;Aufgabe: a0 (Punkte);Kurs gesamt (Punkte)\n"
+    "bob@example.org;Lovelace;;Ada@example.org;6,50;6,50\n"
+    "Bob;Builder;;bob@example.org;-;-\n"
+)
+
+
+def test_a_file_in_another_language_and_with_semicolons_is_filled_in(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, GERMAN)
+    assert "1 grade for your LMS" in text_of(shown)
+    assert "Look whether each column is what it is taken for." in text_of(shown)
+    assert "1 cell says something else now" in text_of(shown)
+    back = again(tom, people, shown, "/file").text.split("\n")
+    assert back[1] == "bob@example.org;Lovelace;;Ada@example.org;7.5;6,50"
+    assert [back[0], back[2]] == GERMAN.split("\n")[::2][:2]
+
+
+def test_a_person_chooses_by_which_column_students_are_found(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    export = "Nombre;Usuario;Correo;a0\nAda;ada;ada@example.org;\nBob;bob;eve@example.org;\n"
+    shown = fill(tom, people, export)
+    assert "Not matched: 1 row Row 3:" in text_of(shown).replace(
+        " These rows stay as they are.", ""
+    )
+    by_login = again(tom, people, shown, who=1)
+    assert "By their login alone: 2 rows" in text_of(by_login)
+    assert "Not matched" not in text_of(by_login)
+    # And so it stays when it is looked at once more.
+    assert '<option value="1">Usuario</option>' in by_login.text.split('name="who">')[1][:80]
+
+
+def test_a_title_with_a_comma_does_not_say_how_cells_are_separated(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    export = 'Last Name;Username;"a, b, c, d";a0 [Total Pts: 10 Score] |123\nX;ada;;\n'
+    assert filled(tom, people, export).decode().split("\n")[1] == "X;ada;;7.5"
+
+
+def comes_from_lms(site: Site, people: People, name: str, contact: str | None) -> int:
+    """A student of the course whom an LMS has brought."""
+    with site.database.writing() as session:
+        person = Person(email=None, contact=contact, name=name)
+        session.add(person)
+        session.flush()
+        session.add(
+            Enrolment(
+                course_id=people.course_id, person_id=person.id, role=Role.STUDENT, by_lms=True
+            )
+        )
+        return person.id
+
+
+def test_a_student_who_is_here_by_hand_and_by_the_lms_is_told_to_be_two(
+    site: Site, client: TestClient, tom: Reader, people: People, work: Coursework
+) -> None:
+    comes_from_lms(site, people, "Ada L.", "ADA@example.org")
+    shown = text_of(tom.get(f"/courses/{people.course_id}/gradebook/files"))
+    assert "so has Ada L. (from the LMS)" in shown
+    assert "so has ada (with an account here)" in shown
+    assert "If they are one person: they come from the LMS, open Account and join the two" in shown
+    assert "is two people" in shown
+    assert "user name" not in shown.partition("Left out:")[2]
+    path = f"/api/v1/courses/{people.course_id}/gradebook/left-out"
+    told = client.get(path, headers=people.ta.headers).json()
+    assert {one["reason"] for one in told} == {"same_address"}
+    assert [line[0] for line in exported(tom, people, "moodle")[1:]] == ["bob@example.org"]
+
+
+def test_of_two_with_one_address_neither_gets_the_other_s_grade_in_a_file(
+    site: Site, tom: Reader, people: People, work: Coursework
+) -> None:
+    comes_from_lms(site, people, "Ada L.", "ada@example.org")
+    shown = fill(tom, people, moodle("a0 (Real)"))
+    assert "0 grades for Moodle" in text_of(shown)
+    assert "2 students here have the address ada@example.org" in text_of(shown)
+    assert "Who is here twice, and what helps" in text_of(shown)
+
+
+def test_before_anything_is_released_the_pages_say_so_and_where_it_is_done(
+    site: Site, tom: Reader, people: People
+) -> None:
+    book = f"/courses/{people.course_id}/gradebook"
+    for part in ("files", "fill"):
+        assert "There is no assignment yet" in text_of(tom.get(f"{book}/{part}"))
+    staff = people.instructor.actor.person_id
+    made = assignment_of(site, people.course_id, staff, slug="a0")
+    made.hand_in(people.ada.actor.person_id, scores=(4.0, 3.5))
+    for shown in (tom.get(f"{book}/files"), tom.get(f"{book}/fill"), fill(tom, people, CANVAS)):
+        assert "No grade is released yet" in text_of(shown)
+        assert f'href="/assignments/{made.assignment_id}/release"' in shown.text
+    assert "a0 none released yet" in text_of(tom.get(f"{book}/files"))
+    release(site, people.instructor.actor, made.assignment_id, [people.ada.actor.person_id])
+    assert "No grade is released yet" not in text_of(tom.get(f"{book}/files"))
+    assert "a0 1" in text_of(tom.get(f"{book}/files"))
+    assert "No grade is released yet" not in text_of(tom.get(f"{book}/fill"))

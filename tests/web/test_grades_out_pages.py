@@ -7,11 +7,23 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from grader.db.models import (
+    CanvasCourse,
+    CanvasPerson,
+    Context,
+    Enrolment,
+    Person,
+    Role,
+)
+from grader.lms.outside import NotAllowed
 from grader.services.site import Site
+from tests.databases import KINDS
 from tests.lms._linked import Linked, linked_to_moodle, subject
 from tests.lms._moodle import never_arrives
 from tests.sites import People
 from tests.web._pages import Reader, reader, text_of
+
+on_one_database = pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
 
 ROUTES = {
     "GET /courses/{course_id}/grades-out": "grade",
@@ -39,6 +51,11 @@ def tom(site: Site, client: TestClient, people: People) -> Reader:
     return reader(site, client, people.ta.actor)
 
 
+def forbidden(answer: Any) -> Any:
+    """Nothing is sent to that address."""
+    raise NotAllowed("only https:// is allowed")
+
+
 def where(people: People) -> str:
     return f"/courses/{people.course_id}/grades-out"
 
@@ -51,6 +68,97 @@ def test_a_course_that_is_linked_to_nothing_says_how_it_could_be(
     tom: Reader, people: People
 ) -> None:
     assert "Nothing goes out of this course" in text_of(tom.get(where(people)))
+
+
+@on_one_database
+def test_a_course_of_canvas_without_a_column_leads_to_where_one_is_chosen(
+    site: Site, client: TestClient, tom: Reader, people: People
+) -> None:
+    with site.database.writing() as session:
+        linked = CanvasCourse(
+            course_id=people.course_id,
+            base_url="https://canvas.example",
+            canvas_id="7",
+            title="Deep Learning 26",
+            token="t",
+            author_id=people.instructor.actor.person_id,
+        )
+        session.add(linked)
+        session.flush()
+        link_id = linked.id
+    shown = text_of(tom.get(where(people)))
+    assert "Nothing goes out of this course" not in shown
+    assert "Canvas: Deep Learning 26. Nobody is confirmed there, and no column is chosen" in shown
+    assert "An instructor of the course does that." in shown
+    ines = reader(site, client, people.instructor.actor)
+    page = ines.get(where(people))
+    assert f'href="/courses/{people.course_id}/canvas/{link_id}">Say who is who' in page.text
+    with site.database.writing() as session:
+        person_id = people.ada.actor.person_id
+        session.add(CanvasPerson(canvas_course_id=link_id, person_id=person_id, user_id="7"))
+    shown = text_of(ines.get(where(people)))
+    assert "1 student is confirmed there, and no column is chosen for any assignment." in shown
+    assert "Choose columns" in shown
+    told = client.get(f"/api/v1{where(people)}", headers=people.ta.headers).json()
+    assert told["idle"] == [
+        {
+            "platform": "Canvas",
+            "course": "Deep Learning 26",
+            "canvas_link_id": link_id,
+            "confirmed": 1,
+        }
+    ]
+
+
+@on_one_database
+def test_a_course_of_an_lms_without_a_column_says_how_one_comes(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    assert "nothing goes there yet" not in text_of(tom.get(where(people)))
+    with linked.site.database.writing() as session:
+        context = session.query(Context).one()
+        session.add(
+            Context(
+                deployment_id=context.deployment_id,
+                context_id="another",
+                title="Deep Learning, evening",
+                course_id=people.course_id,
+                linked_by=people.instructor.actor.person_id,
+            )
+        )
+    shown = text_of(tom.get(where(people)))
+    assert "Our LMS: Deep Learning, evening. A column is found or made when" in shown
+
+
+@on_one_database
+def test_who_is_unknown_there_since_they_are_here_twice_is_told(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    with linked.site.database.writing() as session:
+        for email, contact in ((None, "eve@example.org"), ("eve@example.org", None)):
+            person = Person(email=email, contact=contact, name="Eve")
+            session.add(person)
+            session.flush()
+            key = {"course_id": people.course_id, "person_id": person.id}
+            session.add(Enrolment(**key, role=Role.STUDENT))
+            eve = person.id
+    linked.work.hand_in(eve, scores=(4.0, 6.0))
+    linked.release()
+    shown = text_of(tom.get(where(people)))
+    assert "2 students have an address that somebody else here has" in shown
+
+
+@on_one_database
+def test_a_refusal_of_our_own_rules_is_told_from_the_lms_s(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    linked.lms.faults.append(forbidden)
+    linked.grade(people.bob, 6)
+    linked.release(people.bob)
+    linked.send()
+    shown = text_of(tom.get(where(people)))
+    assert "Refused there, or by a rule of Chainrule 1 grade" in shown
+    assert "Chainrule sends nothing there, by its own rules: only https:// is allowed." in shown
 
 
 def test_the_page_says_what_has_arrived_what_is_stuck_and_why(
@@ -115,6 +223,22 @@ def test_a_grade_that_nobody_has_changed_is_not_written_over(
     tom: Reader, people: People, linked: Linked
 ) -> None:
     assert decide(tom, people, "overwrite", id=linked.row(people.bob).id).status_code == 404
+
+
+@on_one_database
+def test_what_can_not_be_decided_is_said_on_the_page(
+    tom: Reader, people: People, linked: Linked
+) -> None:
+    linked.lms.faults.append(never_arrives)
+    linked.grade(people.bob, 6)
+    linked.release(people.bob)
+    linked.send()
+    refused = decide(tom, people, "overwrite", id=linked.row(people.bob).id)
+    assert refused.status_code == 422
+    assert "Nobody has changed this grade there: it can be tried again." in text_of(refused)
+    refused = decide(tom, people, "again")
+    assert refused.status_code == 422
+    assert "Say which grades, or for which reason they are stuck." in text_of(refused)
 
 
 def test_the_page_of_releases_says_where_grades_go(

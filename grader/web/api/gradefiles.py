@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from fastapi.responses import StreamingResponse
 
 from grader.services import gradefiles
-from grader.services.gradefiles import Lms
+from grader.services.gradefiles import Lms, Reason
 from grader.web.api.bodies import RowId, View
 from grader.web.files import text_answer
 from grader.web.security import CurrentActor, CurrentSite
@@ -20,12 +20,16 @@ CourseId = Annotated[RowId, Path()]
 
 class LeftOutView(View):
     """A student whom the files for `systems` leave out: they would not be found there, or somebody
-    else would."""
+    else would. `others` are who has the same address, and may be the same person, or the same user
+    name."""
 
     person_id: int
     name: str
     address: str
+    reason: Reason
     why: str
+    what_helps: str
+    others: list[int]
     systems: list[Lms]
 
 

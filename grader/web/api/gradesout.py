@@ -60,10 +60,21 @@ class HeldView(View):
     next_at: datetime | None
 
 
+class IdleView(View):
+    """A linked course of an LMS to which no assignment's grades go yet: of a Canvas by a token
+    (`canvas_link_id`) a column is to be chosen."""
+
+    platform: str
+    course: str
+    canvas_link_id: int | None
+    confirmed: int
+
+
 class GradesOutView(View):
-    """All columns of the course, and a page of what is held up."""
+    """All columns of the course, linked courses without any, and a page of what is held up."""
 
     columns: list[ColumnOutView]
+    idle: list[IdleView]
     troubles: dict[Trouble, int]
     items: list[HeldView]
     next_cursor: str | None
@@ -117,6 +128,7 @@ def get_grades_out(
     ]
     return GradesOutView(
         columns=columns,
+        idle=[IdleView.model_validate(one) for one in found.idle],
         troubles=dict(found.troubles),
         items=[_held(one) for one in found.held.items],
         next_cursor=found.held.next_cursor,

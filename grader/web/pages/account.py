@@ -35,6 +35,7 @@ Text = Annotated[str, Form(max_length=1000)]
 
 _DONE = {
     "password": "Your password is changed. You are signed out everywhere but here.",
+    "joined": "The two are one person from now on, whichever way you come.",
     "revoked": "The token is revoked: it holds no more.",
     "all-revoked": "All tokens are revoked: none holds any more.",
 }

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
-from grader.errors import Conflict
 from grader.services import canvaslinks
-from grader.services.canvaslinks import MOST_PEOPLE, NEW
+from grader.services.canvaslinks import MOST_PEOPLE, NEW, By, Matched, NotSeen
 from grader.services.site import Site
-from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, what_is_done
+from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, sentence, what_is_done
 from grader.web.pages.frame import Frame, course_frame, for_instructors
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
@@ -26,6 +26,11 @@ _DONE = {
     "people": "They are known there. What is released for them goes out.",
     "column": "Grades go there from now on, with all that are released already.",
 }
+_UNSEEN = {
+    By.RULE: "Chainrule does not ask there",
+    By.CANVAS: "Canvas says no",
+    By.NOBODY: "Canvas is silent",
+}
 _SHOWN = 500
 
 _User = Annotated[str, StringConstraints(pattern=r"^[0-9~]{1,40}$")]
@@ -38,6 +43,15 @@ def _who(text: str) -> str:
     except ValidationError:
         raise ValueError("This page is not as it was made: look again.") from None
     return text
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """Why there is nothing to be seen of a linked course, and whether asking again may help."""
+
+    title: str
+    words: str
+    may_help: bool
 
 
 class LinkForm(Form):
@@ -156,6 +170,11 @@ def choose_column(
     return _link(request, site, visitor, frame, link_id, problem=problem)
 
 
+def _turn(one: Matched) -> int:
+    """Who is to be confirmed, who is nobody there, who is known."""
+    return 2 if one.known else 0 if one.there is not None else 1
+
+
 def _links(
     request: Request, site: Site, visitor: Visitor, frame: Frame, sheet: Sheet[LinkForm]
 ) -> Response:
@@ -185,7 +204,7 @@ def _link(
         "tab": "settings",
         "link": row,
         "problem": problem,
-        "silent": "",
+        "unseen": None,
         "columns": None,
         "matching": None,
         "NEW": NEW,
@@ -194,8 +213,8 @@ def _link(
     }
     try:
         looked = canvaslinks.look(site, visitor.actor, frame.course.id, link_id)
-    except Conflict as error:
-        context["silent"] = str(error)
+    except NotSeen as error:
+        context["unseen"] = Unseen(_UNSEEN[error.by], sentence(str(error)), error.by is not By.RULE)
     else:
         found = looked.matching
         pairs = [(one.person_id, one.there.id) for one in found.people if one.there is not None]
@@ -203,6 +222,9 @@ def _link(
             "columns": looked,
             "matching": found,
             "pairs": _pairs.dump_json(pairs).decode(),
+            # What there is to do comes first.
+            "people": sorted(found.people, key=_turn),
             "fresh": sum(one.there is not None and not one.known for one in found.people),
+            "confirmed": sum(one.known_as is not None for one in found.people),
         }
     return page(request, "canvas/link.html", context, status=422 if problem else 200)

@@ -9,12 +9,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from grader.services import gradesout
-from grader.services.gradesout import Decision, Trouble
+from grader.services import gradefiles, gradesout
+from grader.services.gradefiles import Reason
+from grader.services.gradesout import Decision, GradesOut, Trouble
+from grader.services.site import Site
 from grader.web.pages.forms import Form, Sheet, Typed, go, sentence, what_is_done
 from grader.web.pages.frame import course_frame, for_staff
 from grader.web.pages.rendering import page
-from grader.web.pages.visitors import CurrentVisitor
+from grader.web.pages.visitors import CurrentVisitor, Visitor
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
 router = APIRouter()
@@ -22,7 +24,7 @@ router = APIRouter()
 TROUBLES = {
     Trouble.CHANGED: "Changed there by somebody",
     Trouble.NO_STUDENT: "No student there",
-    Trouble.REFUSED: "Refused",
+    Trouble.REFUSED: "Refused there, or by a rule of Chainrule",
     Trouble.GONE: "The column is gone",
     Trouble.LOCKED: "We are not let in",
     Trouble.TIRED: "Tried for a day",
@@ -52,6 +54,40 @@ def show_grades_out(
     cursor: Cursor = None,
 ) -> Response:
     """Linked columns with their counts, and what is held up; for staff."""
+    return _show(request, site, visitor, course_id, trouble, cursor)
+
+
+@router.post("/courses/{course_id}/grades-out")
+def decide(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    typed: Typed,
+) -> Response:
+    """Try again, write over, or leave: one, or all that are stuck for a reason."""
+    sheet = Sheet(DecisionForm, typed)
+    with sheet.refusing(ids="id"):
+        form = sheet.read()
+        ids = None if form.id is None else [form.id]
+        gradesout.decide(
+            site, visitor.actor, course_id, form.decision, ids=ids, trouble=form.trouble
+        )
+        return go(f"/courses/{course_id}/grades-out", form.decision)
+    problem = sheet.problem or next(iter(sheet.errors.values()))
+    return _show(request, site, visitor, course_id, problem=problem)
+
+
+def _show(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    course_id: int,
+    trouble: Trouble | None = None,
+    cursor: str | None = None,
+    *,
+    problem: str = "",
+) -> Response:
     frame = for_staff(course_frame(site, visitor.actor, course_id))
     found = gradesout.grades_out(site, visitor.actor, course_id, trouble=trouble, cursor=cursor)
     context = {
@@ -62,17 +98,16 @@ def show_grades_out(
         "troubles": TROUBLES,
         "sentence": sentence,
         "is_first": cursor is None,
-        "done": what_is_done(request, _DONE),
+        "problem": problem,
+        "twice": _twice(site, visitor, course_id, found),
+        "done": "" if problem else what_is_done(request, _DONE),
     }
-    return page(request, "gradesout/page.html", context)
+    return page(request, "gradesout/page.html", context, status=422 if problem else 200)
 
 
-@router.post("/courses/{course_id}/grades-out")
-def decide(
-    site: CurrentSite, visitor: CurrentVisitor, course_id: RowInPath, typed: Typed
-) -> Response:
-    """Try again, write over, or leave: one, or all that are stuck for a reason."""
-    form = Sheet(DecisionForm, typed).read()
-    ids = None if form.id is None else [form.id]
-    gradesout.decide(site, visitor.actor, course_id, form.decision, ids=ids, trouble=form.trouble)
-    return go(f"/courses/{course_id}/grades-out", form.decision)
+def _twice(site: Site, visitor: Visitor, course_id: int, found: GradesOut) -> int:
+    """How many students have an address that somebody else has: they may be unknown for that."""
+    if not any(one.unknown for one in found.columns):
+        return 0
+    left_out = gradefiles.who_is_known(site, visitor.actor, course_id).left_out
+    return sum(one.reason is Reason.SAME_ADDRESS for one in left_out)
