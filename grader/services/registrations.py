@@ -8,7 +8,7 @@ know us by the same, what one gets of us may be good at the other.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from grader.db import platforms
 from grader.db.session import Session
@@ -38,7 +38,7 @@ class Registration:
     is_private: bool = False
 
     @property
-    def values(self) -> dict[str, object]:
+    def values(self) -> dict[str, Any]:
         """The columns of its row."""
         return {**self.__dict__, "pages": origins(self.pages)}
 
