@@ -33,18 +33,20 @@ def of_issuer(session: Session, issuer: str, client_id: str | None) -> Sequence[
     return session.scalars(query.order_by(is_disabled, Platform.id).limit(2)).all()
 
 
-def has_other_keys(session: Session, issuer: str, jwks_url: str, *, but: int | None = None) -> bool:
-    """Whether the issuer has a registration, but for that one, with keys at another address."""
-    query = select(Platform.id).where(Platform.issuer == issuer, Platform.jwks_url != jwks_url)
+def with_other_keys(
+    session: Session, issuer: str, jwks_url: str, *, but: int | None = None
+) -> Platform | None:
+    """A registration of the issuer, but for that one, with keys at another address."""
+    query = select(Platform).where(Platform.issuer == issuer, Platform.jwks_url != jwks_url)
     if but is not None:
         query = query.where(Platform.id != but)
-    return session.scalar(query.limit(1)) is not None
+    return session.scalar(query.order_by(Platform.id).limit(1))
 
 
-def is_client_elsewhere(session: Session, issuer: str, client_id: str) -> bool:
-    """Whether a platform of another issuer knows us by that id as well."""
-    query = select(Platform.id).where(Platform.client_id == client_id, Platform.issuer != issuer)
-    return session.scalar(query.limit(1)) is not None
+def with_same_client(session: Session, issuer: str, client_id: str) -> Platform | None:
+    """A platform of another issuer that knows us by that id as well."""
+    query = select(Platform).where(Platform.client_id == client_id, Platform.issuer != issuer)
+    return session.scalar(query.order_by(Platform.id).limit(1))
 
 
 def all_platforms(session: Session, *, cursor: str | None, limit: int) -> Page[Platform]:
@@ -87,10 +89,44 @@ def deployment(session: Session, platform_id: int, deployment_id: str) -> Deploy
     )
 
 
-def open_invitations(session: Session) -> Sequence[Invitation]:
-    """Those that may still be used."""
+def people_by_issuer_alone(session: Session, row: Platform) -> int:
+    """How many people are known by the platform's issuer, of which it is the only registration."""
+    others = select(Platform.id).where(Platform.issuer == row.issuer, Platform.id != row.id)
+    query = select(func.count()).select_from(PlatformPerson)
+    return session.scalar(query.where(PlatformPerson.issuer == row.issuer, ~others.exists())) or 0
+
+
+def hold_whole(session: Session, row: Platform) -> None:
+    """Hold a platform and its deployments, so that nothing comes to refer to them meanwhile."""
+    session.refresh(row, with_for_update=True)
+    of_it = select(Deployment).where(Deployment.platform_id == row.id).order_by(Deployment.id)
+    session.scalars(of_it.with_for_update()).all()
+
+
+def forget(session: Session, row: Platform) -> None:
+    """Remove a platform on which no course hangs, with its deployments and launches."""
+    of_it = select(Deployment.id).where(Deployment.platform_id == row.id)
+    session.execute(delete(Launch).where(Launch.deployment_id.in_(of_it)))
+    session.execute(delete(Deployment).where(Deployment.platform_id == row.id))
+    session.execute(delete(PlatformLogin).where(PlatformLogin.platform_id == row.id))
+    session.execute(
+        update(Invitation).where(Invitation.platform_id == row.id).values(platform_id=None)
+    )
+    session.delete(row)
+    session.flush()
+
+
+def open_invitations(
+    session: Session, *, cursor: str | None, limit: int
+) -> Page[tuple[Invitation, str]]:
+    """Those that may still be used and who has made each, the latest first."""
     holds = (Invitation.used_at.is_(None), Invitation.expires_at > now())
-    return session.scalars(select(Invitation).where(*holds).order_by(Invitation.id)).all()
+    query = (
+        select(Invitation, Person.name)
+        .join(Person, Person.id == Invitation.author_id)
+        .where(*holds)
+    )
+    return page(session, query, [Invitation.id], cursor=cursor, limit=limit, descending=True)
 
 
 def invitation(session: Session, hashed: str) -> Invitation | None:

@@ -29,12 +29,14 @@ _SWEPT_AT_ONCE = 5000
 
 @dataclass(frozen=True)
 class Summary:
-    """A webhook, how many messages wait and how many are stuck, and the latest one."""
+    """A webhook, how many messages wait and how many are stuck, the latest one, and whether any of
+    those that are kept has arrived."""
 
     webhook: Webhook
     waiting: int
     stuck: int
     latest: WebhookMessage | None
+    has_arrived: bool
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ def add_messages(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def listed(session: Session, course_id: int) -> list[Summary]:
-    """The webhooks of a course with how they stand, by three queries."""
+    """The webhooks of a course with how they stand, by four queries."""
     hooks = session.scalars(
         select(Webhook).where(Webhook.course_id == course_id).order_by(Webhook.id)
     ).all()
@@ -227,12 +229,21 @@ def _summaries(session: Session, hooks: Sequence[Webhook]) -> list[Summary]:
             .where(Webhook.id.in_(ids))
         )
     }
+    delivered = select(WebhookMessage.id).where(
+        WebhookMessage.webhook_id == Webhook.id, WebhookMessage.state == DeliveryState.DELIVERED
+    )
+    arrived = set(
+        session.scalars(select(Webhook.id).where(Webhook.id.in_(ids), delivered.exists()))
+    )
+    # One that is sent once more has arrived before.
+    arrived |= {key for key, one in latest.items() if one.delivered_at is not None}
     return [
         Summary(
             webhook=one,
             waiting=sum(counts.get(one.id, {}).get(state, 0) for state in _OPEN),
             stuck=counts.get(one.id, {}).get(DeliveryState.STUCK, 0),
             latest=latest.get(one.id),
+            has_arrived=one.id in arrived,
         )
         for one in hooks
     ]

@@ -162,10 +162,17 @@ class Outside:
         try:
             found = (self.lookup or _look_up)(host, port)
         except (OSError, UnicodeError) as error:
-            raise Unreachable(f"{host[:200]} is not known") from error
+            if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
+                words = "can't be looked up now: this server's DNS does not answer"
+                raise Unreachable(f"the name {host[:200]} {words}") from error
+            raise Unreachable(_unknown(host)) from error
         if not found:
-            raise Unreachable(f"{host[:200]} is not known")
+            raise Unreachable(_unknown(host))
         return found
+
+
+def _unknown(host: str) -> str:
+    return f"the name {host[:200]} is not known here; it is misspelt, or missing in DNS"
 
 
 def _host(url: str) -> str:

@@ -99,8 +99,8 @@ def begin(site: Site, given: Mapping[str, str], storage_target: str | None, addr
     if wait is not None:
         raise NotNow("too many launches; wait a few minutes", datetime.now(UTC) + wait)
     for name, most in _LONGEST.items():
-        if len(given.get(name, "")) > most:
-            raise BadInput(f"{name} is too long")
+        if len(given.get(name, "")) > most or "\0" in given.get(name, ""):
+            raise BadInput(f"{name} is too long, or no plain text")
     issuer, target = given.get("iss", ""), given.get("target_link_uri", "")
     if not issuer or not given.get("login_hint"):
         raise BadInput("a launch begins with iss and login_hint: open it from your course's page")

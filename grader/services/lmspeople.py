@@ -90,7 +90,7 @@ def settle(session: Session, course_id: int, person_ids: Collection[int]) -> Rol
     every = people.enrolments_of(session, course_id, person_ids)
     enrolled = {key: one for key, one in every.items() if one.by_lms}
     theirs = [one for one in person_ids if one in enrolled or one not in every]
-    roles = {one: _role(said[one]) for one in theirs}
+    roles = {one: role_of(said[one]) for one in theirs}
     gone = [one for one in theirs if roles[one] is None and one in enrolled]
     working = contexts.have_handed_in(session, course_id, gone)
     last = _last_instructors(session, course_id, enrolled, roles)
@@ -136,7 +136,8 @@ def _last_instructors(
     return losing
 
 
-def _role(said: Sequence[ContextMember]) -> Role | None:
+def role_of(said: Sequence[ContextMember]) -> Role | None:
+    """What these come to."""
     return highest(*(role for one in said for role in (one.launch_role, one.roster_role)))
 
 

@@ -20,7 +20,7 @@ from grader.db.session import Session, hold, moment
 from grader.errors import ChainruleError, Conflict, NotFound
 from grader.lms.memberships import Member, members
 from grader.services.access import Actor, Right, permit
-from grader.services.lmspeople import RolesSettled, Told, recognise, settle
+from grader.services.lmspeople import RolesSettled, Told, recognise, role_of, settle
 from grader.services.platforms import facts_of, way_to
 from grader.services.site import Site
 
@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Synced:
     """What came of it: how many are listed, what became of roles, and who is listed with no role
-    that means anything here, by name; `stays` are those whom a launch brought within a day, and who
-    were never listed."""
+    that means anything here, by name; `stays` are those whom a launch brought within a day, who
+    were never listed, and whose role ends then."""
 
     context: Context
     listed: int
@@ -173,7 +173,7 @@ def _brought(
         if _is_nobody(member) or _has_come_since(member, begun):
             continue
         if is_unlisted and _has_come_since(member, begun - _UNLISTED_LASTS):
-            stays.append(session.get_one(Person, member.person_id))
+            stays.append(member.person_id)
             continue
         member.roster_role = member.launch_role = None
         gone.append(member.person_id)
@@ -196,8 +196,31 @@ def _brought(
         listed=len(listed),
         roles=roles,
         without_role=[one.name or "–" for one in listed if one.is_active and one.role is None],
-        stays=stays,
+        stays=_whose_role_ends(session, context, stays),
     )
+
+
+def _whose_role_ends(
+    session: Session, context: Context, person_ids: Sequence[int]
+) -> Sequence[Person]:
+    """Of these those who are something else here without this course of the LMS: not who was
+    enrolled by hand, who has as much by another course, or is a student for their work anyway."""
+    if not person_ids:
+        return ()
+    enrolled = people.enrolments_of(session, context.course_id, person_ids)
+    said = contexts.members_by_course(session, context.course_id, person_ids)
+    working = contexts.have_handed_in(session, context.course_id, person_ids)
+    ending = []
+    for one in person_ids:
+        enrolment = enrolled.get(one)
+        if enrolment is None or not enrolment.by_lms:
+            continue
+        others = [told for told in said[one] if told.context_id != context.id]
+        left = role_of(others) or (Role.STUDENT if one in working else None)
+        if left is not enrolment.role:
+            ending.append(one)
+    persons = people.by_ids(session, ending)
+    return [persons[one] for one in ending]
 
 
 def _has_come_since(member: ContextMember, moment: datetime) -> bool:

@@ -3,53 +3,50 @@
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from grader.db import audit, passbacks, platforms
-from grader.db.models import Deployment, Invitation, Platform
+from grader.db.models import Deployment, Platform
 from grader.db.pages import Page
 from grader.db.session import Session, moment
 from grader.errors import BadInput, Conflict, NotFound
-from grader.lms.claims import LONGEST_ID, is_address, origin_of
+from grader.lms.claims import LONGEST_ID, origin_of
 from grader.lms.outside import Outside
 from grader.lms.platforms import PlatformFacts
 from grader.services.access import Actor, permit_admin
+from grader.services.registrations import Registration, checked, other_keys_of, same_client_of
 from grader.services.site import Site
 
-INVITED_FOR = timedelta(days=7)
-_ADDRESSES = ("login_url", "token_url", "jwks_url")
 _OTHER_KEYS = (
-    "other_keys: this issuer has a registration with keys at another address. People are known by "
-    "their issuer: who holds these keys can come in as everybody who came by way of the other one. "
-    "Confirm it if both are the same LMS"
+    "other_keys: {}. People are known by their issuer: who holds these keys can come in as "
+    "everybody who came by way of the other ones. If the LMS has moved its keys, change the Public "
+    "keyset URL of the registration that is there; if both are the same LMS, confirm it"
+)
+_SAME_CLIENT = (
+    "same_client: {}. What Chainrule signs to get tokens names it by this id: what one of the two "
+    "gets may be good at the other. If you trust both, confirm it"
 )
 
 
 @dataclass(frozen=True)
-class Registration:
-    """A platform as somebody has typed it, or as it says of itself."""
+class Use:
+    """What hangs on a platform: courses that are linked, and people who are known by it alone."""
 
-    name: str
-    issuer: str
-    client_id: str
-    login_url: str
-    token_url: str
-    jwks_url: str
-    token_audience: str | None = None
-    pages: str = ""
-    product: str = ""
-    is_private: bool = False
+    courses: int
+    people: int
 
-
-@dataclass(frozen=True)
-class Invited:
-    """An invitation, and its secret, which is kept nowhere."""
-
-    invitation: Invitation
-    secret: str
+    @property
+    def why_kept(self) -> str:
+        """Why it can't be deleted; empty where it can."""
+        hangs = []
+        if self.courses:
+            hangs.append(f"{_counted(self.courses, 'course')} connected by it")
+        if self.people:
+            hangs.append(f"{_counted(self.people, 'person', 'people')} known by its issuer alone")
+        if not hangs:
+            return ""
+        return f"it can't be deleted: {' and '.join(hangs)}. Disable it instead"
 
 
 def list_platforms(
@@ -78,17 +75,20 @@ def register_platform(
     deployment_id: str | None = None,
     *,
     other_keys: bool = False,
+    same_client: bool = False,
 ) -> Platform:
     """A platform by its own values, and a first deployment of it.
 
-    Raises Conflict where its issuer is registered with keys at another address, unless that is
-    meant: `other_keys`.
+    Raises Conflict where its issuer is registered with keys at another address, or another issuer
+    with the same client, unless that is meant: `other_keys`, `same_client`.
     """
     permit_admin(actor)
-    checked(given)
+    checked(site, given)
     with site.database.writing() as session:
-        if not other_keys and platforms.has_other_keys(session, given.issuer, given.jwks_url):
-            raise Conflict(_OTHER_KEYS)
+        if not other_keys and (words := other_keys_of(session, given)):
+            raise Conflict(_OTHER_KEYS.format(words))
+        if not same_client and (words := same_client_of(session, given)):
+            raise Conflict(_SAME_CLIENT.format(words))
         return add(session, actor.person_id, given, deployment_id)
 
 
@@ -98,7 +98,7 @@ def add(
     """The platform as a row, in the transaction of whoever registers it; raises Conflict."""
     if platforms.of_issuer(session, given.issuer, given.client_id):
         raise Conflict("client_id: this issuer has a registration of this client already")
-    row = Platform(**{**given.__dict__, "pages": _origins(given.pages)}, author_id=author_id)
+    row = Platform(**given.values, author_id=author_id)
     session.add(row)
     session.flush()
     session.refresh(row)
@@ -131,18 +131,15 @@ def change_platform(
     unless that is meant: `other_keys`.
     """
     permit_admin(actor)
-    checked(given)
+    checked(site, given)
     with site.database.writing() as session:
         row = _platform(session, platform_id)
         if (given.issuer, given.client_id) != (row.issuer, row.client_id):
             raise Conflict("issuer: another issuer or client is another platform: register that")
-        moved = given.jwks_url != row.jwks_url and platforms.has_other_keys(
-            session, row.issuer, given.jwks_url, but=row.id
-        )
-        if moved and not other_keys:
-            raise Conflict(_OTHER_KEYS)
-        changes = {**given.__dict__, "pages": _origins(given.pages)}
-        noted = {name: value for name, value in changes.items() if getattr(row, name) != value}
+        is_moved = given.jwks_url != row.jwks_url
+        if is_moved and not other_keys and (words := other_keys_of(session, given, but=row.id)):
+            raise Conflict(_OTHER_KEYS.format(words))
+        noted = {name: new for name, new in given.values.items() if getattr(row, name) != new}
         for name, value in noted.items():
             setattr(row, name, value)
         _take_up(session, row)
@@ -162,6 +159,34 @@ def disable_platform(site: Site, actor: Actor, platform_id: int, *, disabled: bo
             word = "disabled" if disabled else "enabled"
             audit.record(session, actor.person_id, f"platform.{word}", row)
     return row
+
+
+def use_of(site: Site, actor: Actor, platform_id: int) -> Use:
+    """What hangs on a platform, so that it can't be deleted; for admins."""
+    permit_admin(actor)
+    with site.database.reading() as session:
+        return _use(session, _platform(session, platform_id))
+
+
+def delete_platform(site: Site, actor: Actor, platform_id: int) -> None:
+    """Delete a registration on which nothing hangs, with its deployments. Raises Conflict."""
+    permit_admin(actor)
+    with site.database.writing() as session:
+        row = _platform(session, platform_id)
+        platforms.hold_whole(session, row)
+        if why := _use(session, row).why_kept:
+            raise Conflict(why)
+        audit.record(
+            session,
+            actor.person_id,
+            "platform.deleted",
+            row,
+            name=row.name,
+            issuer=row.issuer,
+            client_id=row.client_id,
+            jwks_url=row.jwks_url,
+        )
+        platforms.forget(session, row)
 
 
 def add_deployment(site: Site, actor: Actor, platform_id: int, deployment_id: str) -> Deployment:
@@ -201,35 +226,6 @@ def remove_deployment(site: Site, actor: Actor, platform_id: int, deployment_row
         )
 
 
-def invite(site: Site, actor: Actor) -> Invited:
-    """A link's secret by which one platform may register itself, once, within a week."""
-    permit_admin(actor)
-    secret = secrets.token_urlsafe(32)
-    with site.database.writing() as session:
-        row = Invitation(
-            hash=hashed(secret),
-            author_id=actor.person_id,
-            expires_at=moment(session) + INVITED_FOR,
-        )
-        session.add(row)
-        session.flush()
-        session.refresh(row)
-        audit.record(session, actor.person_id, "platform.invited", row)
-    return Invited(row, secret)
-
-
-def invitation_url(site: Site, invited: Invited) -> str:
-    """The link that goes to the platform."""
-    return f"{site.settings.url}/lti/register?invitation={invited.secret}"
-
-
-def open_invitations(site: Site, actor: Actor) -> Sequence[Invitation]:
-    """Invitations that may still be used; for admins."""
-    permit_admin(actor)
-    with site.database.reading() as session:
-        return platforms.open_invitations(session)
-
-
 def facts_of(row: Platform) -> PlatformFacts:
     """What requests to a platform need to know of it."""
     return PlatformFacts(
@@ -247,6 +243,15 @@ def frame_origins(row: Platform) -> tuple[str, ...]:
     """Where pages of the platform may show ours in frames."""
     found = [origin_of(row.issuer), origin_of(row.login_url), *row.pages.split()]
     return tuple(dict.fromkeys(one for one in found if one))
+
+
+def origins_of_issuer(site: Site, issuer: str) -> tuple[str, ...]:
+    """Where pages of an issuer's platforms may show ours: nowhere where nobody knows it."""
+    if "\0" in issuer:
+        return ()
+    with site.database.reading() as session:
+        found = platforms.of_issuer(session, issuer, None)
+    return tuple(dict.fromkeys(origin for one in found for origin in frame_origins(one)))
 
 
 def way_to(site: Site, row: Platform, *urls: str | None) -> Outside:
@@ -268,18 +273,6 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def checked(given: Registration) -> None:
-    """Raise BadInput for what can't be a platform."""
-    for name in ("issuer", "client_id"):
-        _plain(name, getattr(given, name))
-    for name in _ADDRESSES:
-        if not is_address(getattr(given, name)):
-            raise BadInput(f"{name}: an address on the web, as https://lms.example/auth")
-    if given.token_audience is not None:
-        _plain("token_audience", given.token_audience, 2000)
-    _origins(given.pages)
-
-
 def _take_up(session: Session, row: Platform) -> None:
     """What kept grades out of it may have been mended."""
     row.failing_since = row.resting_until = None
@@ -287,29 +280,21 @@ def _take_up(session: Session, row: Platform) -> None:
     passbacks.unlock(session, passbacks.of_platform(row.id))
 
 
-def _plain(name: str, text: str, most: int = LONGEST_ID) -> None:
-    if not text or len(text) > most or not text.isprintable() or not text.isascii():
-        raise BadInput(f"{name}: from 1 to {most} plain characters")
+def _use(session: Session, row: Platform) -> Use:
+    return Use(
+        courses=platforms.contexts_by_platform(session, [row.id]).get(row.id, 0),
+        people=platforms.people_by_issuer_alone(session, row),
+    )
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"1 {one} is" if count == 1 else f"{count:,} {many or one + 's'} are"
 
 
 def _deployment_id(text: str) -> str:
     if not text or len(text) > LONGEST_ID or not text.isprintable():
         raise BadInput(f"deployment_id: from 1 to {LONGEST_ID} characters")
     return text
-
-
-def _origins(pages: str) -> str:
-    """Addresses as their origins, which is all that a policy for frames knows."""
-    found = []
-    for one in pages.split():
-        origin = origin_of(one)
-        if origin is None:
-            raise BadInput("pages: addresses on the web with spaces between them")
-        found.append(origin)
-    joined = " ".join(dict.fromkeys(found))
-    if len(joined) > 1000:
-        raise BadInput("pages: too many addresses")
-    return joined
 
 
 def _platform(session: Session, platform_id: int) -> Platform:

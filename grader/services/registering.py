@@ -8,23 +8,28 @@ from urllib.parse import urlsplit
 
 from grader.db import platforms
 from grader.db.models import Invitation, Platform
+from grader.db.session import hold
 from grader.errors import ChainruleError, Conflict, Forbidden
 from grader.lms.claims import is_address, origin_of, shown
-from grader.lms.outside import NotAllowed
+from grader.lms.outside import NotAllowed, Unreachable
 from grader.lms.registration import NotRegistered, Registered, configuration, register
 from grader.safetext import one_line
-from grader.services.platforms import Registration, add, checked, hashed
+from grader.services.invitations import is_taken_back
+from grader.services.platforms import add, hashed
+from grader.services.registrations import Registration, checked, other_keys_of, same_client_of
 from grader.services.site import Site
 
-_OVER = "this link to register a platform is used, expired or unknown: ask for another one"
+_OVER = (
+    "this link to register a platform is used, taken back, expired or unknown: ask for another one"
+)
 _OTHER_KEYS = (
-    "this issuer is registered already, with keys at another address, and people are known by "
-    "their issuer: who runs Chainrule can change that registration, or register this one by hand"
+    "{}. People are known by their issuer: who runs Chainrule can change the Public keyset URL of "
+    "the registration that is there, or register this one by hand"
 )
 # Our assertions name us by this id. One that a platform has had from us may be good at another.
 _SAME_CLIENT = (
-    "client_id: another LMS knows Chainrule by the same one: who runs Chainrule can register this "
-    "one by hand"
+    "client_id: another LMS knows Chainrule by {} as well: who runs Chainrule finds both in the "
+    "log, and can register this one by hand"
 )
 _LONGEST_TOKEN = 8000
 
@@ -93,6 +98,10 @@ def _registered(site: Site, configuration_url: str, token: str | None) -> Regist
         raise NotRegistered(
             f"{error}; who runs Chainrule can register this LMS by hand, and allow that there"
         ) from error
+    except Unreachable as error:
+        raise Unreachable(
+            f"the LMS gives no answer that can be used: {error}. The link can be tried again"
+        ) from error
 
 
 def _kept(site: Site, invitation_id: int, done: Registered) -> Platform:
@@ -107,13 +116,17 @@ def _kept(site: Site, invitation_id: int, done: Registered) -> Platform:
         token_audience=facts.token_audience,
         product=done.product,
     )
-    checked(given)
+    checked(site, given)
     with site.database.writing() as session:
-        if platforms.has_other_keys(session, given.issuer, given.jwks_url):
-            raise Conflict(_OTHER_KEYS)
-        if platforms.is_client_elsewhere(session, given.issuer, given.client_id):
-            raise Conflict(_SAME_CLIENT)
         invitation = session.get_one(Invitation, invitation_id)
+        hold(session, invitation)
+        if is_taken_back(invitation):
+            raise Forbidden(_OVER)
+        if words := other_keys_of(session, given):
+            raise Conflict(_OTHER_KEYS.format(words))
+        if words := same_client_of(session, given):
+            log.warning("not registered: %s", words)
+            raise Conflict(_SAME_CLIENT.format(given.client_id))
         row = add(session, invitation.author_id, given, done.deployment_id)
         invitation.platform_id = row.id
     return row

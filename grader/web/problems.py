@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -31,6 +33,8 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 _OURS = "This failed on our side. It is logged; try again."
+
+_NAMED = re.compile(r"(?P<field>(?P<first>[a-z_]+)(\.\w+)*): (?P<words>.+)", re.DOTALL)
 
 # Between the words of a name like NotASubmission.
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -105,7 +109,32 @@ async def _chainrule_error(request: Request, error: Exception) -> Response:
         wait = (error.until - datetime.now(UTC)).total_seconds()
         headers["Retry-After"] = str(max(1, math.ceil(wait)))
         status = 429
-    return _answer(request, status, kind, str(error), headers=headers)
+    return _answer(
+        request, status, kind, str(error), errors=_by_field(request, error), headers=headers
+    )
+
+
+def _by_field(request: Request, error: ChainruleError) -> Sequence[Mapping[str, str]]:
+    """Use cases begin their words with the name of the field that is wrong, where it is one."""
+    named = _NAMED.fullmatch(str(error))
+    endpoint = getattr(request.scope.get("route"), "endpoint", None)
+    if named is None or endpoint is None or named["first"] not in _fields(endpoint):
+        return ()
+    return [{"field": named["field"], "message": storable(named["words"])[:500]}]
+
+
+@cache
+def _fields(endpoint: Callable[..., Any]) -> frozenset[str]:
+    """What a request to a route may name: its parameters, and the fields of its body."""
+    found: set[str] = set()
+    for name, hint in get_type_hints(endpoint).items():
+        if name == "return":
+            continue
+        found.add(name)
+        for one in (hint, *get_args(hint)):
+            if isinstance(one, type) and issubclass(one, BaseModel):
+                found.update(one.model_fields)
+    return frozenset(found)
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

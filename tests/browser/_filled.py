@@ -31,6 +31,7 @@ from grader.services import similarity
 from grader.services.access import Actor
 from grader.services.assignments import change_assignment
 from grader.services.extensions import extend
+from grader.services.invitations import invite
 from grader.services.overrides import give
 from grader.services.release import release
 from grader.services.site import Site
@@ -122,7 +123,9 @@ def filled(site: Site) -> Filled:
         "webhook_id": webhook_id,
         **of_lms,
     }
-    return Filled(room, ids, {**room.people, "root": _admin(site)})
+    root = _admin(site)
+    invite(site, root)
+    return Filled(room, ids, {**room.people, "root": root})
 
 
 def _file(name: str) -> Path:

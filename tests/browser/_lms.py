@@ -21,7 +21,8 @@ from fastapi import FastAPI, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 
 from grader.services.access import Actor
-from grader.services.platforms import Registration, register_platform
+from grader.services.platforms import register_platform
+from grader.services.registrations import Registration
 from grader.services.site import Site
 from tests.lmsplatform import DEPLOYMENT, Lms
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from grader.lms.outside import Answer
@@ -44,6 +44,7 @@ class Canvas:
     faults: list[Fault] = field(default_factory=list)
     late: list[Callable[[], Answer]] = field(default_factory=list)
     seen: list[tuple[str, str, Any]] = field(default_factory=list)
+    private: ClassVar[bool] = False
 
     def send(
         self,

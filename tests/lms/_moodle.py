@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import parse_qs, urlsplit
 
 from grader.lms.outside import Answer, Unreachable
@@ -68,6 +68,7 @@ class Moodle:
     _numbers: Any = field(default_factory=lambda: itertools.count(1))
 
     # What the sender reaches it by, as of `grader.lms.outside.Outside`.
+    private: ClassVar[bool] = False
 
     def send(
         self,
@@ -87,6 +88,9 @@ class Moodle:
             return self._answer(method, url, sent, body)
 
         return self.faults.pop(0)(answer) if self.faults else answer()
+
+    def check(self, url: str) -> None:
+        """Everywhere may be gone to."""
 
     def within(self, seconds: float) -> Moodle:
         """It takes no time."""

@@ -52,6 +52,7 @@ NO_LAUNCHES: list[tuple[dict[str, str], str]] = [
     ({"target_link_uri": "http://127.0.0.1:8000@evil.example/"}, "somewhere else"),
     ({"lti_storage_target": "a b"}, "no name of a frame"),
     ({"lti_message_hint": "x" * 9000}, "too long"),
+    ({"iss": "https://lms.example\0"}, "no plain text"),
 ]
 
 
@@ -96,7 +97,11 @@ class TestLogin:
             answer = browser.begin("u1", **change)
             assert answer.status_code in (403, 422)
             assert words in text_of(answer)
-            assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+            assert "<h1>This could not be opened</h1>" in answer.text
+            # Where the launch was, so that it is seen there; nowhere for who is not known.
+            frames = "'none'" if "iss" in change else "https://lms.example"
+            policy = answer.headers["content-security-policy"]
+            assert f"frame-ancestors {frames};" in policy
         with site.database.reading() as session:
             assert session.query(PlatformLogin).count() == 0
 

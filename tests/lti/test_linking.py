@@ -508,6 +508,34 @@ class TestRoster:
         assert "out of the course: Mana Ger" in words
         assert role(site, people, "manager") is None
 
+    def test_whose_role_does_not_end_with_the_day_is_not_named_among_them(
+        self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader
+    ) -> None:
+        # One was enrolled by hand, one has handed in, one is there by another course as well.
+        with site.database.writing() as session:
+            for one in (people.ada, people.bob):
+                key = {"subject": one.email, "person_id": one.actor.person_id}
+                session.add(PlatformPerson(issuer=lms.base, **key))
+            bob = session.get_one(Enrolment, (people.course_id, people.bob.actor.person_id))
+            bob.by_lms = True
+        for user, role_there in (
+            (people.ada.email, INSTRUCTOR),
+            (people.bob.email, LEARNER),
+            ("both", INSTRUCTOR),
+            ("manager", INSTRUCTOR),
+        ):
+            browser.come(user, [role_there], name=user.capitalize())
+            browser.client.cookies.clear()
+        work = assignment_of(site, people.course_id, people.instructor.actor.person_id, slug="a0")
+        work.hand_in(people.bob.actor.person_id)
+        other = link(site, people.course_id, people.instructor.actor.person_id, "course-8")
+        with site.database.writing() as session:
+            key = {"context_id": other, "person_id": person(site, "both").id}
+            session.add(ContextMember(roster_role=Role.INSTRUCTOR, **key))
+        lms.members = [{"user_id": "s1", "roles": [LEARNER]}]
+        words = text_of(self.bring(ines, people, linked))
+        assert "that ends a day after they last did: Manager Connected courses" in words
+
     def test_the_last_who_manages_the_course_stays_until_there_is_another(
         self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader
     ) -> None:

@@ -10,9 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from grader.db.models import AuditEntry, Deployment, Invitation, Platform
+from grader.errors import BadInput
 from grader.lms.outside import Answer, Outside, Unreachable
 from grader.lms.registration import NotRegistered
-from grader.services.platforms import disable_platform, invite
+from grader.services.invitations import invite, take_back
+from grader.services.platforms import disable_platform
 from grader.services.registering import register_invited
 from grader.services.site import Site
 from tests.lmsplatform import LEARNER, Browser, Lms, registered
@@ -100,7 +102,7 @@ def test_a_link_is_for_one_platform_once(client: TestClient, form: dict[str, str
     assert send(client, form).status_code == 200
     again = send(client, form)
     assert again.status_code == 403
-    assert "used, expired or unknown" in text_of(again)
+    assert "used, taken back, expired or unknown" in text_of(again)
     assert client.get("/lti/register", params=form).status_code == 403
 
 
@@ -195,7 +197,12 @@ def test_an_issuer_of_somebody_else_is_not_registered_with_other_keys(
     lms.answers["/register"] = says({**ANSWERED, "client_id": "client-2"})
     refused = send(client, form)
     assert refused.status_code == 409
-    assert "with keys at another address" in text_of(refused)
+    assert (
+        "The issuer https://lms.example is registered already, as Moodle of the faculty "
+        "(client ID client-1, disabled), with keys at https://lms.example/jwks; "
+        "client ID client-2 has them at https://lms.example/~eve/jwks."
+    ) in text_of(refused)
+    assert "register this one by hand" in text_of(refused)
     with site.database.reading() as session:
         assert session.query(Platform).count() == 1
     # By the same keys nobody can come in who could not before.
@@ -204,12 +211,62 @@ def test_an_issuer_of_somebody_else_is_not_registered_with_other_keys(
 
 
 def test_nobody_takes_the_client_id_of_another_platform_to_have_assertions_for_it(
-    client: TestClient, site: Site, people: People, form: dict[str, str]
+    client: TestClient,
+    site: Site,
+    people: People,
+    form: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     registered(site, people.admin.actor, Lms(base="https://other.example"))
     refused = send(client, form)
     assert refused.status_code == 409
-    assert "another LMS knows Chainrule by the same one" in text_of(refused)
+    assert "another LMS knows Chainrule by client-1 as well" in text_of(refused)
+    # Which one that is is for who runs the installation.
+    assert "other.example" not in refused.text
+    assert "the issuer https://other.example (Moodle of the faculty) knows" in caplog.text
+
+
+def test_a_link_that_is_taken_back_while_an_lms_registers_by_it_does_nothing(
+    client: TestClient, site: Site, people: People, lms: Lms, form: dict[str, str]
+) -> None:
+    def meanwhile() -> Answer:
+        with site.database.reading() as session:
+            invitation_id = session.query(Invitation).one().id
+        take_back(site, people.admin.actor, invitation_id)
+        answered: Answer = says(ANSWERED)()
+        return answered
+
+    lms.answers["/register"] = meanwhile
+    refused = send(client, form)
+    assert refused.status_code == 403
+    assert "taken back" in text_of(refused)
+    with site.database.reading() as session:
+        assert session.query(Platform).count() == 0
+    lms.answers["/register"] = says(ANSWERED)
+    assert send(client, form).status_code == 403
+
+
+def test_an_lms_that_registers_itself_has_doors_that_may_be_asked(
+    site: Site, lms: Lms, form: dict[str, str]
+) -> None:
+    class Half(type(lms.out())):  # type: ignore[misc]
+        def check(self, url: str) -> None:
+            Outside(private=False, lookup=lambda host, port: ["10.0.0.1"]).check(url)
+
+    with pytest.raises(BadInput, match=r"login_url: lms\.example is an address within a private"):
+        register_invited(replace(site, outside=Half(lms)), form["invitation"], CONFIGURATION, None)
+    with site.database.reading() as session:
+        assert session.query(Platform).count() == 0
+
+
+def test_a_host_that_nobody_knows_is_told_and_the_link_stays(
+    site: Site, form: dict[str, str]
+) -> None:
+    there = Outside(private=False, lookup=lambda host, port: [])
+    words = r"no answer that can be used: the name lms\.example is not known here"
+    with pytest.raises(Unreachable, match=words):
+        register_invited(replace(site, outside=there), form["invitation"], CONFIGURATION, None)
+    assert register_invited(site, form["invitation"], CONFIGURATION, None).client_id == "client-1"
 
 
 def test_an_invitation_leads_nobody_into_our_own_network(site: Site, form: dict[str, str]) -> None:
@@ -233,6 +290,8 @@ def test_opened_by_hand_it_says_where_to_open_it(client: TestClient, form: dict[
     shown = client.get("/lti/register", params={"invitation": form["invitation"]})
     assert shown.status_code == 422
     assert "from within your LMS" in text_of(shown)
+    assert "<h1>The LMS is not registered</h1>" in shown.text
+    assert "send this sentence to who runs Chainrule." in text_of(shown)
 
 
 def test_canvas_reads_a_configuration(client: TestClient) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -90,8 +91,24 @@ def test_what_is_no_address_is_refused(url: str) -> None:
 
 
 def test_a_name_that_nobody_knows_may_be_known_later() -> None:
-    with pytest.raises(Unreachable, match="not known"):
+    with pytest.raises(Unreachable, match=r"the name hooks\.example is not known here; it is miss"):
         leading_to().check("https://hooks.example/")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (socket.gaierror(socket.EAI_NONAME, "x"), "is not known here"),
+        (socket.gaierror(socket.EAI_AGAIN, "x"), "this server's DNS does not answer"),
+        (UnicodeError("label too long"), "is not known here"),
+    ],
+)
+def test_why_a_name_leads_nowhere_is_told(error: Exception, words: str) -> None:
+    def ask(host: str, port: int) -> list[str]:
+        raise error
+
+    with pytest.raises(Unreachable, match=words):
+        Outside(private=False, lookup=ask).check("https://hooks.example/")
 
 
 def test_the_request_goes_to_the_address_that_was_judged_under_its_own_name() -> None:

@@ -30,6 +30,7 @@ from grader.db.models import (
 )
 from grader.services.access import RIGHTS, Right
 from grader.services.canvaslinks import digest_of
+from grader.services.invitations import invite
 from grader.services.platforms import add_deployment
 from grader.services.site import Site
 from grader.web import pages
@@ -186,7 +187,10 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /platforms": (Right.ADMIN, nothing),
     "POST /platforms": (Right.ADMIN, platform("client-9")),
     "POST /platforms/invitations": (Right.ADMIN, nothing),
+    "GET /platforms/invitations": (Right.ADMIN, nothing),
+    "DELETE /platforms/invitations/{invitation_id}": (Right.ADMIN, nothing),
     "GET /platforms/{platform_id}": (Right.ADMIN, nothing),
+    "DELETE /platforms/{platform_id}": (Right.ADMIN, nothing),
     "PUT /platforms/{platform_id}": (Right.ADMIN, platform("client-1")),
     "PATCH /platforms/{platform_id}": (Right.ADMIN, json(disabled=True)),
     "POST /platforms/{platform_id}/deployments": (Right.ADMIN, json(deployment_id="d2")),
@@ -220,6 +224,7 @@ def labels(*needs: Any, but: Any = None) -> list[str]:
 
 
 WHILE_IT_WAITS = {"POST /attempts/{attempt_id}/cancel"}
+WHERE_NOTHING_HANGS = {"DELETE /platforms/{platform_id}"}
 IN_THE_SHADOW = {
     "POST /versions/{version_id}/shadow/promote",
     "POST /versions/{version_id}/shadow/abandon",
@@ -265,7 +270,11 @@ def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[Wo
     with client_of(site) as client:
         people = people_of(site)
         ids = made(site, client, people, waits=label in WHILE_IT_WAITS)
-        world = World(client, people, ids | linked(site, people, lms))
+        ids |= linked(site, people, lms)
+        if label in WHERE_NOTHING_HANGS:
+            other = Lms(base="https://unused.example", client_id="client-8")
+            ids["platform_id"] = registered(site, people.admin.actor, other)
+        world = World(client, people, ids)
         if label in IN_THE_SHADOW:
             world.lets_in("POST /versions/{version_id}/shadow", people.instructor)
         yield world
@@ -354,6 +363,7 @@ def linked(site: Site, people: People, lms: Lms) -> dict[str, Any]:
     """A course of an LMS that is linked, and a deployment of which nothing is."""
     platform_id = registered(site, people.admin.actor, lms, is_private=True)
     unused = add_deployment(site, people.admin.actor, platform_id, "unused")
+    invited = invite(site, people.admin.actor)
     staff = people.instructor.actor.person_id
     context_id = link(site, people.course_id, staff)
     with site.database.writing() as session:
@@ -370,6 +380,7 @@ def linked(site: Site, people: People, lms: Lms) -> dict[str, Any]:
         return {
             "platform_id": platform_id,
             "deployment_id": unused.id,
+            "invitation_id": invited.invitation.id,
             "context_id": context_id,
             "link_id": course.id,
         }

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
 from grader.db.models import (
     AuditEntry,
+    CanvasCourse,
     Context,
     Deployment,
     Enrolment,
     Invitation,
+    Launch,
     Person,
     Platform,
+    PlatformLogin,
+    PlatformPerson,
     Role,
 )
+from grader.lms.outside import Outside
 from grader.services import lmsroster
+from grader.services.invitations import invite
 from grader.services.site import Site
 from grader.web.app import create_app
+from grader.web.pages.visitors import COOKIE
 from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, registered, with_platform
 from tests.lti._linked import link
 from tests.sites import People
@@ -45,6 +53,7 @@ ROUTES = {
     "POST /courses/{course_id}/lms/{context_id}/unlink": "manage",
     "GET /platforms": "admin",
     "POST /platforms/invitations": "admin",
+    "POST /platforms/invitations/{invitation_id}/take-back": "admin",
     "POST /platforms/keys": "admin",
     "GET /platforms/new": "admin",
     "POST /platforms/new": "admin",
@@ -54,6 +63,7 @@ ROUTES = {
     "POST /platforms/{platform_id}/enable": "admin",
     "POST /platforms/{platform_id}/deployments": "admin",
     "POST /platforms/{platform_id}/deployments/{deployment_id}/remove": "admin",
+    "POST /platforms/{platform_id}/delete": "admin",
 }
 VALUES = {
     "name": "Moodle of the faculty",
@@ -63,6 +73,8 @@ VALUES = {
     "token_url": "https://moodle.example/mod/lti/token.php",
     "jwks_url": "https://moodle.example/mod/lti/certs.php",
 }
+
+DOORS = ("login_url", "token_url", "jwks_url")
 
 WRONG = [
     ("issuer", "", "Fill this in."),
@@ -89,7 +101,11 @@ def ask(by: Reader, route: str, **ids: int) -> int:
 
 
 def test_platforms_are_for_admins(site: Site, client: TestClient, people: People) -> None:
-    ids = {"platform_id": registered(site, people.admin.actor, Lms()), "deployment_id": 1}
+    ids = {
+        "platform_id": registered(site, people.admin.actor, Lms()),
+        "deployment_id": 1,
+        "invitation_id": invite(site, people.admin.actor).invitation.id,
+    }
     refused = [reader(site, client, one.actor) for one in (people.ada, people.instructor)]
     root = reader(site, client, people.admin.actor)
     for route in (one for one, who in ROUTES.items() if who == "admin"):
@@ -151,6 +167,12 @@ class TestPlatforms:
         refused = root.post("/platforms/new", **other)
         assert refused.status_code == 422
         assert "who holds these keys can come in as everybody" in text_of(refused)
+        assert (
+            "The issuer https://moodle.example is registered already, as Moodle of the faculty "
+            "(client ID abc), with keys at https://moodle.example/mod/lti/certs.php; client ID def "
+            "has them at https://moodle.example/other."
+        ) in text_of(refused)
+        assert "change the Public keyset URL of the registration that is there" in text_of(refused)
         assert 'name="other_keys"' in refused.text
         assert root.post("/platforms/new", **other, other_keys="true").status_code == 303
         # The same where one is moved away from the other.
@@ -158,6 +180,152 @@ class TestPlatforms:
         assert "who holds these keys" in text_of(root.post(path, **moved))
         assert root.post(path, **moved, other_keys="true").status_code == 303
         assert root.post(path, **{**moved, "name": "M"}).status_code == 303
+
+    def test_a_client_id_that_another_issuer_has_given_has_to_be_confirmed(
+        self, site: Site, root: Reader
+    ) -> None:
+        root.post("/platforms/new", **VALUES)
+        other = {name: one.replace("moodle", "canvas") for name, one in VALUES.items()}
+        other["name"] = "Canvas of the faculty"
+        assert 'name="same_client"' not in root.get("/platforms/new").text
+        refused = root.post("/platforms/new", **other)
+        assert refused.status_code == 422
+        assert 'id="same_client-error"' in refused.text
+        assert (
+            "The issuer https://moodle.example (Moodle of the faculty) knows Chainrule by the "
+            "client ID abc as well; here the issuer https://canvas.example does."
+        ) in text_of(refused)
+        made = root.post("/platforms/new", **other, same_client="true")
+        assert made.status_code == 303
+        # It is asked for once: the client is what it is from then on.
+        path = made.headers["location"].split("?")[0]
+        assert root.post(path, **{**other, "name": "M"}).status_code == 303
+
+    @pytest.mark.parametrize("door", DOORS)
+    def test_without_tls_it_has_to_lie_in_our_own_network(self, root: Reader, door: str) -> None:
+        plain = {**VALUES, door: "http://moodle.example/door"}
+        refused = root.post("/platforms/new", **plain)
+        assert refused.status_code == 422
+        assert f'id="{door}-error"' in refused.text
+        assert "Only https:// is allowed. An LMS in your own network" in text_of(refused)
+        assert root.post("/platforms/new", **plain, is_private="true").status_code == 303
+
+    def test_pages_without_tls_are_those_of_an_lms_in_our_own_network(self, root: Reader) -> None:
+        plain = {**VALUES, "pages": "https://ok.example http://moodle.example"}
+        refused = root.post("/platforms/new", **plain)
+        assert 'id="pages-error"' in refused.text
+        assert root.post("/platforms/new", **plain, is_private="true").status_code == 303
+
+    @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "10.1.2.3", "[::1]"])
+    def test_an_address_in_our_own_network_takes_an_admin_s_word(
+        self, root: Reader, host: str
+    ) -> None:
+        near = {**VALUES, "jwks_url": f"https://{host}/keys"}
+        refused = root.post("/platforms/new", **near)
+        assert 'id="jwks_url-error"' in refused.text
+        assert f"{host.strip('[]')} is an address within a private network" in text_of(
+            refused
+        ).replace("Localhost", "localhost")
+        made = root.post("/platforms/new", **near, is_private="true")
+        assert made.status_code == 303
+        # Nor is the word taken back while they lie there.
+        path = made.headers["location"].split("?")[0]
+        assert 'id="jwks_url-error"' in root.post(path, **near).text
+
+    def test_a_name_is_judged_by_what_it_leads_to(
+        self, site: Site, client: TestClient, root: Reader
+    ) -> None:
+        near = Outside(private=False, lookup=lambda host, port: ["192.168.1.7"])
+        client.app.state.site = replace(site, outside=near)  # type: ignore[attr-defined]
+        refused = root.post("/platforms/new", **VALUES)
+        assert "Moodle.example is an address within a private network" in text_of(refused)
+        # Where the installation asks everybody there, it is no matter.
+        everywhere = replace(near, private=True)
+        client.app.state.site = replace(site, outside=everywhere)  # type: ignore[attr-defined]
+        assert root.post("/platforms/new", **VALUES).status_code == 303
+
+    def test_one_on_the_web_has_tls_even_with_an_admin_s_word(
+        self, site: Site, client: TestClient, root: Reader
+    ) -> None:
+        far = Outside(private=True, lookup=lambda host, port: ["93.184.215.14"])
+        client.app.state.site = replace(site, to_platforms=far)  # type: ignore[attr-defined]
+        plain = {**VALUES, "token_url": "http://moodle.example/token", "is_private": "true"}
+        refused = root.post("/platforms/new", **plain)
+        assert "without TLS the LMS has to lie in a private network" in text_of(refused)
+
+    def test_a_wrong_registration_is_deleted_with_all_that_came_of_it(
+        self, site: Site, people: People, root: Reader
+    ) -> None:
+        admin = people.admin.actor
+        platform_id, row = registered(site, admin, Lms()), invite(site, admin).invitation
+        with site.database.writing() as session:
+            session.get_one(Invitation, row.id).platform_id = platform_id
+            made = session.query(Deployment).one()
+            far = row.expires_at
+            session.add_all(
+                [
+                    PlatformLogin(
+                        state_hash="s",
+                        browser_hash="b",
+                        nonce="n",
+                        platform_id=platform_id,
+                        expires_at=far,
+                    ),
+                    Launch(
+                        deployment_id=made.id,
+                        person_id=admin.person_id,
+                        message={},
+                        ticket_hash="t",
+                        expires_at=far,
+                    ),
+                ]
+            )
+        path = f"/platforms/{platform_id}"
+        assert f'action="{path}/delete" data-confirm=' in root.get(path).text
+        gone = root.post(f"{path}/delete")
+        assert gone.headers["location"] == "/platforms?done=deleted"
+        assert "The registration is deleted." in text_of(root.get("/platforms", done="deleted"))
+        assert root.get(path).status_code == 404
+        with site.database.reading() as session:
+            left = [
+                session.query(one).count() for one in (Platform, Deployment, PlatformLogin, Launch)
+            ]
+            assert left == [0, 0, 0, 0]
+            entry = session.query(AuditEntry).filter_by(action="platform.deleted").one()
+        assert (entry.subject_id, entry.detail["issuer"]) == (platform_id, "https://lms.example")
+        assert entry.detail["client_id"] == "client-1"
+        assert registered(site, admin, Lms())  # as it should have been
+
+    def test_one_on_which_something_hangs_says_why_it_stays(
+        self, site: Site, people: People, root: Reader
+    ) -> None:
+        lms = Lms()
+        path = f"/platforms/{registered(site, people.admin.actor, lms)}"
+        with site.database.writing() as session:
+            for one in (people.ada, people.bob):
+                key = {"subject": one.email, "person_id": one.actor.person_id}
+                session.add(PlatformPerson(issuer=lms.base, **key))
+        context_id = link(site, people.course_id, people.instructor.actor.person_id)
+        why = (
+            "It can't be deleted: 1 course is connected by it and 2 people are known by its issuer "
+            "alone. Disable it instead."
+        )
+        shown = root.get(path)
+        assert why in text_of(shown)
+        assert f"{path}/delete" not in shown.text
+        refused = root.post(f"{path}/delete")
+        assert refused.status_code == 409
+        assert why in text_of(refused)
+        with site.database.writing() as session:
+            session.delete(session.get_one(Context, context_id))
+        assert "It can't be deleted: 2 people are known by its issuer alone." in text_of(
+            root.get(path)
+        )
+        # By another registration of the issuer they are known as well.
+        registered(site, people.admin.actor, Lms(client_id="client-2"))
+        assert root.post(f"{path}/delete").status_code == 303
+        with site.database.reading() as session:
+            assert session.query(PlatformPerson).count() == 2
 
     def test_an_admin_says_whether_it_may_lie_in_our_own_network(
         self, site: Site, root: Reader
@@ -230,9 +398,69 @@ class TestPlatforms:
         found = re.search(r"invitation=([\w-]+)", made.text)
         assert found
         assert found[1] not in root.get("/platforms").text
-        assert "1 registration link is not used yet." in text_of(root.get("/platforms"))
         with site.database.reading() as session:
             assert session.query(Invitation).one().hash != found[1]
+
+    def test_links_that_are_not_used_are_listed_and_one_is_taken_back(
+        self, site: Site, client: TestClient, root: Reader
+    ) -> None:
+        assert "Registration links" not in text_of(root.get("/platforms"))
+        secrets = [
+            re.findall(r"invitation=([\w-]+)", root.post("/platforms/invitations").text)[0]
+            for _ in range(2)
+        ]
+        with site.database.reading() as session:
+            first, second = (one.id for one in session.query(Invitation).order_by(Invitation.id))
+        words = text_of(root.get("/platforms"))
+        for one in (first, second):
+            assert re.search(rf"\b{one}, by root [\w ]+ in 6 days", words)
+        back = root.post(f"/platforms/invitations/{first}/take-back")
+        assert back.headers["location"] == "/platforms?done=uninvited"
+        root.post(f"/platforms/invitations/{first}/take-back")  # once more changes nothing
+        words = text_of(root.get("/platforms", done="uninvited"))
+        assert "nobody can register by it" in words
+        assert f"{second}, by root" in words
+        assert f"{first}, by root" not in words
+        lms = {"openid_configuration": "https://lms.example/openid"}
+        gone, held = (
+            client.get("/lti/register", params={"invitation": one, **lms}) for one in secrets
+        )
+        assert (gone.status_code, held.status_code) == (403, 200)
+        assert "taken back" in text_of(gone)
+        assert "<h1>The LMS is not registered</h1>" in gone.text
+        with site.database.reading() as session:
+            entries = session.query(AuditEntry).filter_by(action="platform.uninvited").all()
+        assert [one.subject_id for one in entries] == [first]
+        assert root.post("/platforms/invitations/9999/take-back").status_code == 404
+
+    def test_a_link_by_which_an_lms_has_registered_is_not_taken_back(
+        self, site: Site, people: People, root: Reader
+    ) -> None:
+        row = invite(site, people.admin.actor).invitation
+        platform_id = registered(site, people.admin.actor, Lms())
+        with site.database.writing() as session:
+            session.get_one(Invitation, row.id).platform_id = platform_id
+        refused = root.post(f"/platforms/invitations/{row.id}/take-back")
+        assert refused.status_code == 409
+        assert "has registered by this link meanwhile" in text_of(refused)
+
+    def test_what_is_wrong_with_our_own_address_stands_before_it(
+        self, site: Site, client: TestClient, root: Reader
+    ) -> None:
+        for path in ("/platforms", "/platforms/new"):
+            words = text_of(root.get(path))
+            assert "CHAINRULE_URL is not set" in words
+            assert "no TLS" in words
+            assert words.index("not ready for an LMS") < words.index("for the LMS Tool URL")
+        url = "https://chainrule.school.example"
+        client.app.state.site = replace(  # type: ignore[attr-defined]
+            site, settings=replace(site.settings, url=url)
+        )
+        assert root.visit.visitor
+        cookie = f"__Host-{COOKIE}={root.visit.visitor.secret}"
+        shown = root.visit.get("/platforms", cookie=cookie)
+        assert f"{url}/lti/launch" in shown.text
+        assert "not ready for an LMS" not in text_of(shown)
 
     def test_a_new_key_signs_and_the_former_stays_published(
         self, client: TestClient, root: Reader
@@ -263,6 +491,30 @@ def test_a_launch_links_a_course_and_brings_its_people(site: Site, people: Peopl
             for one in session.query(Enrolment).filter_by(course_id=course_id)
         }
     assert there == {"Tea": Role.INSTRUCTOR, "Stu": Role.STUDENT}
+
+
+def test_the_lms_page_names_a_course_of_canvas_that_is_reached_by_a_token(
+    site: Site, client: TestClient, people: People
+) -> None:
+    ines = reader(site, client, people.instructor.actor)
+    page = f"/courses/{people.course_id}/lms"
+    assert "Canvas by a token" not in text_of(ines.get(page))
+    with site.database.writing() as session:
+        made = CanvasCourse(
+            course_id=people.course_id,
+            base_url="https://canvas.example",
+            canvas_id="7",
+            title="Deep Learning <26>",
+            token="t",
+            author_id=people.instructor.actor.person_id,
+        )
+        session.add(made)
+        session.flush()
+        link_id = made.id
+    shown = ines.get(page)
+    assert "to Deep Learning <26> (https://canvas.example)" in text_of(shown)
+    assert f'href="/courses/{people.course_id}/canvas/{link_id}"' in shown.text
+    assert "<26>" not in shown.text
 
 
 def test_no_name_of_an_lms_is_more_than_text(

@@ -7,7 +7,8 @@ import re
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import Webhook
+from grader.db.models import Webhook, WebhookMessage
+from grader.lms.outside import Answer, NotAllowed
 from grader.services.site import Site
 from tests.sites import People
 from tests.web._hooks import URL, Receiver, answer, assignment, deliver, hand_in, later, told_by
@@ -55,7 +56,7 @@ def test_a_webhook_is_added_and_its_secret_shown_this_once(ines: Reader, path: s
     assert "whsec_" not in ines.get(path).text
     listed = text_of(ines.get(path))
     assert "Sync" in listed
-    assert "Nothing sent yet" in listed
+    assert "No messages" in listed
     rotated = ines.post(f"{one}/secret")
     assert secret not in rotated.text
     assert "The former one signs as well until" in text_of(rotated)
@@ -75,7 +76,7 @@ def test_how_it_stands_why_it_failed_and_sending_again(
     place: Site, ines: Reader, path: str, people: People, receiver: Receiver
 ) -> None:
     one, _ = added(ines, path)
-    assert "Nothing was sent yet" in text_of(ines.get(one))
+    assert "No messages" in text_of(ines.get(one))
     hand_in(place, people.ada, assignment(place, people.course_id))
     receiver.says = lambda: answer(500, "<script>alert(1)</script>")
     deliver(place)
@@ -103,6 +104,48 @@ def test_how_it_stands_why_it_failed_and_sending_again(
     )
     assert ines.post(f"{one}/replay").status_code == 422
     assert ines.post(f"{one}/test").headers["location"] == f"{one}?done=tested"
+
+
+def test_what_has_been_sent_is_never_called_nothing(
+    place: Site, ines: Reader, path: str, receiver: Receiver
+) -> None:
+    one, _ = added(ines, path)
+
+    def state() -> str:
+        found = re.search(r"State (.+?) Waiting \d", text_of(ines.get(one)))
+        assert found
+        listed = text_of(ines.get(path))
+        assert ("No messages" in listed) is (found[1] == "No messages")
+        return found[1]
+
+    assert state() == "No messages"
+    ines.post(f"{one}/test")
+    assert state() == "On its way"
+    deliver(place)
+    assert state() == "Works"
+    # It works still while the next one is on its way, and while those are sent once more.
+    ines.post(f"{one}/test")
+    assert state() == "Works"
+    deliver(place)
+    with place.database.reading() as session:
+        sent = [row.id for row in session.query(WebhookMessage)]
+    for message_id in sent:
+        ines.post(f"{one}/messages/{message_id}/replay")
+    assert state() == "Works"
+
+
+def test_what_was_refused_by_ourselves_is_called_not_delivered(
+    place: Site, ines: Reader, path: str, receiver: Receiver
+) -> None:
+    one, _ = added(ines, path)
+
+    def refuse() -> Answer:
+        raise NotAllowed("hooks.example is an address within a private network")
+
+    receiver.says = refuse
+    ines.post(f"{one}/test")
+    deliver(place)
+    assert "State Not delivered Waiting 0 Not delivered 1" in text_of(ines.get(one))
 
 
 def test_it_is_changed_disabled_enabled_and_deleted(place: Site, ines: Reader, path: str) -> None:

@@ -81,7 +81,10 @@ class Deployment(Base):
 
 
 class Invitation(Base):
-    """A link by which one platform may register itself, once; its secret is kept as a hash."""
+    """A link by which one platform may register itself, once; its secret is kept as a hash.
+
+    One that was taken back ends when it was made.
+    """
 
     __tablename__ = "invitation"
 

@@ -9,9 +9,9 @@ from fastapi import APIRouter, Path
 from pydantic import Field
 
 from grader.db.models import Context, Platform
-from grader.services import linking, lmsroster, platforms, signingkeys
+from grader.services import invitations, linking, lmsroster, platforms, signingkeys
 from grader.services.lmsroster import Synced
-from grader.services.platforms import Registration
+from grader.services.registrations import Registration
 from grader.web.api.bodies import Body, Name, PageView, Plain, RowId, View
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
@@ -19,6 +19,8 @@ router = APIRouter(tags=["lms"])
 
 Id = Annotated[str, Field(min_length=1, max_length=255), Plain]
 Address = Annotated[str, Field(min_length=1, max_length=2000), Plain]
+
+_CONFIRMED = {"other_keys", "same_client"}
 
 
 class PlatformBody(Body):
@@ -43,9 +45,11 @@ class PlatformBody(Body):
 
 
 class NewPlatformBody(PlatformBody):
-    """The same with a first deployment."""
+    """The same with a first deployment. `same_client` confirms that a platform of another issuer
+    knows us by the same client id."""
 
     deployment_id: Id | None = None
+    same_client: bool = False
 
 
 class StateBody(Body):
@@ -95,7 +99,18 @@ class FullPlatformView(PlatformView):
 class InvitationView(View):
     """A link by which one platform registers itself, once; it is shown this once."""
 
+    id: int
     url: str
+    expires_at: datetime
+
+
+class OpenInvitationView(View):
+    """A link that may still be used, without its secret: who has made it, and when it ends."""
+
+    id: int
+    author_id: int
+    author: str
+    created_at: datetime
     expires_at: datetime
 
 
@@ -144,19 +159,46 @@ def register_platform(
     site: CurrentSite, actor: CurrentActor, body: NewPlatformBody
 ) -> FullPlatformView:
     """Register a platform; for admins."""
-    given = Registration(**body.model_dump(exclude={"deployment_id", "other_keys"}))
-    made = platforms.register_platform(
-        site, actor, given, body.deployment_id, other_keys=body.other_keys
-    )
+    given = Registration(**body.model_dump(exclude={"deployment_id", *_CONFIRMED}))
+    confirmed = body.model_dump(include=_CONFIRMED)
+    made = platforms.register_platform(site, actor, given, body.deployment_id, **confirmed)
     return _full(site, actor, made.id)
 
 
 @router.post("/platforms/invitations", status_code=201)
 def invite_platform(site: CurrentSite, actor: CurrentActor) -> InvitationView:
     """A link by which a platform registers itself; for admins."""
-    made = platforms.invite(site, actor)
-    url = platforms.invitation_url(site, made)
-    return InvitationView(url=url, expires_at=made.invitation.expires_at)
+    made = invitations.invite(site, actor)
+    url = invitations.invitation_url(site, made)
+    row = made.invitation
+    return InvitationView(id=row.id, url=url, expires_at=row.expires_at)
+
+
+@router.get("/platforms/invitations")
+def list_invitations(
+    site: CurrentSite, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 50
+) -> PageView[OpenInvitationView]:
+    """Links to register that may still be used, the latest first; for admins."""
+    found = invitations.open_invitations(site, actor, cursor=cursor, limit=limit)
+    items = [
+        OpenInvitationView(
+            id=row.id,
+            author_id=row.author_id,
+            author=author,
+            created_at=row.created_at,
+            expires_at=row.expires_at,
+        )
+        for row, author in found.items
+    ]
+    return PageView(items=items, next_cursor=found.next_cursor)
+
+
+@router.delete("/platforms/invitations/{invitation_id}", status_code=204)
+def take_invitation_back(
+    site: CurrentSite, actor: CurrentActor, invitation_id: Annotated[RowId, Path()]
+) -> None:
+    """Nobody can register by that link any more; for admins."""
+    invitations.take_back(site, actor, invitation_id)
 
 
 @router.get("/platforms/{platform_id}")
@@ -187,6 +229,14 @@ def disable_platform(
     """Refuse its launches, or let it in again; for admins."""
     platforms.disable_platform(site, actor, platform_id, disabled=body.disabled)
     return _full(site, actor, platform_id)
+
+
+@router.delete("/platforms/{platform_id}", status_code=204)
+def delete_platform(
+    site: CurrentSite, actor: CurrentActor, platform_id: Annotated[RowId, Path()]
+) -> None:
+    """Delete a registration by which no course is connected and nobody is known; for admins."""
+    platforms.delete_platform(site, actor, platform_id)
 
 
 @router.post("/platforms/{platform_id}/deployments", status_code=201)

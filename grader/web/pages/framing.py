@@ -18,6 +18,8 @@ from grader.web.pages.forms import sentence
 from grader.web.pages.rendering import page
 from grader.web.pages.safety import policy
 
+STAFF = "your instructor, or to who runs Chainrule"
+ADMIN = "who runs Chainrule"
 _LARGEST = 256 << 10
 _MOST_FIELDS = 300
 
@@ -77,9 +79,13 @@ def framed(
     return page(request, template, context, status=status, headers=headers)
 
 
-def refused(request: Request, words: str, status: int, frames: Sequence[str]) -> Response:
-    """A page that says why something did not work, to be shown where the launch was."""
-    return framed(request, "lti/refused.html", {"words": sentence(words)}, frames, status=status)
+def refused(
+    request: Request, what: str, words: str, status: int, frames: Sequence[str], who: str = STAFF
+) -> Response:
+    """A page that says what did not work and why, to be shown where the launch was; `who` can do
+    something about it."""
+    context = {"what": what, "words": sentence(words), "who": who}
+    return framed(request, "lti/refused.html", context, frames, status=status)
 
 
 def is_alone(request: Request) -> bool:

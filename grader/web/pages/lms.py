@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from grader.errors import Conflict
-from grader.services import gradesout, linking, lmsroster
+from grader.services import canvaslinks, gradesout, linking, lmsroster
 from grader.services.lmsroster import Synced
 from grader.services.site import Site
 from grader.web.pages.forms import go, sentence, what_is_done
@@ -71,6 +71,7 @@ def _show(
         "frame": for_instructors(course_frame(site, visitor.actor, course_id)),
         "tab": "lms",
         "linked": linking.list_linked(site, visitor.actor, course_id),
+        "in_canvas": canvaslinks.list_links(site, visitor.actor, course_id),
         "columns": gradesout.grades_out(site, visitor.actor, course_id, limit=1).columns,
         "synced": synced,
         "failure": failure,

@@ -13,11 +13,12 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
-from grader.errors import BadInput
+from grader.errors import BadInput, NotNow
 from grader.lms.keysets import NoKeys
 from grader.safetext import one_line
 from grader.services import deeplinks, launching, signing_in
 from grader.services.launching import LOGIN_LASTS, Begun, Landed
+from grader.services.platforms import origins_of_issuer
 from grader.services.site import Site
 from grader.web.pages.framing import Posted, first, framed, is_alone, refused
 from grader.web.pages.visitors import cookie_name, is_secure, keep, kept, refuse_other_sites
@@ -30,12 +31,24 @@ _TRIED = "cookie_tried"
 _STORAGE = "lti_storage_target"
 _LONGEST_QUERY = 16_000
 _PREFIX = "chainrule_launch_"
+_NOT_OPENED = "This could not be opened"
 
 
 @router.get("/login")
 @router.post("/login")
 def begin(request: Request, site: CurrentSite, posted: Posted) -> Response:
     """A launch begins: with the state in a cookie, or kept by the platform, to the platform."""
+    try:
+        return _begun(request, site, posted)
+    except NotNow:
+        raise  # with when to come again
+    except BadInput as error:
+        issuers = [*request.query_params.getlist("iss"), *posted.get("iss", ())]
+        origins = origins_of_issuer(site, issuers[0]) if issuers else ()
+        return refused(request, _NOT_OPENED, str(error), error.status, origins)
+
+
+def _begun(request: Request, site: Site, posted: Mapping[str, list[str]]) -> Response:
     if len(request.url.query) > _LONGEST_QUERY:
         raise BadInput("the address of this launch is too long")
     query = {name: request.query_params.getlist(name) for name in request.query_params}
@@ -105,7 +118,10 @@ def land(request: Request, site: CurrentSite, posted: Posted) -> Response:
 def open_window(request: Request, site: CurrentSite, posted: Posted) -> Response:
     """The window that a launch in a frame opens: its ticket is a session, once."""
     refuse_other_sites(request)
-    signed_in, path = launching.open_ticket(site, first(posted, "ticket") or "")
+    try:
+        signed_in, path = launching.open_ticket(site, first(posted, "ticket") or "")
+    except BadInput as error:
+        return refused(request, _NOT_OPENED, str(error), error.status, ())
     return _enter(request, site, signed_in.secret, path)
 
 
@@ -142,7 +158,7 @@ def _enter(request: Request, site: Site, secret: str, path: str) -> Response:
 
 
 def _refused(request: Request, site: Site, state: str, words: str, status: int) -> Response:
-    return refused(request, words, status, launching.origins_of_state(site, state))
+    return refused(request, _NOT_OPENED, words, status, launching.origins_of_state(site, state))
 
 
 def _once_more(given: Mapping[str, str]) -> str:

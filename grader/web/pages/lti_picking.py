@@ -27,7 +27,7 @@ def pick(request: Request, site: CurrentSite, posted: Posted) -> Response:
         found = deeplinks.bring(site, ticket, picked)
     except Forbidden as error:
         origins = launching.origins_of_ticket(site, ticket)
-        return refused(request, str(error), error.status, origins)
+        return refused(request, "Nothing was chosen", str(error), error.status, origins)
     except BadInput as error:
         offer = deeplinks.offer(site, ticket)
         context = {

@@ -12,13 +12,14 @@ from grader.lms.outside import Unreachable
 from grader.lms.registration import canvas_tool
 from grader.services import registering, signingkeys
 from grader.services.platforms import frame_origins
-from grader.web.pages.framing import Posted, first, framed, refused
+from grader.web.pages.framing import ADMIN, Posted, first, framed, refused
 from grader.web.pages.visitors import refuse_other_sites
 from grader.web.security import CurrentSite
 
 router = APIRouter(prefix="/lti")
 
 _Text = Annotated[str, Query(max_length=8000)]
+_FAILED = "The LMS is not registered"
 _FOR_ANYBODY = {
     "cache-control": "public, max-age=300",
     "cross-origin-resource-policy": "cross-origin",
@@ -50,7 +51,7 @@ def ask(
         found = registering.offered(site, invitation, openid_configuration)
     except BadInput as error:
         origins = registering.frame_origins(site, invitation, openid_configuration)
-        return refused(request, str(error), error.status, origins)
+        return refused(request, _FAILED, str(error), error.status, origins, ADMIN)
     context: dict[str, Any] = {
         "host": found.host,
         "invitation": invitation,
@@ -71,5 +72,5 @@ def register(request: Request, site: CurrentSite, posted: Posted) -> Response:
     except (BadInput, Unreachable) as error:
         origins = registering.frame_origins(site, secret, url)
         status = error.status if isinstance(error, BadInput) else 502
-        return refused(request, str(error), status, origins)
+        return refused(request, _FAILED, str(error), status, origins, ADMIN)
     return framed(request, "lti/registered.html", {"platform": platform}, frame_origins(platform))

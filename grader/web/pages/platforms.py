@@ -8,8 +8,11 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from grader.services import platforms, signingkeys
-from grader.services.platforms import Invited, Registration
+from grader.services import invitations, platforms, signingkeys
+from grader.services.access import permit_admin
+from grader.services.invitations import Invited
+from grader.services.ownaddress import obstacles
+from grader.services.registrations import Registration
 from grader.services.site import Site
 from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, what_is_done
 from grader.web.pages.rendering import page
@@ -26,6 +29,8 @@ _DONE = {
     "removed": "The deployment is registered no more.",
     "disabled": "The platform is disabled: it can launch nobody, and is asked nothing.",
     "enabled": "The platform is let in again.",
+    "deleted": "The registration is deleted.",
+    "uninvited": "The registration link is taken back: nobody can register by it.",
 }
 
 
@@ -48,6 +53,7 @@ class NewPlatformForm(PlatformForm):
     """A platform to be registered, with a first deployment."""
 
     deployment_id: Plain | None = Field(None, title="Deployment ID", max_length=255)
+    same_client: bool = Field(False, title="Both LMSs may know Chainrule by this client ID")
 
 
 class DeploymentForm(Form):
@@ -58,16 +64,30 @@ class DeploymentForm(Form):
 
 @router.get("")
 def list_platforms(
-    request: Request, site: CurrentSite, visitor: CurrentVisitor, cursor: Cursor = None
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    cursor: Cursor = None,
+    links: Cursor = None,
 ) -> Response:
-    """All platforms, our own addresses to copy, and our keys; for admins."""
-    return _list(request, site, visitor, cursor=cursor)
+    """All platforms, open links to register, our own addresses to copy, and our keys; for admins.
+
+    `links` is the cursor of the list of links.
+    """
+    return _list(request, site, visitor, cursor=cursor, links=links)
 
 
 @router.post("/invitations")
 def invite(request: Request, site: CurrentSite, visitor: CurrentVisitor) -> Response:
     """A link by which a platform registers itself; it is on the page that answers alone."""
-    return _list(request, site, visitor, invited=platforms.invite(site, visitor.actor))
+    return _list(request, site, visitor, invited=invitations.invite(site, visitor.actor))
+
+
+@router.post("/invitations/{invitation_id}/take-back")
+def take_back(site: CurrentSite, visitor: CurrentVisitor, invitation_id: RowInPath) -> Response:
+    """Nobody registers by that link any more."""
+    invitations.take_back(site, visitor.actor, invitation_id)
+    return go("/platforms", "uninvited")
 
 
 @router.post("/keys")
@@ -80,7 +100,7 @@ def rotate(site: CurrentSite, visitor: CurrentVisitor) -> Response:
 @router.get("/new")
 def ask(request: Request, site: CurrentSite, visitor: CurrentVisitor) -> Response:
     """A form for a platform; for admins."""
-    platforms.open_invitations(site, visitor.actor)
+    permit_admin(visitor.actor)
     return _new(request, site, Sheet(NewPlatformForm))
 
 
@@ -92,11 +112,10 @@ def register(
     sheet = Sheet(NewPlatformForm, typed)
     with sheet.refusing():
         fields = sheet.read().model_dump()
-        deployment_id, other_keys = fields.pop("deployment_id"), fields.pop("other_keys")
+        deployment_id = fields.pop("deployment_id")
+        confirmed = {name: fields.pop(name) for name in ("other_keys", "same_client")}
         given = Registration(**fields)
-        made = platforms.register_platform(
-            site, visitor.actor, given, deployment_id, other_keys=other_keys
-        )
+        made = platforms.register_platform(site, visitor.actor, given, deployment_id, **confirmed)
         return go(f"/platforms/{made.id}", "registered")
     return _new(request, site, sheet)
 
@@ -143,6 +162,13 @@ def enable(site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath) -
     return go(f"/platforms/{platform_id}", "enabled")
 
 
+@router.post("/{platform_id}/delete")
+def delete(site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath) -> Response:
+    """A wrong registration goes, on which nothing hangs."""
+    platforms.delete_platform(site, visitor.actor, platform_id)
+    return go("/platforms", "deleted")
+
+
 @router.post("/{platform_id}/deployments")
 def add_deployment(
     request: Request,
@@ -186,6 +212,7 @@ def _list(
     visitor: Visitor,
     *,
     cursor: str | None = None,
+    links: str | None = None,
     invited: Invited | None = None,
 ) -> Response:
     found, linked = platforms.list_platforms(site, visitor.actor, cursor=cursor)
@@ -193,16 +220,17 @@ def _list(
         "found": found,
         "linked": linked,
         "own": _own(site),
+        "obstacles": obstacles(site.settings),
         "keys": signingkeys.list_keys(site, visitor.actor),
-        "invitations": platforms.open_invitations(site, visitor.actor),
-        "link": None if invited is None else platforms.invitation_url(site, invited),
+        "invitations": invitations.open_invitations(site, visitor.actor, cursor=links),
+        "link": None if invited is None else invitations.invitation_url(site, invited),
         "done": what_is_done(request, _DONE),
     }
     return page(request, "platforms/list.html", context)
 
 
 def _new(request: Request, site: Site, sheet: Sheet[NewPlatformForm]) -> Response:
-    context = {"sheet": sheet, "own": _own(site)}
+    context = {"sheet": sheet, "own": _own(site), "obstacles": obstacles(site.settings)}
     return page(request, "platforms/new.html", context, status=sheet.status)
 
 
@@ -222,6 +250,7 @@ def _show(
     context = {
         "platform": row,
         "deployments": deployments,
+        "why_kept": platforms.use_of(site, visitor.actor, platform_id).why_kept,
         "sheet": sheet,
         "deployment": deployment,
         "done": what_is_done(request, _DONE),
