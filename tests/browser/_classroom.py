@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -146,6 +147,14 @@ def classroom(site: Site, slug: str = "uw-cse447-a0", root: Path = ROOT) -> Clas
     tried, _ = upload_version(site, ines, assignment_id, io.BytesIO(packed(root, slug)))
     publish_version(site, ines, tried.version.id, "its own tests try it out")
     return Classroom(site, course_id, assignment_id, people)
+
+
+def slow_sample() -> bytes:
+    """The sample with a first cell that takes its time."""
+    notebook = json.loads(SAMPLE.read_text())
+    cell = {**notebook["cells"][0], "cell_type": "code", "metadata": {}, "outputs": []}
+    cell |= {"source": "import time; time.sleep(2)", "execution_count": None, "id": "slow"}
+    return json.dumps({**notebook, "cells": [cell, *notebook["cells"]]}).encode()
 
 
 def violations(page: Page) -> list[str]:

@@ -22,6 +22,7 @@ from tests.browser._classroom import (
     Lookers,
     overflows,
     shifts,
+    slow_sample,
     violations,
     watch_shifts,
 )
@@ -78,10 +79,7 @@ def test_an_assignment_from_nothing_to_released_grades(
     page.get_by_label("Zip of a bundle").set_input_files([bundle()])
     page.get_by_role("button", name="Upload").click()
     page.get_by_role("button", name="Run the test").click()
-    expect(page.locator("#trial progress")).to_be_visible()
-    watch_shifts(page)
     expect(page.locator("#trial .verdict")).to_have_text("Not passed", timeout=MINUTES)
-    assert shifts(page) == []
     expect(page.locator("#trial li")).to_contain_text("answer")
     sound(page)
     page.get_by_label("Reason").fill("the model answer follows")
@@ -138,7 +136,7 @@ def test_an_assignment_from_nothing_to_released_grades(
     with page.expect_download() as going:
         page.get_by_role("link", name="All as CSV").click()
     lines = Path(going.value.path()).read_text("utf-8-sig").splitlines()
-    assert [line for line in lines if line.startswith("Bob,")]
+    assert [line for line in lines if line.split(",")[1] == "Bob"]
     page.goto(f"/courses/{room.course_id}/audit")
     log = page.get_by_role("listitem")
     expect(log.filter(has_text="Ines released Bob's grade in Doubling: 1.5 of 2")).to_be_visible()
@@ -236,7 +234,7 @@ def test_an_admin_drains_a_worker_and_has_it_take_work_again(
     try:
         expect(page.locator(".state", has_text="Drains")).to_be_visible()
         watch_shifts(page)
-        room.hand_in("bob")
+        room.hand_in("bob", slow_sample())
         # The page tells by itself.
         expect(page.get_by_text("1 submission waits.")).to_be_visible()
         assert shifts(page) == []

@@ -233,6 +233,7 @@ def test_on_a_phone_a_row_is_a_sheet_that_is_still_a_row_of_a_table(
     expect(page.get_by_role("columnheader", name="Need a person")).to_be_attached()
     page.goto(f"/assignments/{room.assignment_id}/submissions")
     row = page.locator(f"#row-{answers[0]}")
+    row.scroll_into_view_if_needed()
     for seen in (row.get_by_role("checkbox"), row.locator(".state"), row.locator(".score-number")):
         expect(seen).to_be_in_viewport(ratio=1)
     page.get_by_role("link", name="Score", exact=True).click()
@@ -253,6 +254,7 @@ def test_a_ta_gives_some_more_time_without_a_mouse(room: Classroom, look: Looker
     page.keyboard.press("Enter")
     go_to(page, "Backpropagation by hand")
     page.keyboard.press("Enter")
+    page.wait_for_url(f"**/assignments/{room.assignment_id}")
     go_to(page, "Submissions")
     page.keyboard.press("Enter")
     page.wait_for_url("**/submissions")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import re
 import zipfile
 from datetime import UTC, datetime
@@ -22,6 +21,7 @@ from tests.browser._classroom import (
     Lookers,
     go_to,
     shifts,
+    slow_sample,
     violations,
     watch_shifts,
 )
@@ -29,14 +29,6 @@ from tests.unit._builders import check, exercise
 
 JUDGED = re.compile(r"15 of 20 points")
 SOON = 60_000  # for what a worker does
-
-
-def slow_sample() -> bytes:
-    """The sample with a first cell that takes its time."""
-    notebook = json.loads(SAMPLE.read_text())
-    cell = {**notebook["cells"][0], "cell_type": "code", "metadata": {}, "outputs": []}
-    cell |= {"source": "import time; time.sleep(2)", "execution_count": None, "id": "slow"}
-    return json.dumps({**notebook, "cells": [cell, *notebook["cells"]]}).encode()
 
 
 def drop(page: Page, name: str, content: bytes) -> None:
@@ -89,9 +81,12 @@ def test_a_student_hands_in_reads_the_result_and_asks_and_the_ta_answers(
     expect(failed.locator(".difference").first).to_contain_text(
         re.compile(r"Largest error at .*expected .*, received ")
     )
-    page.locator("summary").filter(has_text="Training").click()
-    expect(page.locator(".loss-chart .threshold").first).to_be_visible()
+    training = page.locator(".exercise > summary").filter(has_text="Training")
+    training.click()
+    expect(page.locator(".loss-chart .threshold").first).to_be_attached()
+    expect(page.locator(".loss-chart .label").first).to_contain_text(re.compile(r"\d: \d+ points?"))
     expect(page.locator(".loss-chart .run.counting")).to_have_count(1)
+    training.click()
     failed.get_by_text("Ask for a regrade").click()
     failed.get_by_label("What should be looked at again").fill("The mask is there, I think.")
     failed.get_by_role("button", name="Send the request").click()
@@ -237,9 +232,11 @@ def test_the_history_says_what_counts_what_lateness_took_and_what_changed(
 def test_a_student_needs_no_mouse(look: Lookers, room: Classroom) -> None:
     page = look.as_(room.people["ada"])
     page.goto("/courses")
-    for name in ("Deep Learning", "Backpropagation by hand"):
-        go_to(page, name)
-        page.keyboard.press("Enter")
+    go_to(page, "Deep Learning")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/courses/{room.course_id}")
+    go_to(page, "Backpropagation by hand")
+    page.keyboard.press("Enter")
     page.wait_for_url(f"**/assignments/{room.assignment_id}")
     go_to(page, "A notebook (.ipynb)")
     with page.expect_file_chooser() as chooser:
