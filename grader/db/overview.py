@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Subquery, and_, func, select, type_coerce
+from sqlalchemy import BigInteger, Select, Subquery, and_, case, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
@@ -32,21 +32,23 @@ from grader.db.submissionfilters import Standing, outcome_of_exercise, standing_
 from grader.domain.outcomes import Outcome, RunStatus
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_IDS = 1 << 40  # submissions have smaller ids; it leaves 23 bits for the number of a person's
 _QUARTER_US = timedelta(minutes=15) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
-    """Of one assignment: how many were handed in, how many people's latest stand where and have
-    which score, how many failed on our side (all of them, not the latest alone), how many requests
-    are open, and how many grades are released."""
+    """Of one assignment: how many people's latest stand where and have which score, how many failed
+    on our side (all of them, not the latest alone), how many requests are open, how many grades are
+    released, and how many students have a graded submission, or their team has, and no grade that
+    is released."""
 
-    submissions: int = 0
     standings: Mapping[Standing, int]
     scores: Mapping[float, int]
     failed: int = 0
     requests: int = 0
     released: int = 0
+    unreleased: int = 0
 
     @property
     def people(self) -> int:
@@ -65,14 +67,24 @@ class ExerciseCount:
 
 def figures(session: Session, assignment_ids: Collection[int]) -> dict[int, Figures]:
     """The figures of some assignments."""
-    of_these = Submission.assignment_id.in_(assignment_ids)
-    totals = _counts(session, select(Submission.assignment_id, func.count()).where(of_these))
     standings: dict[int, Counter[Standing]] = {one: Counter() for one in assignment_ids}
     scores: dict[int, Counter[float]] = {one: Counter() for one in assignment_ids}
-    for assignment_id, standing, score, count in session.execute(_standings(assignment_ids)):
+    unreleased: Counter[int] = Counter()
+    teams: set[tuple[int, str]] = set()
+    for assignment_id, standing, score, is_open, team, count in session.execute(
+        _standings(assignment_ids)
+    ):
         standings[assignment_id][Standing(standing)] += count
         if score is not None:
             scores[assignment_id][score] += count
+        if is_open and standing == Standing.GRADED:
+            if team is None:
+                unreleased[assignment_id] += count
+            else:
+                teams.add((assignment_id, team))
+    sizes = _team_sizes(session, assignment_ids) if teams else {}
+    for assignment_id, team in teams:
+        unreleased[assignment_id] += sizes[assignment_id, team]
     requests = _counts(
         session,
         select(RegradeRequest.assignment_id, func.count()).where(
@@ -89,12 +101,12 @@ def figures(session: Session, assignment_ids: Collection[int]) -> dict[int, Figu
     failed = _failed(session, assignment_ids)
     return {
         one: Figures(
-            submissions=totals.get(one, 0),
             standings=standings[one],
             scores=scores[one],
             failed=failed.get(one, 0),
             requests=requests.get(one, 0),
             released=released.get(one, 0),
+            unreleased=unreleased[one],
         )
         for one in assignment_ids
     }
@@ -134,7 +146,7 @@ def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
 
 
 def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int]]:
-    """How many submissions, of all, arrived in which quarter of an hour, the earliest first.
+    """How many submissions, of all, arrived in which quarter of an hour, in no order.
 
     In no zone does a day begin within one.
     """
@@ -144,7 +156,6 @@ def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int
         select(quarter, func.count())
         .where(Submission.assignment_id == assignment_id)
         .group_by(quarter)
-        .order_by(quarter)
     )
     return [
         (_EPOCH + timedelta(microseconds=start), count) for start, count in session.execute(query)
@@ -164,44 +175,66 @@ def run_ends(
 
 
 def _latest(assignment_ids: Collection[int]) -> Subquery:
-    """Everybody's latest submission to these assignments: its id and the assignment's."""
-    last = (
-        select(
-            Submission.assignment_id.label("assignment_id"),
-            Submission.person_id.label("person_id"),
-            func.max(Submission.number).label("number"),
-        )
+    """Everybody's latest submission to these assignments: its id, of what and whose.
+
+    The id goes along with the number that is largest, in one number: so all submissions are gone
+    through once, and not once more to find whose number that is.
+    """
+    both = func.max(type_coerce(Submission.number, BigInteger) * _IDS + Submission.id)
+    return (
+        select((both % _IDS).label("id"), Submission.assignment_id, Submission.person_id)
         .where(Submission.assignment_id.in_(assignment_ids))
         .group_by(Submission.assignment_id, Submission.person_id)
         .subquery()
     )
-    same = and_(
-        Submission.assignment_id == last.c.assignment_id,
-        Submission.person_id == last.c.person_id,
-        Submission.number == last.c.number,
-    )
-    return select(Submission.id, Submission.assignment_id).join(last, same).subquery()
 
 
 def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
     last = _latest(assignment_ids)
-    here = and_(
-        Result.submission_id == Submission.id, Result.version_id == Assignment.live_version_id
+    here = and_(Result.submission_id == last.c.id, Result.version_id == Assignment.live_version_id)
+    theirs = and_(
+        Enrolment.course_id == Assignment.course_id,
+        Enrolment.person_id == last.c.person_id,
+        Enrolment.role == Role.STUDENT,
     )
+    is_released = and_(
+        Release.assignment_id == last.c.assignment_id,
+        Release.person_id == last.c.person_id,
+    )
+    # A student who was told no grade yet.
+    is_open = and_(Enrolment.person_id.is_not(None), Release.person_id.is_(None))
     each = (
         select(
-            Submission.assignment_id.label("assignment_id"),
-            standing_of(Assignment.live_version_id).label("standing"),
+            last.c.assignment_id,
+            standing_of(Assignment.live_version_id, last.c.id).label("standing"),
             Result.score.label("score"),
+            case((is_open, 1), else_=0).label("is_open"),
+            case((is_open, Enrolment.team)).label("team"),
         )
         .select_from(last)
-        .join(Submission, Submission.id == last.c.id)
-        .join(Assignment, Assignment.id == Submission.assignment_id)
+        .join(Assignment, Assignment.id == last.c.assignment_id)
         .outerjoin(Result, here)
+        .outerjoin(Enrolment, theirs)
+        .outerjoin(Release, is_released)
         .subquery()
     )
-    kinds = (each.c.assignment_id, each.c.standing, each.c.score)
+    kinds = (each.c.assignment_id, each.c.standing, each.c.score, each.c.is_open, each.c.team)
     return select(*kinds, func.count()).group_by(*kinds)
+
+
+def _team_sizes(session: Session, assignment_ids: Collection[int]) -> dict[tuple[int, str], int]:
+    """How many students each team has, by the assignment and the team."""
+    query = (
+        select(Assignment.id, Enrolment.team, func.count())
+        .join(Enrolment, Enrolment.course_id == Assignment.course_id)
+        .where(
+            Assignment.id.in_(assignment_ids),
+            Enrolment.role == Role.STUDENT,
+            Enrolment.team.is_not(None),
+        )
+        .group_by(Assignment.id, Enrolment.team)
+    )
+    return {(row[0], row[1]): row[2] for row in session.execute(query) if row[1] is not None}
 
 
 def _failed(session: Session, assignment_ids: Collection[int]) -> dict[int, int]:

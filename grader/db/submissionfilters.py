@@ -144,15 +144,15 @@ def filters_of(assignment: Assignment, filters: Filters) -> Iterator[Filter]:
         yield _latest(assignment)
 
 
-def standing_of(version: Any) -> ColumnElement[str]:
-    """The `Standing` of `Submission` against a version, for a query over submissions."""
-    last = _last_state(version)
+def standing_of(version: Any, submission_id: Any = Submission.id) -> ColumnElement[str]:
+    """The `Standing` of a submission against a version, for a query over submissions."""
+    last = _last_state(version, submission_id)
     return case(
         (last == AttemptState.FAILED, Standing.FAILED.value),
         (last.in_(_OPEN), Standing.WAITING.value),
         (last == AttemptState.CANCELLED, Standing.CANCELLED.value),
         (last.is_(None), Standing.UNJUDGED.value),
-        (_pending(version), Standing.NEEDS_PERSON.value),
+        (_pending(version, submission_id), Standing.NEEDS_PERSON.value),
         else_=Standing.GRADED.value,
     )
 
@@ -297,10 +297,10 @@ def _with_result(
     return Filter(ids, holds(found), is_exact=True)
 
 
-def _last_state(version: Any) -> Any:
+def _last_state(version: Any, submission_id: Any = Submission.id) -> Any:
     return (
         select(Attempt.state)
-        .where(Attempt.submission_id == Submission.id, Attempt.version_id == version)
+        .where(Attempt.submission_id == submission_id, Attempt.version_id == version)
         .order_by(Attempt.id.desc())
         .limit(1)
         .correlate_except(Attempt)
@@ -315,17 +315,17 @@ def _in_state(version_id: int | None, state: AttemptState) -> Filter:
     return Filter(ids, _last_state(version_id) == state)
 
 
-def _pending(version: Any) -> ColumnElement[bool]:
-    """Whether points of `Submission` wait for a person, and none has given them."""
+def _pending(version: Any, submission_id: Any = Submission.id) -> ColumnElement[bool]:
+    """Whether points of a submission wait for a person, and none has given them."""
     waits = (
         select(CheckOutcome.submission_id)
-        .where(CheckOutcome.submission_id == Submission.id, *_waits(version))
+        .where(CheckOutcome.submission_id == submission_id, *_waits(version))
         .correlate_except(CheckOutcome)
         .exists()
     )
     points = (
         select(Result.pending)
-        .where(Result.submission_id == Submission.id, Result.version_id == version)
+        .where(Result.submission_id == submission_id, Result.version_id == version)
         .correlate_except(Result)
         .scalar_subquery()
     )

@@ -61,6 +61,23 @@ class CourseOverview:
     lines: Page[Line]
     students: int
 
+    @property
+    def next(self) -> Line | None:
+        """The assignment on this page with the most urgent step that is for a person."""
+        order = (Step.SEE_FAILURES, Step.ANSWER, Step.GRADE, Step.RELEASE)
+        asking = [line for line in self.lines.items if line.step in order]
+        return min(asking, key=lambda line: order.index(line.step), default=None)
+
+    @property
+    def needing(self) -> int:
+        """How much on this page needs a person: failures, requests, and what waits for grading."""
+        return sum(
+            line.figures.failed
+            + line.figures.requests
+            + line.figures.standings.get(Standing.NEEDS_PERSON, 0)
+            for line in self.lines.items
+        )
+
 
 @dataclass(frozen=True)
 class Bin:
@@ -109,6 +126,7 @@ class AssignmentOverview:
     of `arrivals` covers.
     """
 
+    submissions: int
     figures: Figures
     step: Step
     count: int
@@ -154,11 +172,13 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
         zone = ZoneInfo(session.get_one(Course, assignment.course_id).timezone)
         figures = overview.figures(session, [assignment_id])[assignment_id]
         step, count = next_step(assignment, figures)
-        arrivals, per = _arrivals(overview.by_quarter(session, assignment_id), zone)
+        quarters = overview.by_quarter(session, assignment_id)
+        arrivals, per = _arrivals(quarters, zone)
         compared = similarity.latest(session, assignment_id, AttemptState.DONE)
         scored = sorted(figures.scores.items())
         max_score = version.max_score if version else 0.0
         return AssignmentOverview(
+            submissions=sum(count for _, count in quarters),
             figures=figures,
             step=step,
             count=count,
@@ -188,9 +208,8 @@ def next_step(assignment: Assignment, figures: Figures) -> tuple[Step, int]:
     if count := figures.standings.get(Standing.NEEDS_PERSON, 0):
         return Step.GRADE, count
     is_over = assignment.due_at is None or assignment.due_at < datetime.now(UTC)
-    unreleased = figures.standings.get(Standing.GRADED, 0) - figures.released
-    if is_over and unreleased > 0:
-        return Step.RELEASE, unreleased
+    if is_over and figures.unreleased:
+        return Step.RELEASE, figures.unreleased
     if count := figures.standings.get(Standing.WAITING, 0):
         return Step.WAIT, count
     return Step.NOTHING, 0

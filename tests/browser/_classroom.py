@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,6 +149,14 @@ def classroom(site: Site, slug: str = "uw-cse447-a0", root: Path = ROOT) -> Clas
     return Classroom(site, course_id, assignment_id, people)
 
 
+def slow_sample() -> bytes:
+    """The sample with a first cell that takes its time."""
+    notebook = json.loads(SAMPLE.read_text())
+    cell = {**notebook["cells"][0], "cell_type": "code", "metadata": {}, "outputs": []}
+    cell |= {"source": "import time; time.sleep(2)", "execution_count": None, "id": "slow"}
+    return json.dumps({**notebook, "cells": [cell, *notebook["cells"]]}).encode()
+
+
 def violations(page: Page) -> list[str]:
     """What axe finds wrong with a page as it is now, by WCAG 2.2 AA and its own best practices."""
     found = Axe().run(page)
@@ -163,6 +172,94 @@ def overflows(page: Page) -> bool:
         "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     )
     return wide
+
+
+def out_of_reach(page: Page) -> list[str]:
+    """What can be pressed or filled in and is not in sight unless one scrolls sideways.
+
+    Of the gradebook alone, which has two dimensions, the right part may be.
+    """
+    found: list[str] = page.evaluate(
+        """() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
+          .filter((one) => one.checkVisibility() && !one.closest('[aria-label="Grades"], .skip'))
+          .filter((one) => {
+            const box = one.getBoundingClientRect();
+            return box.width > 1 && (box.right > innerWidth + 1 || box.left < -1);
+          })
+          .map((one) => one.outerHTML.slice(0, 200))"""
+    )
+    return found
+
+
+def without_focus(page: Page) -> list[str]:
+    """What can be pressed by a mouse, and by keys not at all, or without showing where one is."""
+    found: list[str] = page.evaluate(
+        """() => {
+          const at = document.activeElement;
+          const acts = "a[href], button, input, select, textarea, summary";
+          const lost = [...document.querySelectorAll(acts)]
+            .filter((one) => one.checkVisibility() && one.type !== "hidden" && !one.disabled)
+            .filter((one) => {
+              one.focus({ preventScroll: true, focusVisible: true });
+              const seen = getComputedStyle(one);
+              const is_told = seen.outlineStyle !== "none" && parseFloat(seen.outlineWidth) >= 2;
+              return document.activeElement !== one || one.tabIndex !== 0 || !is_told;
+            })
+            .map((one) => one.outerHTML.slice(0, 200));
+          at?.focus?.({ preventScroll: true });
+          return lost;
+        }"""
+    )
+    return found
+
+
+def weight(page: Page) -> int:
+    """How many bytes, compressed, somebody loads who opens the page for the first time."""
+    found: int = page.evaluate(
+        """() => ["navigation", "resource"]
+          .flatMap((kind) => performance.getEntriesByType(kind))
+          .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
+    )
+    return found
+
+
+def watch_shifts(page: Page) -> None:
+    """From now on note what moves on the page without anybody having touched it."""
+    page.evaluate(
+        """() => {
+          window.shifts = [];
+          const told = (source) => source.node?.outerHTML ?? source.node?.textContent ?? "?";
+          const add = (one) =>
+            window.shifts.push([one.value, one.sources.map((s) => told(s).slice(0, 120))]);
+          const untouched = (list) => list.getEntries().filter((one) => !one.hadRecentInput);
+          const watcher = new PerformanceObserver((list) => untouched(list).forEach(add));
+          watcher.observe({ type: "layout-shift" });
+        }"""
+    )
+
+
+def shifts(page: Page) -> list[Any]:
+    """What has moved, but for words on a line that grew."""
+    found: list[Any] = page.evaluate("window.shifts")
+    return found if sum(value for value, _ in found) >= 0.001 else []
+
+
+def go_to(page: Page, name: str, *, back: bool = False) -> None:
+    """Go by the tabulator to what is called like this."""
+    for _ in range(150):
+        page.keyboard.press("Shift+Tab" if back else "Tab")
+        said: str = page.evaluate(
+            """() => {
+              const one = document.activeElement;
+              if (!one || one === document.body) return "";
+              const labels = [...(one.labels ?? [])].map((label) => label.textContent);
+              const words = [one.ariaLabel, ...labels, one.textContent];
+              return words.filter(Boolean).join(" ").replace(/\\s+/g, " ");
+            }"""
+        )
+        if name in said:
+            return
+    raise AssertionError(f"no key leads to {name}")
 
 
 def _joined(site: Site, course_id: int, roles: Mapping[str, Role]) -> dict[str, Actor]:

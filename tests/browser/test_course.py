@@ -17,7 +17,15 @@ from playwright.sync_api import Page, expect
 from grader.db.models import Node, Person
 from grader.services.people import change_person
 from grader.services.site import Site
-from tests.browser._classroom import Classroom, Lookers, overflows, violations
+from tests.browser._classroom import (
+    Classroom,
+    Lookers,
+    overflows,
+    shifts,
+    slow_sample,
+    violations,
+    watch_shifts,
+)
 from tests.service._installation import RIGHT, RUBRIC, WRONG
 from tests.serving import Serving
 from tests.unit._builders import code, notebook
@@ -121,6 +129,14 @@ def test_an_assignment_from_nothing_to_released_grades(
     page.goto(f"/assignments/{assignment_id}/release")
     page.get_by_role("button", name="Release 2 grades").click()
     expect(page.get_by_text("All grades that are complete are released.")).to_be_visible()
+    page.get_by_role("button", name="Take 2 grades back").click()
+    expect(page.get_by_text("2 grades can be released now.")).to_be_visible()
+    page.goto(f"/courses/{room.course_id}/gradebook")
+    page.get_by_text("Export", exact=True).click()
+    with page.expect_download() as going:
+        page.get_by_role("link", name="All as CSV").click()
+    lines = Path(going.value.path()).read_text("utf-8-sig").splitlines()
+    assert [line for line in lines if line.split(",")[1] == "Bob"]
     page.goto(f"/courses/{room.course_id}/audit")
     log = page.get_by_role("listitem")
     expect(log.filter(has_text="Ines released Bob's grade in Doubling: 1.5 of 2")).to_be_visible()
@@ -217,9 +233,16 @@ def test_an_admin_drains_a_worker_and_has_it_take_work_again(
     page.get_by_role("button", name="Drain").first.click()
     try:
         expect(page.locator(".state", has_text="Drains")).to_be_visible()
-        room.hand_in("bob")
+        watch_shifts(page)
+        room.hand_in("bob", slow_sample())
         # The page tells by itself.
         expect(page.get_by_text("1 submission waits.")).to_be_visible()
+        assert shifts(page) == []
+        own = look.as_(room.people["ada"])
+        own.goto(f"/submissions/{room.hand_in('ada')}")
+        expect(own.locator("[data-words]")).to_have_text("About 1 go before.")
+        expect(page.get_by_text("GPUs in use")).to_be_visible()
+        expect(page.get_by_text("Median wait")).to_be_visible()
         expect(page.get_by_role("row", name=re.compile("Deep Learning"))).to_contain_text("CPU")
     finally:
         page.get_by_role("button", name="Take work again").first.click()
@@ -227,6 +250,11 @@ def test_an_admin_drains_a_worker_and_has_it_take_work_again(
             for node in session.query(Node):
                 node.draining = False
     expect(page.locator(".state", has_text="Takes work")).to_be_visible()
+    watch_shifts(page)
+    expect(page.get_by_role("link", name="Backpropagation by hand").first).to_be_visible()
+    expect(own.locator("[data-words]")).to_have_text("It is next.", timeout=MINUTES)
+    expect(page.get_by_text("Nothing waits.")).to_be_visible(timeout=MINUTES)
+    assert shifts(page) == []
 
 
 def _made_admin(site: Site, room: Classroom) -> Any:

@@ -10,7 +10,16 @@ from playwright.sync_api import Browser, Page
 
 from grader.services.site import Site
 from tests.browser import _pages
-from tests.browser._classroom import AS_SEEN, Lookers, overflows, violations
+from tests.browser._classroom import (
+    AS_SEEN,
+    DESKTOP,
+    Lookers,
+    out_of_reach,
+    overflows,
+    violations,
+    weight,
+    without_focus,
+)
 from tests.browser._filled import Filled, filled
 from tests.serving import Serving
 
@@ -36,6 +45,7 @@ def browsers(
     lookers.close()
 
 
+FIRST_PAGE = 100_000  # bytes, compressed, with all that it loads
 LOOKS = [(route, who) for route, people in _pages.PAGES.items() for who in people]
 
 
@@ -56,7 +66,11 @@ def test_a_page_is_sound_at_a_desk_by_day_and_on_a_phone_at_night(
         assert answer.status == 200
         assert violations(page) == []
         assert not overflows(page)
+        assert out_of_reach(page) == []
         assert page.locator("h1").count() == 1
+        if size == DESKTOP:
+            assert without_focus(page) == []
+            assert weight(page) < FIRST_PAGE
 
 
 def test_the_document_in_a_notebook_s_frame_is_sound_too(course: Filled, look: Lookers) -> None:

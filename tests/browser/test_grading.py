@@ -13,6 +13,7 @@ from grader.domain.outcomes import Outcome
 from grader.domain.results import CheckResult, ExerciseResult
 from grader.services import desk
 from grader.services.access import Actor
+from grader.services.release import release
 from grader.services.rubricitems import add_item
 from grader.services.site import Site
 from tests.answered import answer
@@ -219,6 +220,40 @@ def test_comments_are_kept_and_used_again(site: Site, room: Classroom, look: Loo
     page.keyboard.press("Control+Enter")
     counts(page, "2 of 2 graded")
     assert [comment for _, comment, _ in graded(site, ids).values()] == ["Which <rate>?"] * 2
+
+
+def test_a_comment_on_a_cell_is_read_by_the_student_once_the_grade_is_released(
+    site: Site, room: Classroom, look: Lookers
+) -> None:
+    first, second = answers(site, room, [CAN.format(1), CAN.format(2)])
+    items(site, room)
+    page = at_desk(look, room, "tom")
+    page.keyboard.press("j")
+    page.wait_for_url(re.compile("answer="))
+    one = has_open(page)
+    page.keyboard.press("j")
+    counts(page, "0 of 2 graded")
+    expect(page).not_to_have_url(re.compile(rf"answer={one}\b"))
+    page.keyboard.press("k")
+    expect(page).to_have_url(re.compile(rf"answer={one}\b"))
+    page.get_by_text("The notebook, and comments on its cells").click()
+    on_cells = page.locator("[data-comments]")
+    on_cells.get_by_label("Cell").fill("2")
+    on_cells.get_by_label("Comment").fill("Which <b>rate</b>?")
+    page.get_by_role("button", name="Add the comment").click()
+    expect(page.locator(".comment-text")).to_have_text("Which <b>rate</b>?")
+    page.locator("#answer-title").focus()
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    counts(page, "1 of 2 graded")
+
+    whose = f"student-{[first, second].index(one)}"
+    student = look.as_(room.people[whose])
+    student.goto(f"/submissions/{one}")
+    expect(student.get_by_text("Which <b>rate</b>?")).to_have_count(0)
+    release(site, room.people["ines"], room.assignment_id)
+    student.reload()
+    expect(student.get_by_text("Which <b>rate</b>?")).to_be_visible()
 
 
 def test_names_are_hidden_everywhere_while_grading(

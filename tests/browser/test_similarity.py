@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from playwright.sync_api import expect
 
-from tests.browser._classroom import CORPUS, Classroom, Lookers, violations
+from tests.browser._classroom import (
+    CORPUS,
+    Classroom,
+    Lookers,
+    shifts,
+    violations,
+    watch_shifts,
+)
 
 
 def test_a_ta_compares_finds_a_pair_and_looks_at_both(room: Classroom, look: Lookers) -> None:
@@ -15,8 +22,10 @@ def test_a_ta_compares_finds_a_pair_and_looks_at_both(room: Classroom, look: Loo
     page.goto(f"/assignments/{room.assignment_id}/similarity")
     expect(page.get_by_role("heading", name="Nothing was compared yet")).to_be_visible()
     page.get_by_role("button", name="Compare the submissions").click()
+    watch_shifts(page)
     pair = page.get_by_role("row").filter(has_text="Bob")
     expect(pair).to_contain_text("Cleo", timeout=120_000)  # comes by itself
+    assert shifts(page) == []
     page.get_by_label("Name").fill("nobody")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="No such pair")).to_be_visible()

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
-from grader.db.models import AttemptState, Release
+from grader.db.models import AttemptState, Extension, Release
 from grader.services import overrides
+from grader.services.assignments import change_assignment
 from grader.services.submissions import get_submission
-from tests.browser._classroom import CORPUS, PHONE, Classroom, Lookers, overflows, violations
+from tests.answered import answer
+from tests.browser._classroom import (
+    CORPUS,
+    PHONE,
+    Classroom,
+    Lookers,
+    go_to,
+    overflows,
+    shifts,
+    violations,
+    watch_shifts,
+)
+from tests.unit._builders import exercise
 
 RIGHT = CORPUS / "uw-cse447-a0" / "right-starter"
 WRONG = CORPUS / "uw-cse447-a0" / "wrong-backprop-no-relu-mask"
@@ -46,9 +60,15 @@ def test_a_ta_goes_from_the_course_to_a_cause_gives_points_regrades_and_releases
     page.goto(f"/courses/{room.course_id}")
     row = page.get_by_role("row", name=re.compile("Backpropagation by hand"))
     expect(row).to_contain_text("3 of 3")
+    expect(page.get_by_text("Next: Grade 3 submissions in Backprop")).to_be_visible()
     row.get_by_role("link", name="Backpropagation by hand").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Backpropagation by hand")
     assert violations(page) == []
+
+    expect(page.get_by_role("heading", name="Over time")).to_be_visible()
+    expect(page.locator(".arrivals .column")).to_have_count(1)
+    expect(page.get_by_role("row", name=re.compile("The backward pass")).first).to_be_visible()
+    expect(page.get_by_role("heading", name="Flagged")).to_be_visible()
 
     # The bar of the histogram and the cause lead to the same two.
     lower = page.locator(".histogram a").first
@@ -66,6 +86,10 @@ def test_a_ta_goes_from_the_course_to_a_cause_gives_points_regrades_and_releases
     page.get_by_role("link", name="Ada").click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Ada")
     assert violations(page) == []
+    for name in ("The run", "Judge it again bit for bit", "Judgings", "All submissions of Ada"):
+        expect(page.get_by_role("heading", name=name)).to_be_visible()
+    expect(page.locator(".heat").first).to_be_visible()
+    expect(page.locator(".gradients .bar.wrong").first).to_be_visible()
     page.keyboard.press("o")
     page.get_by_label("Points", exact=True).fill("99")
     page.get_by_label("For", exact=True).select_option(index=1)
@@ -101,9 +125,11 @@ def test_a_ta_goes_from_the_course_to_a_cause_gives_points_regrades_and_releases
     expect(dialog).to_be_hidden()
     states = page.locator('td[id^="state-"]')
     expect(states.first).to_contain_text(re.compile("Waits|Runs"))
+    watch_shifts(page)
     for at in range(2):
         expect(states.nth(at)).to_contain_text(re.compile("Needs a person|Graded"), timeout=60_000)
     assert page.evaluate("window.stayed")
+    assert shifts(page) == []
     for who in ("ada", "bob"):
         attempt = get_submission(room.site, room.people["tom"], ids[who]).attempt
         assert attempt is not None
@@ -194,3 +220,63 @@ def test_staff_s_pages_are_sound_where_nothing_has_been_handed_in(
         page.goto(address)
         assert violations(page) == []
         assert not overflows(page)
+
+
+def test_on_a_phone_a_row_is_a_sheet_that_is_still_a_row_of_a_table(
+    room: Classroom, look: Lookers
+) -> None:
+    answers = [answer(room.site, room.assignment_id, room.people["ada"].person_id, exercise())]
+    page = look.as_(room.people["tom"], PHONE)
+    page.goto(f"/courses/{room.course_id}")
+    row = page.get_by_role("row", name=re.compile("Backpropagation by hand"))
+    expect(row.get_by_role("rowheader")).to_be_visible()
+    expect(page.get_by_role("columnheader", name="Need a person")).to_be_attached()
+    page.goto(f"/assignments/{room.assignment_id}/submissions")
+    row = page.locator(f"#row-{answers[0]}")
+    row.scroll_into_view_if_needed()
+    for seen in (row.get_by_role("checkbox"), row.locator(".state"), row.locator(".score-number")):
+        expect(seen).to_be_in_viewport(ratio=1)
+    page.get_by_role("link", name="Score", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Score")).to_have_attribute(
+        "aria-sort", re.compile("ending")
+    )
+
+
+def test_a_ta_gives_some_more_time_without_a_mouse(room: Classroom, look: Lookers) -> None:
+    due = datetime(2126, 1, 1, tzinfo=UTC)
+    change_assignment(room.site, room.people["ines"], room.assignment_id, {"due_at": due})
+    for who in ("ada", "bob"):
+        answer(room.site, room.assignment_id, room.people[who].person_id, exercise())
+    page = look.as_(room.people["tom"])
+    page.goto(f"/courses/{room.course_id}")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    go_to(page, "Backpropagation by hand")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/assignments/{room.assignment_id}")
+    go_to(page, "Submissions")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/submissions")
+    go_to(page, "Select Ada")
+    page.keyboard.press("Space")
+    expect(page.locator("[data-chosen]")).to_have_text("1 selected")
+    go_to(page, "More time", back=True)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog").get_by_label("Due at")).to_be_focused()
+    page.keyboard.type("02032126")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.type("0930AM")
+    go_to(page, "Reason")
+    page.keyboard.type("Was ill")
+    page.keyboard.press("Enter")
+    expect(page.locator("#messages")).to_contain_text("1 ")
+    given = get_extension(room)
+    assert given == {room.people["ada"].person_id: datetime(2126, 2, 3, 8, 30, tzinfo=UTC)}
+
+
+def get_extension(room: Classroom) -> dict[int, datetime]:
+    """By person the due dates that were given."""
+    with room.site.database.reading() as session:
+        rows = session.query(Extension).filter_by(assignment_id=room.assignment_id)
+        return {one.person_id: one.due_at for one in rows}

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import re
 import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 
 from playwright.sync_api import Page, expect
 
+from grader.domain.outcomes import Outcome
+from grader.services.assignments import change_assignment
+from tests.answered import answer
 from tests.browser._classroom import (
     PHONE,
     SAMPLE,
     Classroom,
     Lookers,
+    go_to,
+    shifts,
+    slow_sample,
     violations,
+    watch_shifts,
 )
+from tests.unit._builders import check, exercise
 
 JUDGED = re.compile(r"15 of 20 points")
 SOON = 60_000  # for what a worker does
-
-
-def slow_sample() -> bytes:
-    """The sample with a first cell that takes its time."""
-    notebook = json.loads(SAMPLE.read_text())
-    cell = {**notebook["cells"][0], "cell_type": "code", "metadata": {}, "outputs": []}
-    cell |= {"source": "import time; time.sleep(2)", "execution_count": None, "id": "slow"}
-    return json.dumps({**notebook, "cells": [cell, *notebook["cells"]]}).encode()
 
 
 def drop(page: Page, name: str, content: bytes) -> None:
@@ -64,24 +64,29 @@ def test_a_student_hands_in_reads_the_result_and_asks_and_the_ta_answers(
     page.get_by_role("button", name="Hand in").click()
 
     expect(page.get_by_role("heading", name="Submission 1 of 1")).to_be_visible()
-    page.evaluate(
-        """() => {
-          window.shifts = 0;
-          const add = (list) => list.getEntries().forEach((one) => (window.shifts += one.value));
-          new PerformanceObserver(add).observe({ type: "layout-shift" });
-        }"""
-    )
+    watch_shifts(page)
     expect(page.locator("[data-words]")).to_have_text("Cell 1 of 27 runs.", timeout=SOON)
     assert violations(page) == []
     expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
-    # It was not loaded anew, and nothing has moved but words beside a time that grew.
-    assert page.evaluate("window.shifts") < 0.001
+    assert shifts(page) == []  # nor was it loaded anew
     expect(page.locator("#announcement")).to_contain_text("15 of 20 points")
     expect(page.get_by_text("Next: The backward pass by hand")).to_be_visible()
 
     failed = page.locator("details.exercise[open]")
     expect(failed).to_have_count(1)
     expect(failed.get_by_text("Hint:")).to_be_visible()
+    # The evidence is beside it: how far off each gradient is, and where, and by what.
+    expect(failed.locator(".gradients .bar.wrong").first).to_be_visible()
+    expect(failed.locator(".difference .heat .mark").first).to_be_visible()
+    expect(failed.locator(".difference").first).to_contain_text(
+        re.compile(r"Largest error at .*expected .*, received ")
+    )
+    training = page.locator(".exercise > summary").filter(has_text="Training")
+    training.click()
+    expect(page.locator(".loss-chart .threshold").first).to_be_attached()
+    expect(page.locator(".loss-chart .label").first).to_contain_text(re.compile(r"\d: \d+ points?"))
+    expect(page.locator(".loss-chart .run.counting")).to_have_count(1)
+    training.click()
     failed.get_by_text("Ask for a regrade").click()
     failed.get_by_label("What should be looked at again").fill("The mask is there, I think.")
     failed.get_by_role("button", name="Send the request").click()
@@ -177,3 +182,77 @@ def test_the_result_appears_also_where_events_do_not_come_through(
     page.goto(f"/submissions/{room.hand_in('ada', slow_sample())}")
     expect(page.get_by_text("Not judged yet")).to_be_visible()
     expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
+
+
+def test_a_folder_goes_in_by_its_notebook(look: Lookers, room: Classroom, tmp_path: Path) -> None:
+    for name in ("hw/report.py", "hw/data/points.csv", "hw/.hidden/x.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x = 1\n")
+    page = look.as_(room.people["ada"])
+    page.goto(f"/assignments/{room.assignment_id}")
+    page.get_by_text("A whole folder instead").click()
+    page.get_by_label("Folder").set_input_files(tmp_path / "hw")
+    expect(page.get_by_role("status").get_by_text("hw/report.py")).to_contain_text("left out")
+    page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("heading", name="Submission 1 of 1")).to_be_visible()
+    expect(page.get_by_text("report.py").first).to_be_visible()
+
+
+def test_the_history_says_what_counts_what_lateness_took_and_what_changed(
+    look: Lookers, room: Classroom
+) -> None:
+    ada, due = room.people["ada"], datetime(2025, 12, 31, 12, tzinfo=UTC)
+    late = {"late": {"penalty": 0.1}, "counts": "best"}
+    change_assignment(
+        room.site, room.people["ines"], room.assignment_id, {"due_at": due, "policy": late}
+    )
+    wrong = check(outcome=Outcome.FAILED, score=0.0, max_score=4.0, message="Off by 2.")
+    first, second = (
+        answer(room.site, room.assignment_id, ada.person_id, exercise(one, id="ex1-forward"))
+        for one in (wrong, check())
+    )
+    page = look.as_(ada)
+    page.goto(f"/assignments/{room.assignment_id}")
+    expect(page.get_by_text("Wed 31 Dec 2025, 13:00")).to_be_visible()  # in the course's zone
+    expect(page.get_by_text("Times are in Europe/Berlin.")).to_be_visible()
+    dots = page.locator(".strip a")
+    expect(dots).to_have_count(2)
+    expect(page.locator(".strip .due")).to_be_attached()
+    page.goto(f"/submissions/{first}")
+    expect(page.get_by_text("Submission 2 counts: it has the most points")).to_be_visible()
+    page.get_by_role("link", name="Submission 2", exact=True).first.click()
+    page.wait_for_url(f"**/submissions/{second}")
+    expect(page.get_by_text("1 day late: 10 % of the points are taken off")).to_be_visible()
+    expect(page.get_by_text("with that taken off: 3.6")).to_be_visible()
+    expect(page.locator("h1 .counts")).to_have_text("counts")
+    page.get_by_role("link", name="What changed").click()
+    expect(page.get_by_role("row").filter(has_text="0 → 4")).to_be_visible()
+
+
+def test_a_student_needs_no_mouse(look: Lookers, room: Classroom) -> None:
+    page = look.as_(room.people["ada"])
+    page.goto("/courses")
+    go_to(page, "Deep Learning")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/courses/{room.course_id}")
+    go_to(page, "Backpropagation by hand")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**/assignments/{room.assignment_id}")
+    go_to(page, "A notebook (.ipynb)")
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(SAMPLE)
+    expect(page.get_by_text("sample.ipynb (")).to_be_visible()
+    go_to(page, "Hand in")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
+    go_to(page, "Ask for a regrade of The backward pass")
+    page.keyboard.press("Enter")
+    go_to(page, "What should be looked at again")
+    page.keyboard.type("The mask is there, I think.")
+    go_to(page, "Send the request")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Regrade request")).to_be_visible()
+    go_to(page, "theme", back=True)
+    page.keyboard.press("Space")
+    expect(page.locator("html")).to_have_attribute("data-theme", re.compile("dark|light"))

@@ -242,7 +242,7 @@ class TestWorkers:
             words = text_of(shown)
             assert "1 submission waits." in words
             assert "<i>Deep</i> CPU 1" in words
-            assert "Takes work without <landlock> 0 of 2 0 of 2 nothing" in words
+            assert "Takes work without <landlock> 0 of 2 0 of 2 free free" in words
             assert "w2 CPU Silent" in words
 
     def test_what_failed_on_our_side_is_shown_with_the_reason(

@@ -9,18 +9,28 @@ import pytest
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
-from grader.db.models import CheckOutcome, Result, Submission
+from grader.db.models import (
+    Assignment,
+    Attempt,
+    CheckOutcome,
+    Enrolment,
+    Result,
+    Role,
+    Submission,
+)
 from grader.db.submissionfilters import Standing, outcome_of_exercise
 from grader.domain.outcomes import Outcome, RunStatus, combined
 from grader.errors import BadInput
 from grader.services import overview, submissiontable
+from grader.services.release import release
 from grader.services.site import Site
 from grader.services.submissions import Filters, Order
 from grader.services.submissiontable import Finding
 from tests.assigned import statements
-from tests.sites import People, Signed
-from tests.web._handed_in import HandedIn, anonymously, everything
-from tests.web._work import assignment, handed_in, messages, site  # noqa: F401 - fixtures
+from tests.sites import People, Signed, signed
+from tests.unit._builders import exercise, result
+from tests.web._handed_in import RIGHT, HandedIn, anonymously, everything
+from tests.web._work import assignment, handed_in, judge, messages, site  # noqa: F401 - fixtures
 
 NARROWED: list[tuple[dict[str, Any], set[str]]] = [
     ({}, {"right", "wrong", "half", "graded", "cancelled", "failed", "waits"}),
@@ -277,7 +287,7 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
     found: HandedIn,
 ) -> None:
     seen = overview.assignment_overview(site, people.ta.actor, found.assignment_id)
-    assert seen.figures.submissions == 7
+    assert seen.submissions == 7
     assert dict(seen.figures.standings) == {
         Standing.GRADED: 1,
         Standing.CANCELLED: 1,
@@ -305,6 +315,64 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
             descending=True,
         )
         assert table.count == count
+
+
+def test_what_is_left_to_release_is_counted_in_students_also_of_teams(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    number = assignment(site, people.course_id)
+    ada, bob, cleo, dora = (
+        people.ada,
+        people.bob,
+        *(signed(site, name, Role.STUDENT, people.course_id) for name in ("cleo", "dora")),
+    )
+    with site.database.writing() as session:
+        for one, team in ((ada, "red"), (bob, "red"), (cleo, "blue"), (dora, "blue")):
+            session.get_one(Enrolment, (people.course_id, one.actor.person_id)).team = team
+
+    def left() -> tuple[overview.Step, int]:
+        seen = overview.assignment_overview(site, people.ta.actor, number)
+        (line,) = overview.course_overview(site, people.ta.actor, people.course_id).lines.items
+        assert (line.step, line.count) == (seen.step, seen.count)
+        return seen.step, seen.count
+
+    # Of each team one hands in, and a TA, who gets no grade.
+    for who in (ada, cleo, people.ta):
+        judge(site, handed_in(client, who, number)["attempt_id"], result(exercise(RIGHT)))
+    assert left() == (overview.Step.RELEASE, 4)
+    release(site, people.ta.actor, number, [ada.actor.person_id, bob.actor.person_id])
+    assert left() == (overview.Step.RELEASE, 2)
+    release(site, people.ta.actor, number)
+    assert left() == (overview.Step.NOTHING, 0)
+
+
+def test_a_course_says_at_its_head_what_is_most_urgent(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    with site.database.writing() as session:
+        session.get_one(Assignment, found.assignment_id).slug = "first"
+    second = assignment(site, people.course_id)
+    seen = overview.course_overview(site, people.ta.actor, people.course_id)
+    assert seen.next is not None
+    assert seen.next.seen.assignment.id == found.assignment_id
+    assert (seen.next.step, seen.needing) == (overview.Step.SEE_FAILURES, 1)
+    with site.database.writing() as session:
+        session.delete(
+            session.get_one(
+                Attempt,
+                session.scalars(
+                    select(Attempt.id).where(Attempt.submission_id == found.ids["failed"])
+                ).one(),
+            )
+        )
+    seen = overview.course_overview(site, people.ta.actor, people.course_id)
+    assert (seen.next and seen.next.step) is overview.Step.RELEASE
+    assert second in {line.seen.assignment.id for line in seen.lines.items}
 
 
 def test_staff_are_not_told_by_the_api_whose_work_it_is_that_they_grade_without_names(

@@ -23,6 +23,7 @@ router = APIRouter()
 
 QUEUE_WORDS = {Queue.CPU: "CPU", Queue.GPU: "GPU"}
 _MOST = 200
+_MOST_SLOTS = 8  # of one worker that have a line of their own
 
 Running = tuple[Attempt, Assignment, Course]
 
@@ -98,18 +99,22 @@ def _everything(site: Site, visitor: Visitor) -> dict[str, Any]:
         "failures": operations.list_failures(site, visitor.actor),
         "queues": QUEUE_WORDS,
         "waited": in_words,
+        "most_slots": _MOST_SLOTS,
     }
 
 
 def _worker(worker: Worker, running: list[Running]) -> dict[str, Any]:
     facts = worker.node.facts
     used = Counter(attempt.queue for attempt, _, _ in running)
-    devices = facts.get("devices")
+    devices, slots = facts.get("devices"), facts.get("slots")
+    there = slots if isinstance(slots, int) and slots > 0 else len(running)
     return {
         "node": worker.node,
         "is_live": worker.live,
         "running": running,
-        "slots": facts.get("slots") or "–",
+        "slots": slots or "–",
+        "free": max(0, min(there, _MOST_SLOTS) - len(running)),
+        "more": max(there, len(running)) > _MOST_SLOTS,
         "devices": len(devices) if isinstance(devices, list) else 0,
         "devices_used": used[Queue.GPU],
         "version": facts.get("version") or "",
