@@ -6,10 +6,12 @@ is added without a decision. Whoever is not in the course is answered as if noth
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -260,25 +262,46 @@ class World:
 
 @contextmanager
 def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[World]:
-    """A fresh world, in the state in which the route of that label can succeed."""
-    (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
+    """A fresh world, in the state in which the route of that label can succeed.
+
+    What is in it is made once for each state, and copied.
+    """
+    states = (WHILE_IT_WAITS, IN_THE_SHADOW, WHERE_NOTHING_HANGS)
+    origin, people, ids = filled(migrated_sqlite, *(label in one for one in states))
+    shutil.copytree(origin, folder, dirs_exist_ok=True)
+    with installation(folder) as (site, _), client_of(site) as client:
+        yield World(client, people, ids)
+
+
+@cache
+def filled(
+    migrated_sqlite: Path, waits: bool, in_the_shadow: bool, nothing_hangs: bool
+) -> tuple[Path, People, dict[str, Any]]:
+    """The folder of a world, who is in it, and the ids of what is."""
+    folder = migrated_sqlite.parent / f"world-{waits}-{in_the_shadow}-{nothing_hangs}"
+    folder.mkdir()
+    shutil.copy(migrated_sqlite, folder / "chainrule.db")
+    with installation(folder) as (site, lms), client_of(site) as client:
+        people = people_of(site)
+        ids = made(site, client, people, waits=waits) | linked(site, people, lms)
+        if nothing_hangs:
+            other = Lms(base="https://unused.example", client_id="client-8")
+            ids["platform_id"] = registered(site, people.admin.actor, other)
+        if in_the_shadow:
+            shadow = "POST /versions/{version_id}/shadow"
+            World(client, people, ids).lets_in(shadow, people.instructor)
+    return folder, people, ids
+
+
+@contextmanager
+def installation(folder: Path) -> Iterator[tuple[Site, Lms]]:
+    """The one in that folder, whose ways out lead to an LMS and a Canvas."""
     lms = Lms(members=[{"user_id": "s1", "roles": [LEARNER]}])
     canvas: Any = Canvas()
     canvas.add("Homework", 20.0)
     here = site_at(f"sqlite:///{folder}/chainrule.db", folder)
-    site = replace(with_platform(here, lms), outside=canvas)
-    with client_of(site) as client:
-        people = people_of(site)
-        ids = made(site, client, people, waits=label in WHILE_IT_WAITS)
-        ids |= linked(site, people, lms)
-        if label in WHERE_NOTHING_HANGS:
-            other = Lms(base="https://unused.example", client_id="client-8")
-            ids["platform_id"] = registered(site, people.admin.actor, other)
-        world = World(client, people, ids)
-        if label in IN_THE_SHADOW:
-            world.lets_in("POST /versions/{version_id}/shadow", people.instructor)
-        yield world
-    site.close()
+    yield replace(with_platform(here, lms), outside=canvas), lms
+    here.close()
 
 
 @pytest.fixture
@@ -453,6 +476,17 @@ def test_what_concerns_the_installation_is_for_admins(label: str, world: World) 
 def test_a_course_is_not_there_for_people_of_another(label: str, closed_world: World) -> None:
     for one in (closed_world.people.outsider, closed_world.people.outside_instructor):
         assert closed_world.ask(label, one) == 404
+
+
+def test_a_course_that_there_is_not_is_not_found_by_an_admin_either(closed_world: World) -> None:
+    nowhere = replace(closed_world, ids={**closed_world.ids, "course_id": 1 << 40})
+    answers = {
+        label: nowhere.ask(label, closed_world.people.admin)
+        for label in TABLE
+        if "{course_id}" in label
+    }
+    assert len(answers) > 30
+    assert {label: status for label, status in answers.items() if status != 404} == {}
 
 
 @pytest.mark.parametrize("label", labels(*Right, but=Right.ADMIN))
