@@ -6,10 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 from hypothesis import settings
 
 from grader.domain.rubric import Bundle
 from grader.rubricfile import load_bundle
+from grader.services import people
+from tests.databases import (  # noqa: F401 - fixtures, here so that all tests share the servers
+    database,
+    database_url,
+    empty,
+    migrated_postgresql,
+    migrated_sqlite,
+    postgresql,
+    used_postgresql,
+)
 from workers.zygote import Zygote
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +33,14 @@ settings.load_profile("chainrule")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The parts of the suite that grade the corpus many times over run on demand."""
     parser.addoption("--exhaustive", action="store_true", help="grade the corpus many times over")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """A hash that takes no time; that it takes time in earnest is tests/unit/test_passwords.py."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(people, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        yield
 
 
 @pytest.fixture(scope="session")

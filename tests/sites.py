@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
+from secrets import token_urlsafe
 
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from grader.config import load_settings
-from grader.db.models import Course, Enrolment, Person, Role
+from grader.db import audit
+from grader.db.models import Course, Enrolment, Person, Role, Token
+from grader.db.session import Session
 from grader.services.access import Actor, Right
-from grader.services.people import issue_token
 from grader.services.site import Site, open_site
 from grader.web.app import create_app, serve
 
@@ -102,28 +105,58 @@ def people_of(site: Site) -> People:
         course, other = Course(slug="dl", title="Deep learning"), Course(slug="other", title="O")
         session.add_all([course, other])
         session.flush()
-        ids = course.id, other.id
-    return People(
-        *ids,
-        instructor=signed(site, "ines", Role.INSTRUCTOR, ids[0]),
-        ta=signed(site, "tom", Role.TA, ids[0]),
-        ada=signed(site, "ada", Role.STUDENT, ids[0]),
-        bob=signed(site, "bob", Role.STUDENT, ids[0]),
-        outside_instructor=signed(site, "olaf", Role.INSTRUCTOR, ids[1]),
-        outsider=signed(site, "otto", Role.STUDENT, ids[1]),
-        admin=signed(site, "root", None, None),
-    )
+        made = _signed(
+            session,
+            {
+                "ines": (Role.INSTRUCTOR, course.id),
+                "tom": (Role.TA, course.id),
+                "ada": (Role.STUDENT, course.id),
+                "bob": (Role.STUDENT, course.id),
+                "olaf": (Role.INSTRUCTOR, other.id),
+                "otto": (Role.STUDENT, other.id),
+                "root": None,
+            },
+        )
+        return People(course.id, other.id, *made)
 
 
 def signed(site: Site, name: str, role: Role | None, course_id: int | None) -> Signed:
     """Somebody new with that role in a course, or an admin, with a token of all scopes."""
-    email = f"{name}@example.org"
+    place = None if role is None or course_id is None else (role, course_id)
     with site.database.writing() as session:
-        person = Person(email=email, name=name, is_admin=role is None)
-        session.add(person)
-        session.flush()
-        if role is not None and course_id is not None:
-            session.add(Enrolment(course_id=course_id, person_id=person.id, role=role))
-        actor = Actor(person.id, name, person.is_admin)
-    issued = issue_token(site, actor, "test", frozenset(Right), timedelta(days=1))
-    return Signed(actor, email, issued.secret)
+        (made,) = _signed(session, {name: place})
+        return made
+
+
+def _signed(session: Session, places: Mapping[str, tuple[Role, int] | None]) -> list[Signed]:
+    """All at once, for nearly every test needs them; who has no place in a course is an admin."""
+    people = [
+        Person(email=f"{name}@example.org", name=name, is_admin=place is None)
+        for name, place in places.items()
+    ]
+    session.add_all(people)
+    session.flush()
+    secrets = [f"crt_{token_urlsafe(32)}" for _ in people]
+    tokens = [
+        Token(
+            person_id=person.id,
+            name="test",
+            hash=sha256(secret.encode()).hexdigest(),
+            scopes=" ".join(sorted(Right)),
+            expires_at=datetime.now(UTC) + timedelta(days=1),
+        )
+        for person, secret in zip(people, secrets, strict=True)
+    ]
+    session.add_all(tokens)
+    session.add_all(
+        Enrolment(person_id=person.id, role=place[0], course_id=place[1])
+        for person, place in zip(people, places.values(), strict=True)
+        if place is not None
+    )
+    session.flush()
+    for token in tokens:
+        audit.record(session, token.person_id, "token.issued", token, scopes=token.scopes)
+    return [
+        Signed(Actor(person.id, person.name, person.is_admin), person.email, secret)
+        for person, secret in zip(people, secrets, strict=True)
+    ]

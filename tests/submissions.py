@@ -69,8 +69,7 @@ class Case:
 
     @property
     def expected(self) -> Expected:
-        with (self.folder / "expect.yaml").open() as file:
-            return Expected(**yaml.safe_load(file))
+        return _expected(self.folder)
 
     @property
     def submission(self) -> Submission:
@@ -148,6 +147,11 @@ def explained(case: Case, result: Result) -> str:
 def written(result: Result) -> str:
     """All that the cells wrote."""
     return json.dumps([dict(one) for out in result.outputs for one in out.outputs], default=str)
+
+
+@cache
+def _expected(folder: Path) -> Expected:
+    return Expected(**yaml.safe_load((folder / "expect.yaml").read_text()))
 
 
 @cache

@@ -11,13 +11,12 @@ import pytest
 from grader.services.site import Site
 from tests.client._serving import listening
 from tests.client._terminal import terminal  # noqa: F401 - a fixture
-from tests.databases import migrated_sqlite  # noqa: F401 - a fixture
 from tests.sites import People, app_of, people_of, site_at
 from tests.web._work import Recorded
 
 
 @pytest.fixture
-def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:
     """An installation without workers."""
     folder = tmp_path / "data"
     folder.mkdir()

@@ -9,17 +9,11 @@ from pathlib import Path
 import pytest
 
 from grader.services.site import Site
-from tests.databases import (  # noqa: F401 - fixtures
-    database_url,
-    migrated_postgresql,
-    migrated_sqlite,
-    postgresql,
-)
 from tests.sites import People, people_of, site_at
 
 
 @pytest.fixture
-def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:
     """An installation without a broker."""
     shutil.copy(migrated_sqlite, tmp_path / "chainrule.db")
     made = site_at(f"sqlite:///{tmp_path}/chainrule.db", tmp_path)

@@ -9,11 +9,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from grader.services.site import Site
-from grader.web.app import create_app
-from tests.databases import migrated_sqlite  # noqa: F401 - a fixture
 from tests.lmsplatform import Browser, Lms, registered, with_platform
 from tests.lti._linked import link
-from tests.sites import People, people_of, site_at
+from tests.sites import People, app_of, people_of, site_at
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def lms() -> Lms:
 
 
 @pytest.fixture
-def site(migrated_sqlite: Path, tmp_path: Path, lms: Lms) -> Iterator[Site]:  # noqa: F811
+def site(migrated_sqlite: Path, tmp_path: Path, lms: Lms) -> Iterator[Site]:
     """On SQLite alone: what is used up once is tried on both databases elsewhere."""
     (tmp_path / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
     made = site_at(f"sqlite:///{tmp_path}/chainrule.db", tmp_path)
@@ -34,7 +32,7 @@ def site(migrated_sqlite: Path, tmp_path: Path, lms: Lms) -> Iterator[Site]:  # 
 @pytest.fixture
 def client(site: Site) -> Iterator[TestClient]:
     """A browser's end of the connection."""
-    with TestClient(create_app(site), base_url=site.settings.url) as client:
+    with app_of(site) as app, TestClient(app, base_url=site.settings.url) as client:
         yield client
 
 

@@ -26,7 +26,6 @@ from grader.lms.outside import Answer
 from grader.services import signing_in
 from grader.services.platforms import disable_platform
 from grader.services.site import Site
-from grader.web.app import create_app
 from grader.web.pages.visitors import COOKIE
 from tests.lmsplatform import (
     ASSISTANT,
@@ -40,7 +39,7 @@ from tests.lmsplatform import (
     registered,
 )
 from tests.lti._linked import person, role
-from tests.sites import People
+from tests.sites import People, app_of
 from tests.web._pages import text_of
 from tests.web._work import assignment
 
@@ -138,7 +137,7 @@ class TestLogin:
 
         settings = replace(site.settings, url="https://chainrule.example")
         lms.registration.set_launch_url("https://chainrule.example/lti/launch")
-        with TestClient(create_app(replace(site, settings=settings))) as client:
+        with app_of(replace(site, settings=settings)) as app, TestClient(app) as client:
             cookie = Browser(client, lms).begin("u1").headers["set-cookie"]
         assert cookie.startswith("__Host-chainrule_launch_")
         for part in ("HttpOnly", "Secure", "SameSite=None", "Partitioned", "Path=/"):

@@ -19,11 +19,6 @@ from grader.services import linking, lmsroster
 from grader.services.access import Actor
 from grader.services.people import change_person
 from grader.services.site import Site
-from tests.databases import (  # noqa: F401 - fixtures
-    database_url,
-    migrated_postgresql,
-    postgresql,
-)
 from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, with_platform
 from tests.lti._linked import person
 from tests.sites import People, site_at
@@ -37,7 +32,7 @@ _TAKES = re.compile(r"SELECT .*?\bFROM (\w+) .*FOR NO KEY UPDATE|UPDATE (\w+) SE
 
 
 @pytest.fixture
-def site(database_url: str, tmp_path: Path, lms: Lms) -> Iterator[Site]:  # noqa: F811
+def site(database_url: str, tmp_path: Path, lms: Lms) -> Iterator[Site]:
     """On PostgreSQL: SQLite has one writer at a time."""
     made = site_at(database_url, tmp_path)
     yield with_platform(made, lms)

@@ -8,14 +8,6 @@ from pathlib import Path
 import pytest
 
 from grader.services.site import Site
-from tests.databases import (  # noqa: F401 - fixtures
-    database,
-    database_url,
-    empty,
-    migrated_postgresql,
-    migrated_sqlite,
-    postgresql,
-)
 from tests.redis_server import redis_url  # noqa: F401 - a fixture
 from tests.service._installation import Installation, installation
 from tests.sites import site_at

@@ -17,7 +17,6 @@ from grader.errors import BadBundle, BlobMissing, NotFound
 from grader.rubricfile import load_bundle
 from grader.services.bundles import packed, unpacked, uploaded
 from grader.services.site import Site
-from tests.databases import migrated_sqlite  # noqa: F401 - a fixture
 from tests.sites import site_at
 
 ROOT = Path(__file__).parent.parent.parent
@@ -272,7 +271,7 @@ def test_a_version_that_is_not_there_has_no_bundle(site: Site, tmp_path: Path) -
 
 
 @pytest.fixture
-def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+def site(migrated_sqlite: Path, tmp_path: Path) -> Iterator[Site]:
     """An installation."""
     (tmp_path / "data").mkdir()
     database = tmp_path / "data" / "chainrule.db"

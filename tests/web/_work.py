@@ -35,7 +35,6 @@ from grader.notebooks.read import parse
 from grader.notebooks.write import executed_notebook
 from grader.resultdoc import document
 from grader.services.site import Site
-from tests.databases import database_url  # noqa: F401 - what `site` is on
 from tests.sites import People, Signed, site_at
 
 API = "/api/v1"
@@ -65,7 +64,7 @@ def messages() -> Recorded:
 
 
 @pytest.fixture
-def site(database_url: str, tmp_path: Path, messages: Recorded) -> Iterator[Site]:  # noqa: F811
+def site(database_url: str, tmp_path: Path, messages: Recorded) -> Iterator[Site]:
     """An installation whose messages are recorded."""
     made = replace(site_at(database_url, tmp_path), messages=messages)  # type: ignore[arg-type]
     yield made

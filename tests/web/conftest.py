@@ -10,19 +10,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from grader.services.site import Site
-from tests.databases import (  # noqa: F401 - fixtures
-    database,
-    database_url,
-    empty,
-    migrated_postgresql,
-    migrated_sqlite,
-    postgresql,
-)
 from tests.sites import People, client_of, people_of, site_at
 
 
 @pytest.fixture
-def site(database_url: str, tmp_path: Path) -> Iterator[Site]:  # noqa: F811
+def site(database_url: str, tmp_path: Path) -> Iterator[Site]:
     """An installation without a broker."""
     made = site_at(database_url, tmp_path)
     yield made

@@ -17,14 +17,13 @@ from grader.errors import BadInput, Conflict
 from grader.lms.outside import Answer, Outside
 from grader.services import canvaslinks
 from grader.services.site import Site
-from grader.web.app import create_app
 from tests.coursework import assignment_of
 from tests.databases import KINDS
 from tests.lms import _canvas
 from tests.lms._canvas import HOST, REST_TOKEN, Canvas
 from tests.lms._linked import Linked, subject
 from tests.lms._moodle import Access, never_arrives
-from tests.sites import People
+from tests.sites import People, client_of
 from tests.web._pages import Reader, hidden, reader, text_of
 
 ROUTES = {
@@ -62,7 +61,7 @@ def there(site: Site, canvas: Canvas) -> Site:
 
 @pytest.fixture
 def ines(there: Site, people: People) -> Iterator[Reader]:
-    with TestClient(create_app(there), raise_server_exceptions=False) as client:
+    with client_of(there) as client:
         yield reader(there, client, people.instructor.actor)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,22 +12,9 @@ from schemathesis import GenerationMode
 from schemathesis.generation.case import Case
 from schemathesis.schemas import BaseSchema
 
-from grader.web.app import create_app
-from tests.sites import People, people_of, site_at
-
-METHODS = ("get", "put", "post", "patch", "delete")
-
-
-def operations() -> list[str]:
-    """Every operation of the document, by its method and path."""
-    with tempfile.TemporaryDirectory() as folder:
-        document = create_app(site_at("sqlite://", Path(folder))).openapi()
-    return [
-        f"{method.upper()} {path}"
-        for path, item in document["paths"].items()
-        for method in item
-        if method in METHODS
-    ]
+from tests.sites import People, app_of, people_of, site_at
+from tests.web._work import API
+from tests.web.test_access import TABLE
 
 
 @pytest.fixture(scope="module")
@@ -39,14 +25,17 @@ def api(
     folder = tmp_path_factory.mktemp("contract")
     (folder / "chainrule.db").write_bytes(migrated_sqlite.read_bytes())
     site = site_at(f"sqlite:///{folder}/chainrule.db", folder)
-    yield schemathesis.openapi.from_asgi("/api/v1/openapi.json", create_app(site)), people_of(site)
+    with app_of(site) as app:
+        yield schemathesis.openapi.from_asgi("/api/v1/openapi.json", app), people_of(site)
     site.close()
 
 
-@pytest.mark.parametrize("label", operations())
+# Those of the table are all: tests/web/test_access.py compares it with the document.
+@pytest.mark.parametrize("label", sorted(TABLE))
 def test_no_request_makes_the_service_fail(label: str, api: tuple[BaseSchema, People]) -> None:
     schema, people = api
     method, path = label.split(" ", 1)
+    path = f"{API}{path}"
     cases = schema[path][method].as_strategy(GenerationMode.POSITIVE) | schema[path][
         method
     ].as_strategy(GenerationMode.NEGATIVE)

@@ -21,10 +21,9 @@ from grader.db import attempts, leases
 from grader.db.models import Attempt, Node, Queue
 from grader.services.site import Site
 from grader.services.watching import AttemptStage, News, look
-from grader.web.app import create_app
 from grader.web.watcher import Watcher
 from tests.redis_server import redis_url  # noqa: F401 - a fixture
-from tests.sites import People, Signed, people_of, site_at
+from tests.sites import People, Signed, app_of, client_of, people_of, site_at
 from tests.unit._builders import result
 from tests.web._work import (  # noqa: F401 - fixtures
     API,
@@ -38,6 +37,13 @@ from tests.web._work import (  # noqa: F401 - fixtures
 )
 
 DEADLINE_S = 60.0
+
+
+@pytest.fixture
+def app(site: Site) -> Iterator[FastAPI]:  # noqa: F811
+    """One that answers in the loop of a test, and not in that of a client."""
+    with app_of(site) as app:
+        yield app
 
 
 def in_a_loop(scenario: Any) -> Any:
@@ -134,6 +140,7 @@ def claimed(site: Site, attempt_id: int) -> None:  # noqa: F811
 
 def test_who_watches_hears_of_every_change_until_the_end(
     client: TestClient,
+    app: FastAPI,
     people: People,
     site: Site,  # noqa: F811
 ) -> None:
@@ -141,7 +148,6 @@ def test_who_watches_hears_of_every_change_until_the_end(
     first, second = (handed_in(client, who, number) for who in (people.ada, people.bob))
 
     async def scenario() -> None:
-        app = create_app(site)
         async with watching(app, people.bob, second["attempt_id"]) as stream:
             await stream.until(lambda: stream.news)
             assert (stream.news[-1]["stage"], stream.news[-1]["position"]) == ("queued", 1)
@@ -167,8 +173,7 @@ def test_cells_and_judging_are_told_as_the_worker_tells_them(
         messages=messages,  # type: ignore[arg-type]
     )
     people = people_of(site)
-    app = create_app(site)
-    with TestClient(app) as client:
+    with client_of(site) as client:
         one = handed_in(client, people.ada, assignment(site, people.course_id))["attempt_id"]
 
     async def scenario() -> None:
@@ -184,7 +189,8 @@ def test_cells_and_judging_are_told_as_the_worker_tells_them(
             assert (checks["checked"], checks["checks"]) == (2, 9)
             assert checks["words"] == "The answers are compared. 2 of 9 checks are judged."
 
-    in_a_loop(scenario())
+    with app_of(site) as app:
+        in_a_loop(scenario())
     site.close()
 
 
@@ -215,13 +221,13 @@ def test_what_has_ended_is_said_once_and_the_stream_ends(
 
 def test_who_connects_again_meanwhile_gets_the_present_state(
     client: TestClient,
+    app: FastAPI,
     people: People,
     site: Site,  # noqa: F811
 ) -> None:
     one = handed_in(client, people.ada, assignment(site, people.course_id))["attempt_id"]
 
     async def scenario() -> None:
-        app = create_app(site)
         for _ in range(2):
             async with watching(app, people.ada, one) as stream:
                 await stream.until(lambda: stream.stages == ["queued"])
@@ -259,13 +265,13 @@ def test_what_needs_a_gpu_is_told_so_while_no_worker_has_one(
 
 def test_a_client_that_has_gone_is_noticed_and_nobody_is_asked_for_any_more(
     client: TestClient,
+    app: FastAPI,
     people: People,
     site: Site,  # noqa: F811
 ) -> None:
     one = handed_in(client, people.ada, assignment(site, people.course_id))["attempt_id"]
 
     async def scenario() -> None:
-        app = create_app(site)
         watcher: Watcher = app.state.watcher
         async with watching(app, people.ada, one) as stream:
             await stream.until(lambda: stream.news)
@@ -279,6 +285,7 @@ def test_a_client_that_has_gone_is_noticed_and_nobody_is_asked_for_any_more(
 
 def test_nothing_is_sent_for_long_but_that_the_stream_is_alive(
     client: TestClient,
+    app: FastAPI,
     people: People,
     site: Site,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -287,7 +294,7 @@ def test_nothing_is_sent_for_long_but_that_the_stream_is_alive(
     one = handed_in(client, people.ada, assignment(site, people.course_id))["attempt_id"]
 
     async def scenario() -> None:
-        async with watching(create_app(site), people.ada, one) as stream:
+        async with watching(app, people.ada, one) as stream:
             await stream.until(lambda: stream.news and stream.text.endswith(": still here\n\n"))
             assert len(stream.news) == 1
 
@@ -296,6 +303,7 @@ def test_nothing_is_sent_for_long_but_that_the_stream_is_alive(
 
 def test_one_person_has_so_many_streams_and_no_more(
     client: TestClient,
+    app: FastAPI,
     people: People,
     site: Site,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
@@ -305,7 +313,6 @@ def test_one_person_has_so_many_streams_and_no_more(
     one, other = (handed_in(client, who, number) for who in (people.ada, people.bob))
 
     async def scenario() -> None:
-        app = create_app(site)
         async with watching(app, people.ada, one["attempt_id"]) as first:
             await first.until(lambda: first.news)
             async with watching(app, people.ada, one["attempt_id"]) as second:

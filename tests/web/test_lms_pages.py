@@ -26,11 +26,10 @@ from grader.lms.outside import Outside
 from grader.services import lmsroster
 from grader.services.invitations import invite
 from grader.services.site import Site
-from grader.web.app import create_app
 from grader.web.pages.visitors import COOKIE
 from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, registered, with_platform
 from tests.lti._linked import link
-from tests.sites import People
+from tests.sites import People, app_of
 from tests.web._pages import Reader, hidden, reader, text_of
 
 ROUTES = {
@@ -476,7 +475,7 @@ def test_a_launch_links_a_course_and_brings_its_people(site: Site, people: Peopl
     lms = Lms(members=[{"user_id": "s1", "roles": [LEARNER], "name": "Stu"}])
     launched = with_platform(site, lms)
     registered(site, people.admin.actor, lms)
-    with TestClient(create_app(launched), base_url=site.settings.url) as client:
+    with app_of(launched) as app, TestClient(app, base_url=site.settings.url) as client:
         browser = Browser(client, lms)
         page = browser.come("t1", [INSTRUCTOR], name="Tea").headers["location"]
         token = hidden(client.get(page), "csrf")

@@ -18,10 +18,9 @@ from grader.services import launching, signing_in
 from grader.services.people import change_person
 from grader.services.reconciling import sweep
 from grader.services.site import Site
-from grader.web.app import create_app
 from grader.web.pages.visitors import COOKIE, Visitor
 from tests.redis_server import redis_url  # noqa: F401 - a fixture
-from tests.sites import People, client_of
+from tests.sites import People, app_of, client_of
 
 PASSWORD = "correct horse battery"
 DAY = timedelta(days=1)
@@ -171,7 +170,7 @@ def test_with_tls_the_cookie_is_of_this_very_host_and_no_other_is_believed(
 ) -> None:
     change_person(site, people.admin.actor, people.ada.actor.person_id, password=PASSWORD)
     secure = replace(site, settings=replace(site.settings, url="https://chainrule.example"))
-    with TestClient(create_app(secure), base_url="https://chainrule.example") as client:
+    with app_of(secure) as app, TestClient(app, base_url="https://chainrule.example") as client:
         fields = {"email": people.ada.email, "password": PASSWORD}
         answer = client.post("/sign-in", data=fields, follow_redirects=False)
         name, _, rest = answer.headers["set-cookie"].partition("=")
