@@ -8,7 +8,7 @@ import re
 import urllib.request
 import zipfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -229,12 +229,12 @@ def test_a_password_changes_and_a_token_works_on_the_api(
 @pytest.fixture
 def silent(site: Site) -> Iterator[str]:
     """A worker of which nothing has been heard for long; it is the first one in a list."""
-    silent = Node(name="0-silent", queues="cpu", facts={}, seen_at=datetime.fromtimestamp(0, UTC))
+    name, heard_of = "0-silent", datetime.now(UTC) - timedelta(minutes=10)
     with site.database.writing() as session:
-        session.add(silent)
-    yield silent.name
+        session.add(Node(name=name, queues="cpu", facts={}, seen_at=heard_of))
+    yield name
     with site.database.writing() as session:
-        session.delete(session.get_one(Node, silent.name))
+        session.delete(session.get_one(Node, name))
 
 
 @pytest.mark.usefixtures("silent")
