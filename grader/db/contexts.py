@@ -10,14 +10,17 @@ from sqlalchemy.orm import Session
 
 from grader.db.models import (
     Assignment,
+    CanvasPerson,
     Context,
     ContextMember,
     Course,
     Deployment,
     Enrolment,
+    Extension,
     GradeColumn,
     Passback,
     Platform,
+    Release,
     ResourceLink,
     Role,
     Submission,
@@ -193,6 +196,19 @@ def _is_stale(every: timedelta) -> ColumnElement[bool]:
 def _chunks(ids: Collection[int]) -> list[list[int]]:
     every = sorted(ids)
     return [every[at : at + _CHUNK] for at in range(0, len(every), _CHUNK)]
+
+
+def is_noted_beyond_membership(session: Session, person_id: int) -> bool:
+    """Whether more is noted of somebody than that they are in courses: a team, more time, a grade
+    that is released or on its way, who they are in Canvas."""
+    in_team = select(Enrolment.course_id).where(
+        Enrolment.person_id == person_id, Enrolment.team.is_not(None)
+    )
+    noted = [
+        select(table.person_id).where(table.person_id == person_id)
+        for table in (Extension, Release, Passback, CanvasPerson)
+    ]
+    return bool(session.scalar(select(or_(*(one.exists() for one in (in_team, *noted))))))
 
 
 def move_memberships(session: Session, former_id: int, person_id: int) -> None:

@@ -78,13 +78,12 @@ def figures(session: Session, assignment_ids: Collection[int]) -> dict[int, Figu
         if score is not None:
             scores[assignment_id][score] += count
         if is_open and standing == Standing.GRADED:
-            if team is None:
-                unreleased[assignment_id] += count
-            else:
-                teams.add((assignment_id, team))
-    sizes = _team_sizes(session, assignment_ids) if teams else {}
+            unreleased[assignment_id] += count
+        if team is not None and standing == Standing.GRADED:
+            teams.add((assignment_id, team))
+    waiting = _waiting_in_teams(session, assignment_ids) if teams else {}
     for assignment_id, team in teams:
-        unreleased[assignment_id] += sizes[assignment_id, team]
+        unreleased[assignment_id] += waiting.get((assignment_id, team), 0)
     requests = _counts(
         session,
         select(RegradeRequest.assignment_id, func.count()).where(
@@ -201,15 +200,17 @@ def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
         Release.assignment_id == last.c.assignment_id,
         Release.person_id == last.c.person_id,
     )
-    # A student who was told no grade yet.
-    is_open = and_(Enrolment.person_id.is_not(None), Release.person_id.is_(None))
+    # A student without a team who was told no grade yet.
+    is_open = and_(
+        Enrolment.person_id.is_not(None), Enrolment.team.is_(None), Release.person_id.is_(None)
+    )
     each = (
         select(
             last.c.assignment_id,
             standing_of(Assignment.live_version_id, last.c.id).label("standing"),
             Result.score.label("score"),
             case((is_open, 1), else_=0).label("is_open"),
-            case((is_open, Enrolment.team)).label("team"),
+            Enrolment.team.label("team"),
         )
         .select_from(last)
         .join(Assignment, Assignment.id == last.c.assignment_id)
@@ -222,15 +223,22 @@ def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
     return select(*kinds, func.count()).group_by(*kinds)
 
 
-def _team_sizes(session: Session, assignment_ids: Collection[int]) -> dict[tuple[int, str], int]:
-    """How many students each team has, by the assignment and the team."""
+def _waiting_in_teams(
+    session: Session, assignment_ids: Collection[int]
+) -> dict[tuple[int, str], int]:
+    """How many students of each team were told no grade yet, by the assignment and the team."""
+    is_released = and_(
+        Release.assignment_id == Assignment.id, Release.person_id == Enrolment.person_id
+    )
     query = (
         select(Assignment.id, Enrolment.team, func.count())
         .join(Enrolment, Enrolment.course_id == Assignment.course_id)
+        .outerjoin(Release, is_released)
         .where(
             Assignment.id.in_(assignment_ids),
             Enrolment.role == Role.STUDENT,
             Enrolment.team.is_not(None),
+            Release.person_id.is_(None),
         )
         .group_by(Assignment.id, Enrolment.team)
     )

@@ -97,8 +97,11 @@ def people_by_issuer_alone(session: Session, row: Platform) -> int:
 
 
 def hold_whole(session: Session, row: Platform) -> None:
-    """Hold a platform and its deployments, so that nothing comes to refer to them meanwhile."""
-    session.refresh(row, with_for_update=True)
+    """Hold a platform and its deployments, so that nothing comes to refer to them meanwhile, and
+    the other registrations of its issuer, so that one of them stays for the people known by it."""
+    of_issuer = select(Platform.id).where(Platform.issuer == row.issuer).order_by(Platform.id)
+    session.scalars(of_issuer.with_for_update()).all()
+    session.refresh(row)
     of_it = select(Deployment).where(Deployment.platform_id == row.id).order_by(Deployment.id)
     session.scalars(of_it.with_for_update()).all()
 

@@ -29,6 +29,8 @@ from grader.db.models import (
 from grader.db.session import moment
 from grader.db.types import now
 
+_COLUMNS = 8  # of a receiver: more than it has turns at a time
+
 
 @dataclass(frozen=True)
 class Receiver:
@@ -93,14 +95,15 @@ def due(session: Session, owed: Owed, at_most: int) -> list[Due]:
 def claim(session: Session, owed: Owed, receiver: Receiver, by: datetime) -> Sending | None:
     """What was due to it the longest by that moment; None where there is nothing, or it rests."""
     if owed is WebhookMessage:
-        which = WebhookMessage.webhook_id == receiver.webhook_id
+        places = [WebhookMessage.webhook_id == receiver.webhook_id]
     else:
-        column = session.scalar(_longest_due(receiver, by))
-        if column is None:
-            return None
-        which = Passback.column_id == column
-    found = deliveries.claim(session, owed, 1, which, owed.next_at <= by)
-    return found[0] if found else None
+        columns = session.scalars(_longest_due(receiver, by)).all()
+        places = [Passback.column_id == one for one in columns]
+    for which in places:
+        found = deliveries.claim(session, owed, 1, which, owed.next_at <= by)
+        if found:
+            return found[0]
+    return None
 
 
 def rest(session: Session, receiver: Receiver, length: Callable[[timedelta], timedelta]) -> None:
@@ -168,7 +171,8 @@ def _whose(owed: Any) -> Any:
 
 
 def _longest_due(receiver: Receiver, by: datetime) -> Select[int]:
-    """Of the columns of a receiver that does not rest the one whose grade has been due longest."""
+    """Of the columns of a receiver that does not rest those whose grades have been due longest, of
+    which its other turns may hold the first ones at this moment."""
     first = (
         select(Passback.next_at)
         .where(
@@ -195,7 +199,7 @@ def _longest_due(receiver: Receiver, by: datetime) -> Select[int]:
         )
     found = columns.subquery()
     due_there = found.c.next_at.is_not(None)
-    return select(found.c.id).where(due_there).order_by(found.c.next_at).limit(1)
+    return select(found.c.id).where(due_there).order_by(found.c.next_at).limit(_COLUMNS)
 
 
 def _awake(whose: type[Platform] | type[CanvasCourse]) -> ColumnElement[bool]:

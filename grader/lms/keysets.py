@@ -100,6 +100,8 @@ class PlatformKeys:
         if not is_read:
             raise NoKeys("the platform's keys are just being read: open it again in a moment")
         if not found:
+            if platform.is_private:  # strangers are told nothing of a network of ours
+                raise NoKeys("the platform's keys can't be read; the log says why")
             why = failure or "try again soon"
             raise NoKeys(f"the platform's keys at {shown(platform.jwks_url)} can't be read: {why}")
         raise UnknownKey("it is signed by a key (kid) that the platform does not publish")

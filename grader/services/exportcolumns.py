@@ -3,7 +3,6 @@ grades they hold. What is not sure is said and left to a person."""
 
 from __future__ import annotations
 
-import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -34,6 +33,18 @@ _NO_POINTS = {
     *("porcentaje", "letra", "retroalimentación", "comentarios"),
     *("pourcentage", "lettre", "commentaire", "commentaires"),
 }
+# Columns about students themselves: no grade belongs there, whoever may choose it.
+_OF_STUDENTS = {
+    *("student", "id", "sis user id", "sis login id", "integration id", "root account", "section"),
+    *("first name", "last name", "surname", "name", "full name", "username", "user name"),
+    *("student id", "id number", "orgdefinedid", "email", "email address", "e-mail address"),
+    *("institution", "department", "last access", "availability", "end-of-line indicator"),
+    *("vorname", "nachname", "id-nummer", "e-mail-adresse", "institution", "abteilung"),
+    *("nombre", "apellido(s)", "apellidos", "número de id", "dirección de correo", "usuario"),
+    *("prénom", "nom de famille", "nom", "numéro d'identification", "adresse de courriel"),
+}
+_NUMBER = re.compile(r"[+-]?\d{1,12}(?:[.,]\d{1,12})?", re.ASCII)
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 NOTHING = {"", "-", "–"}  # what stands for no grade
 _UNKNOWN = "no assignment here is called so"
 _LONGEST = 1000  # of a heading, as far as it is looked at
@@ -113,12 +124,10 @@ def planned(
 
 
 def number(text: str) -> float | None:
-    """The number that a text is, with a dot or a comma."""
-    try:
-        found = float(text.replace(",", "."))
-    except ValueError:
+    """The number that a text is, with a dot or a comma; None where it may as well be thousands."""
+    if not _NUMBER.fullmatch(text) or _THOUSANDS.fullmatch(text):
         return None
-    return found if math.isfinite(found) else None
+    return float(text.replace(",", "."))
 
 
 def _who(
@@ -162,7 +171,7 @@ def _columns(
     found = [
         _found(sheet, kind, at, by_name, possible)
         for at in range(len(sheet.headings))
-        if at not in who
+        if at not in who and " ".join(sheet.headings[at].lower().split()) not in _OF_STUDENTS
     ]
     places = Counter(one.live.assignment.id for one in found if one.live is not None)
     by_id = {one.assignment.id: one for one in lives}

@@ -40,9 +40,15 @@ class LastUses:
             tokens, sessions = _some(self._tokens), _some(self._sessions)
         if not tokens and not sessions:
             return
-        with self._database.writing() as session:
-            people.stamp_uses(session, tokens)
-            browsersessions.stamp(session, sessions)
+        try:
+            with self._database.writing() as session:
+                people.stamp_uses(session, tokens)
+                browsersessions.stamp(session, sessions)
+        except Exception:
+            with self._lock:
+                self._tokens.update(tokens)
+                self._sessions.update(sessions)
+            raise
 
 
 def _some(ids: set[int]) -> list[int]:

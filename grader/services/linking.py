@@ -145,6 +145,12 @@ def join_account(
             )
         if contexts.has_ever_handed_in(session, former.id):
             raise Conflict("you have handed in as who you are in the LMS: that can't be moved")
+        if contexts.is_noted_beyond_membership(session, former.id):
+            raise Conflict(
+                "course staff have given you a team, more time or a grade as who you are in the "
+                "LMS: that can't be moved. Ask them, and go on without joining until they have "
+                "seen to it"
+            )
         known.person_id = joined.id
         _keep_managed(session, former, joined)
         contexts.move_memberships(session, former.id, joined.id)

@@ -21,6 +21,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from grader.errors import BlobMissing, TooLarge
@@ -29,8 +30,10 @@ from grader.storage.blobs import Stored, checked_name
 _CHUNK = 1 << 20
 _IN_MEMORY = 1 << 20  # larger ones go by way of the disk
 _MARKS = "sweeping/"
-_MARK_HOLDS_S = 60.0  # then who has set it is taken for dead
-_REMOVES_WITHIN_S = 20.0  # of its mark, or not at all
+_MARK_HOLDS_S = 20.0  # then who has set it is taken for dead
+_REMOVES_WITHIN_S = 5.0  # of its mark, or not at all
+# And a removal is asked for once, and given up, before its mark is taken for dead.
+_REMOVING = Config(connect_timeout=3, read_timeout=8, retries={"total_max_attempts": 1})
 _LOOK_S = 0.1  # how often is looked whether a mark is gone
 _WRITES = 5
 
@@ -38,8 +41,9 @@ _WRITES = 5
 class S3Blobs:
     """The blobs of one bucket. A `Blobs`."""
 
-    def __init__(self, client: Any, bucket: str, prefix: str) -> None:
+    def __init__(self, client: Any, removing: Any, bucket: str, prefix: str) -> None:
         self._client = client
+        self._removing = removing  # gives up soon
         self._bucket = bucket
         self._prefix = prefix
 
@@ -48,8 +52,10 @@ class S3Blobs:
         """The store at s3://BUCKET/PREFIX, of Amazon or of who answers at `endpoint`."""
         parts = urlsplit(place)
         prefix = parts.path.strip("/")
-        client = boto3.client("s3", endpoint_url=endpoint)
-        return cls(client, parts.netloc, f"{prefix}/" if prefix else "")
+        client, removing = (
+            boto3.client("s3", endpoint_url=endpoint, config=config) for config in (None, _REMOVING)
+        )
+        return cls(client, removing, parts.netloc, f"{prefix}/" if prefix else "")
 
     def put(self, chunks: Iterable[bytes], *, at_most: int | None = None) -> Stored:
         """See `Blobs`; S3 confirms only what it has stored durably."""
@@ -109,7 +115,7 @@ class S3Blobs:
         if old and monotonic() - begun < _REMOVES_WITHIN_S:
             objects = {"Objects": [{"Key": key} for key in old], "Quiet": True}
             # Where this fails it may have been done: the mark stays then, and ends by itself.
-            answer = self._client.delete_objects(Bucket=self._bucket, Delete=objects)
+            answer = self._removing.delete_objects(Bucket=self._bucket, Delete=objects)
             failed = len(answer.get("Errors", ()))
         else:
             failed = len(old)
@@ -124,15 +130,21 @@ class S3Blobs:
         return {one["Key"]: one["LastModified"].timestamp() for one in found.get("Contents", ())}
 
     def _wait_for_sweeps(self) -> None:
-        until = monotonic() + _MARK_HOLDS_S
-        while self._is_marked() and monotonic() < until:
+        # One that is marked from now on looks at what was written just before.
+        until, marks = monotonic() + _MARK_HOLDS_S, self._marks()
+        while marks and monotonic() < until:
             sleep(_LOOK_S)
+            marks &= self._marks()
 
-    def _is_marked(self) -> bool:
-        """Whether a sweep is about to remove some."""
+    def _marks(self) -> set[str]:
+        """Of sweeps that are about to remove some."""
         found = self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix + _MARKS)
         dead = time() - _MARK_HOLDS_S
-        return any(one["LastModified"].timestamp() > dead for one in found.get("Contents", ()))
+        return {
+            one["Key"]
+            for one in found.get("Contents", ())
+            if one["LastModified"].timestamp() > dead
+        }
 
     def _is_there(self, sha256: str) -> bool:
         try:

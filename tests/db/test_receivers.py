@@ -79,6 +79,18 @@ def test_each_is_claimed_for_by_itself(database: Database) -> None:
     assert due(database) == {}
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_turns_at_one_moment_take_from_two_columns(database: Database) -> None:
+    owed(database)
+    with database.writing() as one, database.writing() as other:
+        at = moment(one)
+        first = receivers.claim(one, Passback, CANVAS, at)
+        second = receivers.claim(other, Passback, CANVAS, at)
+        assert first is not None
+        assert second is not None
+        assert first.id != second.id
+
+
 def test_nothing_is_due_to_one_that_rests_and_others_are_not_concerned(
     database: Database,
 ) -> None:

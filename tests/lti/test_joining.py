@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from grader.db.models import Enrolment
+from grader.db.models import Enrolment, Extension, Release
+from grader.db.types import now
 from grader.services.gradefiles import Reason, who_is_known
 from grader.services.people import change_person
 from grader.services.site import Site
@@ -70,3 +71,26 @@ def test_who_has_handed_in_as_who_comes_from_the_lms_is_told_that_it_stays(
     assert refused.status_code == 422
     assert "can't be moved" in text_of(refused)
     assert person(site, "s1").id != ada
+
+
+@pytest.mark.parametrize("noted", ["team", "extension", "release"])
+def test_what_staff_have_noted_of_who_comes_from_the_lms_is_never_lost(
+    noted: str, browser: Browser, site: Site, people: People, ada: int
+) -> None:
+    browser.come("s1", [LEARNER], name="Ada L.", email="ada@example.org")
+    former = person(site, "s1").id
+    work = assignment_of(site, people.course_id, people.instructor.actor.person_id, slug="a0")
+    whose = {"assignment_id": work.assignment_id, "person_id": former}
+    author, of_team = people.instructor.actor.person_id, work.hand_in(people.bob.actor.person_id)
+    with site.database.writing() as session:
+        if noted == "team":
+            session.get_one(Enrolment, (people.course_id, former)).team = "red"
+        elif noted == "extension":
+            session.add(Extension(**whose, due_at=now(), reason="", author_id=author))
+        else:
+            worth = {"score": 1.0, "max_score": 10.0, "author_id": author}
+            session.add(Release(**whose, **worth, released_at=now(), submission_id=of_team))
+    refused = join(browser)
+    assert refused.status_code == 422
+    assert "a team, more time or a grade" in text_of(refused)
+    assert person(site, "s1").id == former

@@ -148,7 +148,7 @@ class TestSweepsOfS3:
             put_or_waits.set()
             assert swept.wait(10)
 
-        client, again = bucket._client, threading.Thread(target=put_again)
+        client, again = bucket._removing, threading.Thread(target=put_again)
         real = client.delete_objects
 
         def removed(**more: Any) -> Any:
@@ -181,7 +181,7 @@ class TestSweepsOfS3:
             grown_old(mark.removeprefix("chainrule/"))
 
         with monkeypatch.context() as patch:
-            patch.setattr(bucket._client, "delete_objects", dies)
+            patch.setattr(bucket._removing, "delete_objects", dies)
             with pytest.raises(ConnectionError):
                 bucket.sweep((), older_than_s=60, now_s=time.time())
         monkeypatch.setattr("grader.storage.s3.sleep", waits)
@@ -190,6 +190,23 @@ class TestSweepsOfS3:
         # The next sweep takes the mark as well.
         assert bucket.sweep({NAME}, older_than_s=60, now_s=time.time()) == 1
         assert keys() == [f"chainrule/{NAME}"]
+
+    def test_who_stores_waits_for_sweeps_that_had_begun_and_for_none_that_begins_meanwhile(
+        self, bucket: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = bucket._client
+        marks = [f"chainrule/sweeping/{n}" for n in range(50)]
+        client.put_object(Bucket=bucket._bucket, Key=marks[0], Body=b"")
+        waited: list[float] = []
+
+        def waits(seconds: float) -> None:
+            waited.append(seconds)
+            client.put_object(Bucket=bucket._bucket, Key=marks[len(waited)], Body=b"")
+            client.delete_object(Bucket=bucket._bucket, Key=marks[len(waited) - 1])
+
+        monkeypatch.setattr("grader.storage.s3.sleep", waits)
+        bucket.put([CONTENT])
+        assert len(waited) == 1
 
     def test_more_than_a_page_is_swept(self, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         stored = [bucket.put([bytes([n])]).sha256 for n in range(7)]

@@ -101,7 +101,8 @@ def again(tom: Reader, people: People, shown: Any, last: str = "", **changed: An
     of |= changed.pop("of", {})
     fields = {"at": at, "goes": list(goes.values()), "of": list(of.values()), **changed}
     where = f"/courses/{people.course_id}/gradebook/fill{last}"
-    return tom.post(where, content=hidden(shown, "content"), **fields)
+    kept = {name: hidden(shown, name) for name in ("content", "seen")}
+    return tom.post(where, **kept, **fields)
 
 
 def fill(tom: Reader, people: People, content: str | bytes) -> Any:
@@ -114,7 +115,8 @@ def filled(tom: Reader, people: People, content: str | bytes) -> bytes:
     shown = fill(tom, people, content)
     assert shown.status_code == 200, text_of(shown)
     where = f"/courses/{people.course_id}/gradebook/fill/file"
-    return bytes(tom.post(where, content=hidden(shown, "content")).content)
+    kept = {name: hidden(shown, name) for name in ("content", "seen")}
+    return bytes(tom.post(where, **kept).content)
 
 
 @pytest.mark.parametrize(
@@ -437,7 +439,7 @@ def test_how_many_points_there_are_is_not_made_up_and_can_be_said(
     told = again(tom, people, shown, of={"3": "100"})
     assert ("a0 (Real)", "1 grade, from points of 10") in columns(told)
     assert 'value="100"' in told.text
-    filled_in = again(tom, people, shown, "/file", of={"3": "100"})
+    filled_in = again(tom, people, told, "/file", of={"3": "100"})
     assert filled_in.text.split("\n")[1] == "Ada,Lovelace,ada@example.org,75"
     for wrong in ("no number", "0", "-3", "1e9", "nan"):
         for last in ("", "/file"):
@@ -490,6 +492,42 @@ def test_choices_that_no_page_has_made_are_refused(
     for last in ("", "/file"):
         for changed in made_up:
             assert again(tom, people, shown, last, **changed).status_code == 422
+
+
+def test_a_choice_that_was_not_looked_at_is_shown_before_there_is_a_file(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("a0 (Real)", "Attendance (Real)"))
+    changed = again(tom, people, shown, "/file", goes={"4": work.assignment_id})
+    assert changed.status_code == 422
+    assert "another one than you have looked at" in text_of(changed)
+    assert dict(columns(changed))["Attendance (Real)"].startswith("1 grade")
+    assert again(tom, people, changed, "/file").headers["content-type"].startswith("text/csv")
+
+
+def test_columns_about_students_are_never_written_to(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    export = (
+        "Student,ID,SIS User ID,SIS Login ID,Section,a0 (4711)\r\nAda,101,,ada@example.org,1,\r\n"
+    )
+    shown = fill(tom, people, export)
+    assert [heading for heading, _ in columns(shown)] == ["a0 (4711)"]
+    forged = {"at": ["1"], "goes": [str(work.assignment_id)], "of": [""]}
+    where = f"/courses/{people.course_id}/gradebook/fill"
+    kept = {name: hidden(shown, name) for name in ("content", "seen")}
+    back = tom.post(f"{where}/file", **kept, **forged)
+    assert back.text.split("\r\n")[1] == "Ada,101,,ada@example.org,1,7.5"
+
+
+@pytest.mark.parametrize("points", ["1,000", "1_0", "1e3", "inf", "٣"])
+def test_points_that_may_mean_something_else_are_refused(
+    points: str, tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("a0 (Real)"))
+    refused = again(tom, people, shown, of={"3": points})
+    assert refused.status_code == 422
+    assert "a number above 0" in text_of(refused)
 
 
 GERMAN = (

@@ -81,6 +81,22 @@ def test_when_somebody_was_last_there_is_gathered_and_no_request_waits_until_it_
     assert last_used(site, visitor) == (seen_at, used_at)
 
 
+def test_what_could_not_be_written_is_written_the_next_time(
+    site: Site, people: People, client: TestClient, visitor: Visitor, monkeypatch: Any
+) -> None:
+    assert client.get("/api/v1/me", headers=people.ada.headers).status_code == 200
+
+    def is_down() -> Any:
+        raise OSError("no database")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(site.database, "writing", is_down)
+        with pytest.raises(OSError, match="no database"):
+            site.uses.write()
+    site.uses.write()
+    assert last_used(site, visitor)[1] is not None
+
+
 def test_what_was_gathered_is_written_when_the_process_ends(
     site: Site, people: People, visitor: Visitor
 ) -> None:

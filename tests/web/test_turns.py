@@ -46,6 +46,13 @@ def test_threads_that_are_started_afterwards_have_short_turns_too() -> None:
     assert answer.stdout.split() == [str(os.SCHED_OTHER), str(nice + 3), str(turn)]
 
 
+def test_who_has_chosen_another_way_to_be_scheduled_keeps_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(os, "sched_getscheduler", lambda _: os.SCHED_BATCH)
+    assert not ask_for_short_turns()
+
+
 def test_a_machine_that_has_no_such_call_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "sparc64")
     assert not ask_for_short_turns()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 from collections.abc import Callable
 from typing import Annotated
@@ -63,6 +64,7 @@ class FillForm(Form):
     at: list[int] = Field(default_factory=list, title="Columns", max_length=_MOST_CHOICES)
     goes: list[int] = Field(default_factory=list, title="Takes the grades of")
     of: list[str] = Field(default_factory=list, title="Points there")
+    seen: str = Field("", title="What was looked at", max_length=64)
 
 
 @router.get("/courses/{course_id}/gradebook/files")
@@ -134,13 +136,13 @@ def get_filled(
     course_id: RowInPath,
     typed: Typed,
 ) -> Response:
-    """The export with released grades in it."""
+    """The export with released grades in it, as it was looked at; else what it would be now."""
     frame = for_staff(course_frame(site, visitor.actor, course_id))
     return _with_choices(request, site, visitor, frame, typed, _file)
 
 
 # Answers with a file that is filled in, or with a page about it.
-_Answer = Callable[[Request, Site, Visitor, Frame, Filled, bytes], Response]
+_Answer = Callable[[Request, Site, Visitor, Frame, Filled, bytes, str], Response]
 
 
 def _with_choices(
@@ -155,7 +157,7 @@ def _with_choices(
         filled = fillingin.fill_in(
             site, visitor.actor, course_id, io.BytesIO(content), _chosen(form)
         )
-        return answer(request, site, visitor, frame, filled, content)
+        return answer(request, site, visitor, frame, filled, content, form.seen)
     problem = sheet.problem or next(iter(sheet.errors.values()))
     again = Sheet(FileForm)
     with again.refusing():
@@ -182,10 +184,23 @@ def _chosen(form: FillForm) -> Chosen:
 
 
 def _file(
-    request: Request, site: Site, visitor: Visitor, frame: Frame, filled: Filled, content: bytes
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    frame: Frame,
+    filled: Filled,
+    content: bytes,
+    seen: str,
 ) -> Response:
+    if seen != _digest(filled):
+        problem = "The file is another one than you have looked at: look once more, then get it."
+        return _preview(request, site, visitor, frame, filled, content, problem=problem)
     name = f"grades-{frame.course.id}-{filled.lms or 'lms'}.csv"
     return download(name, [filled.content], "text/csv")
+
+
+def _digest(filled: Filled) -> str:
+    return hashlib.sha256(filled.content).hexdigest()
 
 
 def _ask(
@@ -207,6 +222,7 @@ def _preview(
     frame: Frame,
     filled: Filled,
     content: bytes,
+    _: str = "",
     *,
     problem: str = "",
 ) -> Response:
@@ -222,6 +238,7 @@ def _preview(
         "assignments": gradefiles.what_is_released(site, visitor.actor, frame.course.id),
         "shown": _SHOWN,
         "content": base64.b64encode(content).decode(),
+        "seen": _digest(filled),
         "problem": problem,
         "sentence": sentence,
     }

@@ -149,7 +149,7 @@ function prepare() {
   form.addEventListener("htmx:confirm", (event) => {
     if (files.files.length) return;
     event.preventDefault();
-    refuse(candidates.children.length ? "Choose which one is to be graded first." : "Choose a notebook (.ipynb) or a Python file (.py) first.");
+    if (!refused.children.length) refuse(candidates.children.length ? "Choose which one is to be graded first." : "Choose a notebook (.ipynb) or a Python file (.py) first.");
     files.focus();
   });
   form.addEventListener("htmx:xhr:loadstart", () => {

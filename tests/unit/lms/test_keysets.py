@@ -121,6 +121,16 @@ def test_nobody_waits_longer_than_a_while_and_what_was_read_meanwhile_is_kept() 
     assert len(door.asked) == 1
 
 
+def test_strangers_are_told_nothing_of_a_network_of_ours() -> None:
+    door = Door()
+    door.broken.set()
+    for is_private in (False, True):
+        keys = PlatformKeys(lambda _: door)
+        with pytest.raises(NoKeys) as told:
+            keys.key(replace(PLATFORM, is_private=is_private), KID)
+        assert (LMS.base.removeprefix("https://") in str(told.value)) is not is_private
+
+
 def test_old_keys_are_read_again_and_hold_for_a_day_where_that_fails() -> None:
     door, clock = Door(), Clock()
     keys = PlatformKeys(lambda _: door, clock=clock)
