@@ -6,6 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+
 from grader.db import contexts, platforms
 from grader.db.models import (
     Context,
@@ -166,3 +170,26 @@ def test_people_are_due_again_after_a_while_or_when_that_is_wanted(database: Dat
         session.query(Platform).update({"disabled_at": PAST})
     with database.reading() as session:
         assert contexts.due(session, HOUR, 10) == []
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_who_deletes_a_registration_holds_the_others_of_its_issuer(database: Database) -> None:
+    with database.writing() as session:
+        first = _rows.platform(session)
+        second = Platform(
+            **{
+                column.key: getattr(first, column.key)
+                for column in Platform.__table__.columns
+                if column.key not in ("id", "client_id")
+            },
+            client_id="another",
+        )
+        session.add(second)
+        session.flush()
+        ids = first.id, second.id
+    with database.writing() as one, database.writing() as other:
+        platforms.hold_whole(one, one.get_one(Platform, ids[0]))
+        held = select(Platform.id).where(Platform.id == ids[1]).with_for_update(nowait=True)
+        with pytest.raises(OperationalError, match="lock"):
+            other.execute(held)
+        other.rollback()
