@@ -1,7 +1,7 @@
 """A first password for who has none: links for one use, which a course's instructors hand out.
 
-A link is made for somebody alone who is nobody's but the course's: with an address that was added
-by hand, no password, no LMS that they come from, no say in another course or the installation. All
+A link is made for those alone who are the course's to let in: with an address that was added by
+hand, no password, no LMS that they come from, no say in another course or the installation. All
 of that is asked once more when it is used, and whether its author still manages the course. Who has
 a password keeps it, whatever an instructor does.
 """
