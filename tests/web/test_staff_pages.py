@@ -167,6 +167,7 @@ def test_the_links_of_an_overview_lead_to_as_many_as_they_say(
     number = r'[^>]*>\s*(?:<span class="number">)?(\d+)'
     links = re.findall(rf'href="({re.escape(found.table)}\?[^"]*)"{number}', overview)
     assert len(links) >= 6
+    assert any("%3Apartial" in href for href, _ in links)
     for href, number in links:
         page = seen(ta, href.replace("&amp;", "&"))
         assert page.count('<tr id="row-') == int(number), href
