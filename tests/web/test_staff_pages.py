@@ -196,6 +196,15 @@ def test_what_no_list_is_narrowed_by_is_named(
         assert f"{query.split('=')[0].capitalize()}: " in answer.text, query
 
 
+def test_a_range_of_scores_that_is_the_wrong_way_round_is_said_to_be_and_turned(
+    ta: Visit, found: HandedIn
+) -> None:
+    page = seen(ta, f"{found.table}?least=30&most=3&latest=1")
+    assert "No score is from 30 to 3: the range is the wrong way round." in page
+    assert f"{found.table}?least=3&amp;most=30&amp;latest=1" in page
+    assert "the wrong way round" not in seen(ta, f"{found.table}?least=300&most=300")
+
+
 def test_rows_that_are_not_done_are_asked_for_until_they_are(
     site: Site,  # noqa: F811
     ta: Visit,

@@ -73,6 +73,14 @@ class Listing:
         """The list without its page, as it stands in an address."""
         return self.with_()
 
+    @property
+    def turned_round(self) -> str | None:
+        """The same with the bounds of the score exchanged, where the lower one is the higher."""
+        least, most = self.filters.least_score, self.filters.most_score
+        if least is None or most is None or least <= most:
+            return None
+        return self.with_(least=self.given["most"], most=self.given["least"])
+
     def with_(self, **changes: str | None) -> str:
         """The same with other words, from its first page on unless they say which."""
         kept = {name: word for name, word in self.given.items() if name not in _PLACE}
