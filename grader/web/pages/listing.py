@@ -34,6 +34,7 @@ _NAMES = (
     "cause",
     "unnamed",
     "latest",
+    "counts",
     "sort",
     "dir",
     "cursor",
@@ -122,6 +123,7 @@ def read_listing(words: Mapping[str, str]) -> Listing:
         most_score=_number(given, "most"),
         below_score=_number(given, "below"),
         latest="latest" in given,
+        counts=_counts(given),
         finding=_finding(given),
         search=given.get("q"),
     )
@@ -155,6 +157,14 @@ def _word(words: type[Word], given: Mapping[str, str], name: str) -> Word | None
         return words(given[name])
     except ValueError:
         raise BadInput(f"{name}: one of {', '.join(words)}") from None
+
+
+def _counts(given: Mapping[str, str]) -> bool | None:
+    if "counts" not in given:
+        return None
+    if given["counts"] not in ("yes", "no"):
+        raise BadInput("counts: yes or no")
+    return given["counts"] == "yes"
 
 
 def _number(given: Mapping[str, str], name: str) -> float | None:
