@@ -29,18 +29,13 @@ def by_hash(session: Session, hashed: str) -> PasswordLink | None:
 
 
 def held_without_way_in(
-    session: Session, course_id: int, *, only: int | None = None, without_link: bool = False
+    session: Session, course_id: int, *, only: int | None = None
 ) -> Sequence[Person]:
-    """Those of a course for whom its instructors may make a link, by their ids; held, so that
-    nobody uses or makes one meanwhile.
-
-    `only` that person, or all; `without_link`: those alone who have none that is still open.
-    """
+    """Those of a course for whom its instructors may make a link, by their ids, or `only` that
+    person; held, so that nobody uses or makes one meanwhile."""
     query = _without_way_in(course_id).order_by(Person.id)
     if only is not None:
         query = query.where(Person.id == only)
-    if without_link:
-        query = query.where(~_is_open())
     # Read anew: what was read before they were held may be somebody else's doing by now.
     held = query.with_for_update(of=Person, key_share=True)
     return session.scalars(held.execution_options(populate_existing=True)).all()
