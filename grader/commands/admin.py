@@ -15,7 +15,8 @@ def admin(email: str, name: str | None, days: int) -> None:
     """Make EMAIL an admin of the database CHAINRULE_DATABASE, and print a token for them.
 
     For who has the database already: nothing else is asked. Somebody of that address who is there
-    becomes an admin; tokens that they have stay, until another password is set for them.
+    becomes an admin; tokens that they have stay, until another password is set for them. A password
+    that they chose by a link of an instructor's ends, and so do their tokens.
     """
     from grader.config import load_settings
     from grader.services.people import make_admin

@@ -8,7 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from grader.db.models import CheckOutcome, Result, Submission
+from grader.db.models import Assignment, CheckOutcome, Result, Submission
+from grader.db.overview import latest_of
+from grader.db.submissionfilters import Standing, anything_waits, standing_of
 from grader.domain.outcomes import Outcome, RunStatus
 
 _AT_ONCE = 10_000  # ids in one query; a database takes some ten thousand parameters
@@ -50,15 +52,18 @@ def findings(
     return found
 
 
-def judged(session: Session, version_id: int, submission_ids: Sequence[int]) -> set[int]:
-    """Which of these have a result against a version that did not end by a failure of ours."""
+def judged(
+    session: Session, version_ids: Collection[int], submission_ids: Sequence[int]
+) -> set[int]:
+    """Which of these have a result against one of the versions, which are of one assignment each,
+    that did not end by a failure of ours."""
     found: set[int] = set()
     for ids in _pieces(submission_ids):
         found |= set(
             session.scalars(
                 select(Result.submission_id).where(
                     Result.submission_id.in_(ids),
-                    Result.version_id == version_id,
+                    Result.version_id.in_(version_ids),
                     Result.run_status != RunStatus.INTERNAL_ERROR,
                 )
             )
@@ -66,10 +71,55 @@ def judged(session: Session, version_id: int, submission_ids: Sequence[int]) -> 
     return found
 
 
-def number_of_submissions(session: Session, assignment_id: int) -> int:
-    """How many were handed in for an assignment."""
-    query = select(func.count()).where(Submission.assignment_id == assignment_id)
-    return session.scalar(query) or 0
+def numbers_of_submissions(session: Session, assignment_ids: Collection[int]) -> dict[int, int]:
+    """How many were handed in for each of these assignments, where any were."""
+    query = (
+        select(Submission.assignment_id, func.count())
+        .where(Submission.assignment_id.in_(assignment_ids))
+        .group_by(Submission.assignment_id)
+    )
+    return {row[0]: row[1] for row in session.execute(query)}
+
+
+def that_need_a_person(session: Session, submission_ids: Sequence[int]) -> set[int]:
+    """Of which of these points wait for a person, against the version in force."""
+    found: set[int] = set()
+    for ids in _pieces(submission_ids):
+        found |= set(
+            session.scalars(
+                select(Submission.id)
+                .join(Assignment, Assignment.id == Submission.assignment_id)
+                .where(
+                    Submission.id.in_(ids),
+                    standing_of(Assignment.live_version_id) == Standing.NEEDS_PERSON,
+                )
+            )
+        )
+    return found
+
+
+def latest_that_need_a_person(
+    session: Session, assignment_ids: Collection[int]
+) -> dict[int, set[int]]:
+    """The same of everybody's latest submissions, by assignment."""
+    last = latest_of(assignment_ids)
+    query = (
+        select(last.c.assignment_id, last.c.id)
+        .join(Assignment, Assignment.id == last.c.assignment_id)
+        .where(standing_of(Assignment.live_version_id, last.c.id) == Standing.NEEDS_PERSON)
+    )
+    found: dict[int, set[int]] = {one: set() for one in assignment_ids}
+    for assignment_id, submission_id in session.execute(query):
+        found[assignment_id].add(submission_id)
+    return found
+
+
+def with_points_that_wait(session: Session, assignment_ids: Collection[int]) -> set[int]:
+    """The assignments in which points of any submission wait for a person."""
+    query = select(Assignment.id).where(
+        Assignment.id.in_(assignment_ids), anything_waits(Assignment.live_version_id)
+    )
+    return set(session.scalars(query))
 
 
 def _pieces(ids: Sequence[int]) -> Iterable[Collection[int]]:

@@ -78,6 +78,11 @@ def assignments(session: Session, course_id: int) -> list[Live]:
     return _live(session, Assignment.course_id == course_id)
 
 
+def some_assignments(session: Session, assignment_ids: Collection[int]) -> list[Live]:
+    """These assignments."""
+    return _live(session, Assignment.id.in_(assignment_ids))
+
+
 def assignment(session: Session, assignment_id: int) -> Live:
     """One assignment."""
     (found,) = _live(session, Assignment.id == assignment_id)
@@ -123,8 +128,19 @@ def all_students(session: Session, course_id: int) -> list[Member]:
     return _members(session, course_id, [(row[0], row[1]) for row in session.execute(query)])
 
 
-def facts(session: Session, course_id: int, lives: Sequence[Live], of: Sequence[Member]) -> Facts:
-    """All that is known `of` them. `lives` are assignments of the course."""
+def facts(
+    session: Session,
+    course_id: int,
+    lives: Sequence[Live],
+    of: Sequence[Member],
+    *,
+    keep: Collection[int] = (),
+) -> Facts:
+    """All that is known `of` them. `lives` are assignments of the course.
+
+    Of what they have handed in what can count is enough for grades; submissions in `keep` are there
+    all the same.
+    """
     assignment_ids = [one.assignment.id for one in lives]
     person_ids = sorted({person for one in of for person in one.shares_with})
     versions = [one.assignment.live_version_id for one in lives]
@@ -135,6 +151,7 @@ def facts(session: Session, course_id: int, lives: Sequence[Live], of: Sequence[
         },
         versions=[one for one in versions if one is not None],
         person_ids=person_ids,
+        keep=keep,
     )
     return Facts(
         handed_in=handed_in(session, scope),
@@ -171,6 +188,17 @@ def releases(
     if person_ids is not None:
         query = query.where(Release.person_id.in_(person_ids))
     return session.scalars(query).all()
+
+
+def released_to(session: Session, assignment_ids: Collection[int]) -> dict[int, set[int]]:
+    """By assignment the people whose grades are released."""
+    query = select(Release.assignment_id, Release.person_id).where(
+        Release.assignment_id.in_(assignment_ids)
+    )
+    found: dict[int, set[int]] = defaultdict(set)
+    for assignment_id, person_id in session.execute(query):
+        found[assignment_id].add(person_id)
+    return found
 
 
 def count_released(session: Session, course_id: int) -> dict[int, int]:

@@ -1,7 +1,8 @@
 """What became of the submissions of assignments, counted; by the same few queries however many.
 
 Figures are of everybody's latest submission, the one that lists find with `latest`, except where
-they say otherwise: of what was superseded nobody has to do anything.
+they say otherwise: what people have to do is about the submission that counts, which only grades
+tell (`grader.services.needing`).
 """
 
 from __future__ import annotations
@@ -41,7 +42,10 @@ class Figures:
     """Of one assignment: how many people's latest stand where and have which score, how many failed
     on our side (all of them, not the latest alone), how many requests are open, how many grades are
     released, and how many students have a graded submission, or their team has, and no grade that
-    is released."""
+    is released.
+
+    `needing` are submissions that count and of which points wait for a person; `aside` are people's
+    latest of which points wait although another one counts, so that nobody has to see to them."""
 
     standings: Mapping[Standing, int]
     scores: Mapping[float, int]
@@ -49,6 +53,8 @@ class Figures:
     requests: int = 0
     released: int = 0
     unreleased: int = 0
+    needing: int = 0
+    aside: int = 0
 
     @property
     def people(self) -> int:
@@ -121,7 +127,7 @@ def students(session: Session, course_id: int) -> int:
 
 def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
     """How the exercises came out against the version in force."""
-    last = _latest([assignment.id])
+    last = latest_of([assignment.id])
     here = and_(
         CheckOutcome.submission_id == last.c.id,
         CheckOutcome.version_id == assignment.live_version_id,
@@ -173,7 +179,7 @@ def run_ends(
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def _latest(assignment_ids: Collection[int]) -> Subquery:
+def latest_of(assignment_ids: Collection[int]) -> Subquery:
     """Everybody's latest submission to these assignments: its id, of what and whose.
 
     The id goes along with the number that is largest, in one number: so all submissions are gone
@@ -189,7 +195,7 @@ def _latest(assignment_ids: Collection[int]) -> Subquery:
 
 
 def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
-    last = _latest(assignment_ids)
+    last = latest_of(assignment_ids)
     here = and_(Result.submission_id == last.c.id, Result.version_id == Assignment.live_version_id)
     theirs = and_(
         Enrolment.course_id == Assignment.course_id,

@@ -84,7 +84,8 @@ class Filters:
     `state` is that of the latest attempt against the version in force, and `run_status` and the
     scores are those of the result against it. `needs_person`: points wait for a person and no
     override stands in their place, or judging has failed. `search` is part of a person's name or
-    address, or a submission's id; where the assignment is anonymous the id alone.
+    address, or a submission's id; where the assignment is anonymous the id alone. `counts`: those
+    that do, or those that don't, of the ids in `counting`.
     """
 
     ids: Collection[int] | None = None
@@ -99,6 +100,8 @@ class Filters:
     needs_person: bool = False
     finding: Finding | None = None
     search: str | None = None
+    counts: bool | None = None
+    counting: Collection[int] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +121,8 @@ def filters_of(assignment: Assignment, filters: Filters) -> Iterator[Filter]:
     version_id = assignment.live_version_id
     if filters.search is not None:
         yield _called(assignment, filters.search)
+    if filters.counts is not None:
+        yield _counting(assignment, filters.counting, filters.counts)
     if filters.needs_person:
         yield _needs_person(version_id)
     if filters.state is not None:
@@ -155,6 +160,12 @@ def standing_of(version: Any, submission_id: Any = Submission.id) -> ColumnEleme
         (_pending(version, submission_id), Standing.NEEDS_PERSON.value),
         else_=Standing.GRADED.value,
     )
+
+
+def anything_waits(version: Any) -> ColumnElement[bool]:
+    """Whether points of any submission wait for a person against a version."""
+    waits = select(CheckOutcome.submission_id).where(*_waits(version))
+    return waits.correlate_except(CheckOutcome).exists()
 
 
 def outcome_of_exercise() -> ColumnElement[str]:
@@ -258,6 +269,13 @@ def _standing(assignment: Assignment, standing: Standing) -> Filter:
     return Filter(
         select(Submission.id).where(Submission.assignment_id == assignment.id, none), none, True
     )
+
+
+def _counting(assignment: Assignment, counting: Collection[int], counts: bool) -> Filter:
+    # As many as there are students: a database takes that many parameters.
+    passes = Submission.id.in_(counting) if counts else Submission.id.not_in(counting)
+    ids = select(Submission.id).where(Submission.assignment_id == assignment.id, passes)
+    return Filter(ids, passes, is_exact=True)
 
 
 def _latest(assignment: Assignment) -> Filter:

@@ -6,15 +6,16 @@ the official grade, with overrides, is theirs when it is released, and stays as 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from grader.db import grades, people
 from grader.db.grades import Facts, Live, Member, Released
-from grader.db.models import Assignment, Override
+from grader.db.models import Assignment, Override, Role, Submission
+from grader.db.pages import MOST
 from grader.db.session import Session
-from grader.domain.grades import Grade, HandedIn, grade
+from grader.domain.grades import Grade, HandedIn, Worth, grade, worth
 from grader.domain.policy import Policy, own_due_at
 from grader.errors import NotFound
 from grader.services.access import Actor, Right, permit_assignment
@@ -27,9 +28,11 @@ __all__ = [
     "OwnGrade",
     "Released",
     "StaffGrade",
+    "Valued",
     "grade_from",
     "grade_of",
     "own_grade",
+    "valued",
 ]
 
 
@@ -63,6 +66,56 @@ class StaffGrade:
     overrides: Sequence[tuple[Override, str]]
     release: Released | None
     is_nameless: bool
+
+
+@dataclass(frozen=True)
+class Valued:
+    """What a submission is worth, and whether a student's grade is made of it."""
+
+    worth: Worth
+    counts: bool
+
+    @property
+    def points(self) -> float | None:
+        """Those that hold; where a part was not judged through a fault of ours, those of the rest,
+        and None where there are none yet."""
+        found = self.worth.points
+        return self.worth.before_lateness if found is None else found
+
+
+def valued(
+    session: Session, assignment: Assignment, rows: Sequence[Submission], *, with_overrides: bool
+) -> Mapping[int, Valued]:
+    """What these submissions of an assignment are worth, by their ids; at most a page of them.
+
+    `with_overrides`: with what people gave, which students don't see before it is released.
+    """
+    if not rows:
+        return {}
+    live, policy = grades.assignment(session, assignment.id), policy_of(assignment)
+    owners = sorted({row.person_id for row in rows})
+    found = grades.members(session, assignment.course_id, only=owners, limit=MOST).items
+    members = {one.person_id: one for one in found}
+    # Who has left the course has no grade; what they handed in is worth something all the same.
+    every = [members.get(one) or Member(one, "", "", False, None, (one,)) for one in owners]
+    students = grades.enrolled_among(session, assignment.course_id, owners, role=Role.STUDENT)
+    keep = {row.id for row in rows}
+    facts = grades.facts(session, assignment.course_id, [live], every, keep=keep)
+    handed_in = {one.id: one for several in facts.handed_in.values() for one in several}
+    theirs = {
+        one.person_id: grade_from(facts, live, policy, one, with_overrides=with_overrides)
+        for one in every
+    }
+    made = {}
+    for row in rows:
+        whose, one = theirs[row.person_id], handed_in[row.id]
+        made[row.id] = Valued(
+            worth(one if with_overrides else _untouched(one), policy, whose.due_at, live.max_score),
+            counts=row.person_id in students
+            and whose.counting is not None
+            and whose.counting.id == row.id,
+        )
+    return made
 
 
 def own_grade(site: Site, actor: Actor, assignment_id: int) -> OwnGrade:

@@ -34,10 +34,13 @@ _NOTHING_PICKED = "no rubric item was picked"
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What is given for an answer: items by their ids, points besides, and a comment."""
+    """What is given for an answer: items by their ids, points besides, and a comment.
+
+    `adjustment` is None where no points were entered, which without an item is no mark.
+    """
 
     items: Sequence[int] = ()
-    adjustment: float = 0.0
+    adjustment: float | None = None
     comment: str = ""
 
 
@@ -70,7 +73,7 @@ def give(
     with site.database.writing() as session:
         held(session, assignment_id, Hold.CHANGES)
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
-        given = _checked(given)
+        besides, comment = _checked(given)
         items = _items(session, assignment, exercise, given)
         marks.hold_submissions(session, submission_ids)
         _refuse_strangers(session, assignment, submission_ids)
@@ -88,8 +91,8 @@ def give(
                 submission_id=key,
                 exercise=exercise,
                 author_id=actor.person_id,
-                adjustment=given.adjustment,
-                comment=given.comment,
+                adjustment=besides,
+                comment=comment,
                 replaces_id=standing[key].id if key in standing else None,
             )
             for key in sorted(submission_ids)
@@ -308,13 +311,20 @@ def signed(points: float) -> str:
     return f"{'−' if points < 0 else '+'}{abs(points):g}"
 
 
-def _checked(given: Given) -> Given:
-    if not math.isfinite(given.adjustment) or abs(given.adjustment) > _MOST_ADJUSTMENT:
+def _checked(given: Given) -> tuple[float, str]:
+    """The points besides, and the comment. Raises BadInput where nothing is given."""
+    if given.adjustment is None and not given.items:
+        raise BadInput(
+            "nothing is given yet: pick a rubric item, or enter points besides; "
+            "0 leaves what checks gave"
+        )
+    besides = given.adjustment or 0.0
+    if not math.isfinite(besides) or abs(besides) > _MOST_ADJUSTMENT:
         raise BadInput("adjustment: a number of points")
     comment = storable(given.comment).replace("\0", "").replace("\r\n", "\n").strip()
     if len(comment) > _LONGEST_COMMENT:
         raise BadInput(f"comment: {_LONGEST_COMMENT} characters at most")
-    return Given(items=given.items, adjustment=round(given.adjustment, 6), comment=comment)
+    return round(besides, 6), comment
 
 
 def _items(

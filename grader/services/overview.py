@@ -20,6 +20,7 @@ from grader.domain.hints import hint_for
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.assignments import Seen, list_assignments
+from grader.services.needing import with_needs
 from grader.services.similarity import HIGH
 from grader.services.site import Site
 
@@ -72,9 +73,7 @@ class CourseOverview:
     def needing(self) -> int:
         """How much on this page needs a person: failures, requests, and what waits for grading."""
         return sum(
-            line.figures.failed
-            + line.figures.requests
-            + line.figures.standings.get(Standing.NEEDS_PERSON, 0)
+            line.figures.failed + line.figures.requests + line.figures.needing
             for line in self.lines.items
         )
 
@@ -151,7 +150,9 @@ def course_overview(
         students = overview.students(session, course_id)
     page = list_assignments(site, actor, course_id, cursor=cursor)
     with site.database.reading() as session:
-        known = overview.figures(session, [one.assignment.id for one in page.items])
+        every = [one.assignment for one in page.items]
+        known = overview.figures(session, [one.id for one in every])
+        known = with_needs(site, session, every, known)
     lines = []
     for seen in page.items:
         figures = known[seen.assignment.id]
@@ -170,7 +171,8 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
             else None
         )
         zone = ZoneInfo(session.get_one(Course, assignment.course_id).timezone)
-        figures = overview.figures(session, [assignment_id])[assignment_id]
+        known = overview.figures(session, [assignment_id])
+        figures = with_needs(site, session, [assignment], known)[assignment_id]
         step, count = next_step(assignment, figures)
         quarters = overview.by_quarter(session, assignment_id)
         arrivals, per = _arrivals(quarters, zone)
@@ -205,8 +207,8 @@ def next_step(assignment: Assignment, figures: Figures) -> tuple[Step, int]:
         return Step.SEE_FAILURES, figures.failed
     if figures.requests:
         return Step.ANSWER, figures.requests
-    if count := figures.standings.get(Standing.NEEDS_PERSON, 0):
-        return Step.GRADE, count
+    if figures.needing:
+        return Step.GRADE, figures.needing
     is_over = assignment.due_at is None or assignment.due_at < datetime.now(UTC)
     if is_over and figures.unreleased:
         return Step.RELEASE, figures.unreleased

@@ -16,8 +16,9 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from grader.db import audit, browsersessions, people
+from grader.db import audit, browsersessions, passwordlinks, people
 from grader.db.models import Person, Token
+from grader.db.session import Session, hold
 from grader.errors import BadInput, Conflict, NotFound, NotNow, NotSignedIn
 from grader.safetext import one_line
 from grader.services.access import Actor, Right, permit_admin
@@ -165,7 +166,8 @@ def change_person(
     """Change what is given; for admins.
 
     A new password ends sessions and tokens: somebody else may have had them, as the old one. Who
-    becomes an admin signs in anew: a session may have begun by an LMS, which no admin's may.
+    becomes an admin signs in anew: a session may have begun by an LMS, which no admin's may. Raises
+    Conflict where their password was chosen by a link of an instructor's, and no other is given.
     """
     permit_admin(actor)
     kept = password_hash(password)
@@ -173,14 +175,21 @@ def change_person(
         person = session.get(Person, person_id)
         if person is None:
             raise NotFound("there is no such person")
+        hold(session, person)
         person.name = person.name if name is None else name
         if is_admin and not person.is_admin:
+            if kept is None and passwordlinks.opened_by(session, [person.id]):
+                raise Conflict(
+                    "password: theirs was chosen by a link that an instructor made; set another "
+                    "as you make them an administrator, so that it is surely theirs alone"
+                )
             browsersessions.end_all_of(session, person.id)
         person.is_admin = person.is_admin if is_admin is None else is_admin
         given = {"name": name, "is_admin": is_admin}
         noted: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
         if kept is not None:
             person.password_hash = kept
+            passwordlinks.forget(session, person.id)
             browsersessions.end_all_of(session, person.id)
             noted |= {"password": "new", "tokens": people.revoke_tokens_of(session, person.id)}
         audit.record(session, actor.person_id, "person.changed", person, **noted)
@@ -212,7 +221,8 @@ def change_password(site: Site, actor: Actor, *, old: str, new: str) -> None:
 def make_admin(site: Site, *, email: str, name: str, lasts: timedelta) -> IssuedToken:
     """A token for an admin of that address, who is made, or made one, for it.
 
-    No actor: whoever calls this has the database anyway.
+    No actor: whoever calls this has the database anyway. A password that was chosen by a link of an
+    instructor's is theirs no more, with all that was got by it: nobody here has vouched for it.
     """
     if not _ADDRESS.fullmatch(email):
         raise BadInput(f"{one_line(email, 80)} is no address, as ines@example.org is")
@@ -221,6 +231,8 @@ def make_admin(site: Site, *, email: str, name: str, lasts: timedelta) -> Issued
         if person is None:
             person = Person(email=email.lower(), name=name)
             session.add(person)
+        elif not person.is_admin:
+            _forget_what_a_link_opened(session, person)
         person.is_admin = True
         session.flush()
         audit.record(session, None, "person.made-admin", person)
@@ -242,6 +254,15 @@ def password_hash(password: str | None) -> str | None:
         raise BadInput(f"password: at least {_LEAST_PASSWORD} characters")
     with _turn():
         return _hasher.hash(password)
+
+
+def _forget_what_a_link_opened(session: Session, person: Person) -> None:
+    hold(session, person)
+    if passwordlinks.opened_by(session, [person.id]):
+        person.password_hash = None
+        browsersessions.end_all_of(session, person.id)
+        people.revoke_tokens_of(session, person.id)
+    passwordlinks.forget(session, person.id)
 
 
 @contextmanager

@@ -146,7 +146,9 @@ def withdraw(site: Site, actor: Actor, request_id: int) -> None:
 
 def decide(site: Site, actor: Actor, request_id: int, *, accepted: bool, text: str) -> None:
     """Accept or decline, for staff. What is declined gets a reason; what is accepted may."""
-    given = _text(text, "text") if text.strip() or not accepted else ""
+    if not accepted and not text.strip():
+        raise BadInput("text: say why it is declined; the student reads it")
+    given = _text(text, "text") if text.strip() else ""
     with site.database.writing() as session:
         request, assignment, _ = _seen(session, actor, request_id)
         permit(session, actor, assignment.course_id, Right.GRADE)

@@ -120,7 +120,8 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
             if assignment.live_version_id
             else None
         )
-        earlier = found_of(session, assignment, review.all_of_person(session, submission))
+        every = review.all_of_person(session, submission)
+        earlier = found_of(session, assignment, every, with_overrides=True)
         (own,) = (one for one in earlier if one.submission.id == submission_id)
         overrides = grades.overrides(session, submission_id)
         due = due_at(session, seen)

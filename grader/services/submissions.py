@@ -39,6 +39,7 @@ from grader.safetext import storable
 from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
 from grader.services.anonymity import shown_file, shown_name
+from grader.services.grades import Valued, valued
 from grader.services.policies import policy_of
 from grader.services.sending import send
 from grader.services.site import Site
@@ -87,12 +88,14 @@ class Receipt:
 class Found:
     """A submission with what became of it so far: against the version in force, if any.
 
-    `is_nameless`: it is not told whose it is, for it is graded without names.
+    `is_nameless`: it is not told whose it is, for it is graded without names. `valued` is what it
+    is worth, where that was asked for.
     """
 
     submission: Submission
     person: str
     is_nameless: bool = False
+    valued: Valued | None = None
     lateness: str
     attempt: Attempt | None
     result: Result | None
@@ -190,17 +193,22 @@ def list_submissions(
     descending: bool = True,
     cursor: str | None = None,
     limit: int = 50,
+    with_worth: bool = False,
 ) -> Page[Found]:
-    """The submissions of an assignment: for staff all of them, for students their team's."""
+    """The submissions of an assignment: for staff all of them, for students their team's.
+
+    `with_worth`: with what each is worth, to students without what people gave.
+    """
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.READ)
         role = people.role_in(session, actor.person_id, assignment.course_id)
-        hides = actor.may(Right.GRADE, role) and assignment.anonymous
+        is_staff = actor.may(Right.GRADE, role)
+        hides = is_staff and assignment.anonymous
         if hides and order == "name":
             raise BadInput("sort: it is graded without names, and has no order of them")
         if hides and filters.people is not None:
             raise BadInput("person_id: it is graded without names, and whose is not told")
-        if not actor.may(Right.GRADE, role):
+        if not is_staff:
             team = people.team_of(session, assignment.course_id, actor.person_id)
             wanted = team if filters.people is None else set(team) & set(filters.people)
             filters = replace(filters, people=sorted(wanted))
@@ -212,17 +220,20 @@ def list_submissions(
             cursor=cursor,
             limit=limit,
         )
-        found = found_of(session, assignment, page.items)
+        found = found_of(session, assignment, page.items, is_staff if with_worth else None)
     if hides:
         found = [_nameless(assignment, one) for one in found]
     return Page(found, page.next_cursor)
 
 
-def get_submission(site: Site, actor: Actor, submission_id: int) -> Found:
-    """One submission."""
+def get_submission(
+    site: Site, actor: Actor, submission_id: int, *, with_worth: bool = False
+) -> Found:
+    """One submission; what it is worth as in a list of them."""
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        (found,) = found_of(session, seen.assignment, [seen.submission])
+        overridden = seen.is_staff if with_worth else None
+        (found,) = found_of(session, seen.assignment, [seen.submission], overridden)
     hides = seen.is_staff and seen.assignment.anonymous
     return _nameless(seen.assignment, found) if hides else found
 
@@ -256,7 +267,7 @@ def choose(site: Site, actor: Actor, submission_id: int) -> Found:
             seen.submission,
             course_id=seen.assignment.course_id,
         )
-        return found_of(session, seen.assignment, [seen.submission])[0]
+        return found_of(session, seen.assignment, [seen.submission], seen.is_staff)[0]
 
 
 def see(session: Session, actor: Actor, submission_id: int) -> Seen:
@@ -356,18 +367,30 @@ def _receipt(
     return Receipt(submission=submission, attempt_id=attempt_id, lateness=words, is_new=is_new)
 
 
-def found_of(session: Session, assignment: Assignment, rows: Sequence[Submission]) -> list[Found]:
-    """Submissions of one assignment with all that is shown of them, by a few queries."""
+def found_of(
+    session: Session,
+    assignment: Assignment,
+    rows: Sequence[Submission],
+    with_overrides: bool | None = None,
+) -> list[Found]:
+    """Submissions of one assignment with all that is shown of them, by a few queries.
+
+    With what they are worth where it is said whether that is `with_overrides`.
+    """
     ids = [row.id for row in rows]
     last = submissions.last_attempts_of(session, ids, assignment.live_version_id)
     results = submissions.results_of(session, ids, assignment.live_version_id)
     person_ids = {row.person_id for row in rows}
     names = submissions.names_of(session, person_ids)
     extended = submissions.extensions(session, assignment, person_ids)
+    worths: Mapping[int, Valued] = {}
+    if with_overrides is not None:
+        worths = valued(session, assignment, rows, with_overrides=with_overrides)
     return [
         Found(
             submission=row,
             person=names[row.person_id],
+            valued=worths.get(row.id),
             lateness=_lateness(assignment, row, extended),
             attempt=last.get(row.id),
             result=results.get(row.id),

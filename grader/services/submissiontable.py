@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from grader.db import submissionlists, submissionmarks, submissions
-from grader.db.models import Assignment, AssignmentVersion, Role
+from grader.db.models import Assignment, AssignmentVersion, Role, Submission
 from grader.db.pages import MOST, Page
 from grader.db.session import Session
 from grader.db.submissionfilters import Filters, Standing
@@ -21,6 +21,7 @@ from grader.errors import BadInput, NotFound
 from grader.services import extensions, regrading, release
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.anonymity import shown_file, shown_name
+from grader.services.needing import NEEDS_PERSON, resolved
 from grader.services.regrading import Regrade
 from grader.services.release import Releasing
 from grader.services.similarity import HIGH
@@ -32,12 +33,14 @@ MOST_AT_ONCE = 10_000
 COUNTED = submissionlists.FEW  # of a filter that leaves more it is only said that they are more
 
 _EVERYTHING = Filters()
-_NEEDS_PERSON = Filters(standing=Standing.NEEDS_PERSON, latest=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """A submission in the table; `outcomes` are those of the exercises in the rubric's order."""
+    """A submission in the table; `outcomes` are those of the exercises in the rubric's order.
+
+    `found` has what it is worth.
+    """
 
     found: Found
     who: str
@@ -59,7 +62,7 @@ class Table:
     """A page of the table, and the answers at its head.
 
     `count` is one more than `COUNTED` where they are more than that; `needing` counts likewise
-    whose latest submission needs a person, and `next_id` is the one that has waited longest.
+    those that count and need a person, and `next_id` is the one that has waited longest.
     `exercises` are ids and titles.
     """
 
@@ -96,7 +99,7 @@ def table(
     with site.database.reading() as session:
         assignment = _permitted(session, actor, assignment_id, order)
         version = _live(session, assignment)
-        these = submissionlists.narrowed(session, assignment, filters)
+        these = _narrowed(site, session, assignment, filters)
         page = submissionlists.listed(
             session,
             these,
@@ -107,12 +110,12 @@ def table(
             limit=limit,
         )
         exercises = _exercises(version)
-        needing = submissionlists.narrowed(session, assignment, _NEEDS_PERSON)
+        needing = _narrowed(site, session, assignment, NEEDS_PERSON)
         first = submissionlists.listed(session, needing, "received_at", limit=1)
         at_most = None if filters == _EVERYTHING else COUNTED
         return Table(
             rows=Page(
-                _rows(session, assignment, exercises, found_of(session, assignment, page.items)),
+                _rows(session, assignment, exercises, page.items),
                 page.next_cursor,
                 page.previous_cursor,
             ),
@@ -134,8 +137,7 @@ def rows(
         these = submissionlists.narrowed(session, assignment, Filters(ids=ids))
         page = submissionlists.listed(session, these, "received_at", limit=MOST)
         exercises = _exercises(_live(session, assignment))
-        found = found_of(session, assignment, page.items)
-        return _rows(session, assignment, exercises, found), exercises
+        return _rows(session, assignment, exercises, page.items), exercises
 
 
 def neighbours(
@@ -151,7 +153,7 @@ def neighbours(
     """The submissions before and after one in the table."""
     with site.database.reading() as session:
         assignment = _permitted(session, actor, assignment_id, order)
-        these = submissionlists.narrowed(session, assignment, filters)
+        these = _narrowed(site, session, assignment, filters)
         return submissionlists.beside(session, these, order, submission_id, descending=descending)
 
 
@@ -160,9 +162,9 @@ def selected(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> 
     are acted on at once."""
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
-        ids = _ids(session, assignment, filters)
+        ids = _ids(site, session, assignment, filters)
         people = submissions.people_of(session, assignment, ids)
-        everything = submissionlists.narrowed(session, assignment, filters)
+        everything = _narrowed(site, session, assignment, filters)
         count = submissionlists.number_of(session, everything) if ids is None else len(ids)
     students = [one for one, role in people.items() if role is Role.STUDENT]
     return Selected(submissions=count, people=len(people), students=len(students))
@@ -174,7 +176,7 @@ def regrade(
     """Judge them again."""
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
-        ids = _ids(session, assignment, filters)
+        ids = _ids(site, session, assignment, filters)
     return regrading.regrade(site, actor, assignment_id, reason=reason, submission_ids=ids)
 
 
@@ -214,6 +216,7 @@ def export(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> It
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         exercises = _exercises(_live(session, assignment))
+        filters = resolved(site, session, assignment, filters)
     return _csv(site, assignment, filters, exercises)
 
 
@@ -221,7 +224,7 @@ def _csv(
     site: Site, assignment: Assignment, filters: Filters, exercises: Sequence[tuple[str, str]]
 ) -> Iterator[str]:
     header = ["submission", "person", "email", "number", "file", "received_at", "lateness", "state"]
-    header += ["run", "score", "of", "pending"]
+    header += ["run", "score", "of", "pending", "points", "counts"]
     yield csv_text([header + [exercise for exercise, _ in exercises]])
     cursor: str | None = None
     more = True
@@ -230,7 +233,7 @@ def _csv(
         with site.database.reading() as session:
             these = submissionlists.narrowed(session, assignment, filters)
             page = submissionlists.listed(session, these, "received_at", cursor=cursor, limit=MOST)
-            found = _rows(session, assignment, exercises, found_of(session, assignment, page.items))
+            found = _rows(session, assignment, exercises, page.items)
             people = {one.found.submission.person_id for one in found}
             emails = {} if assignment.anonymous else submissions.emails_of(session, people)
         yield csv_text([_line(one, emails) for one in found])
@@ -239,7 +242,7 @@ def _csv(
 
 
 def _line(row: Row, emails: Mapping[int, str]) -> list[str]:
-    submission, result = row.found.submission, row.found.result
+    submission, result, valued = row.found.submission, row.found.result, row.found.valued
     return [
         str(submission.id),
         row.who,
@@ -253,6 +256,8 @@ def _line(row: Row, emails: Mapping[int, str]) -> list[str]:
         _number(result.score if result else None),
         _number(result.max_score if result else None),
         _number(result.pending if result else None),
+        _number(valued.points if valued else None),
+        "yes" if valued and valued.counts else "no",
         *(outcome or "" for outcome in row.outcomes),
     ]
 
@@ -265,9 +270,10 @@ def _rows(
     session: Session,
     assignment: Assignment,
     exercises: Sequence[tuple[str, str]],
-    found: Sequence[Found],
+    these: Sequence[Submission],
 ) -> list[Row]:
-    ids = [one.submission.id for one in found]
+    found = found_of(session, assignment, these, with_overrides=True)
+    ids = [one.id for one in these]
     known = submissionmarks.marks(session, assignment, ids, alike=HIGH)
     return [
         Row(
@@ -302,9 +308,19 @@ def _exercises(version: AssignmentVersion | None) -> list[tuple[str, str]]:
     return [(one["id"], one["title"]) for one in outline.get("exercises", [])]
 
 
-def _ids(session: Session, assignment: Assignment, filters: Filters) -> Sequence[int] | None:
+def _narrowed(
+    site: Site, session: Session, assignment: Assignment, filters: Filters
+) -> submissionlists.Narrowed:
+    return submissionlists.narrowed(
+        session, assignment, resolved(site, session, assignment, filters)
+    )
+
+
+def _ids(
+    site: Site, session: Session, assignment: Assignment, filters: Filters
+) -> Sequence[int] | None:
     """The ids of what is meant; None where that is everything."""
-    these = submissionlists.narrowed(session, assignment, filters)
+    these = _narrowed(site, session, assignment, filters)
     if filters == _EVERYTHING:
         if not submissionlists.number_of(session, these, 1):
             raise BadInput("nothing was handed in yet")
@@ -325,7 +341,8 @@ def _people(
     """Who of them is in the course; `students` alone, or whoever."""
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
-        found = submissions.people_of(session, assignment, _ids(session, assignment, filters))
+        ids = _ids(site, session, assignment, filters)
+        found = submissions.people_of(session, assignment, ids)
     people = [one for one, role in found.items() if not students or role is Role.STUDENT]
     if len(people) > MOST_AT_ONCE:
         raise BadInput(f"they are more than {MOST_AT_ONCE:,} people: narrow the filters")

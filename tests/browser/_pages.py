@@ -62,6 +62,7 @@ PAGES: Mapping[str, tuple[str, ...]] = {
     "/submissions/{submission_id}/notebook": ("ada",),
     "/versions/{version_id}": ("ines",),
     "/versions/{version_id}/shadow": ("ines",),
+    "/welcome": (NOBODY,),
     "/workers": ("root",),
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import re
@@ -192,6 +193,23 @@ def test_people_come_from_a_file_and_one_row_is_wrong(look: Lookers, room: Class
     page.get_by_label("Name or address").fill("zuse")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("row", name="Zoe Zuse")).to_contain_text("Teaching assistant")
+    sound(page)
+
+    # She has no way in yet, and is given one.
+    with page.expect_download() as going:
+        page.get_by_role("button", name="Make links (CSV)").click()
+    lines = csv.DictReader(io.StringIO(Path(going.value.path()).read_text()))
+    (link,) = [line["link"] for line in lines if line["email"] == mail]
+    zoe = look.as_(None)
+    zoe.goto("/welcome#" + link.partition("#")[2])
+    expect(zoe.get_by_label("Address")).to_have_value(mail)
+    assert "#" not in zoe.url
+    sound(zoe)
+    zoe.get_by_label("Password", exact=True).fill("correct horse battery")
+    zoe.get_by_label("Password once more").fill("correct horse battery")
+    zoe.keyboard.press("Enter")
+    expect(zoe.get_by_role("heading", name="Courses")).to_be_visible()
+
     page.get_by_role("link", name="Change Zoe Zuse").click()
     page.get_by_role("button", name="Remove Zoe Zuse").click()
     expect(page.get_by_text("What they handed in is kept.")).to_be_visible()

@@ -210,6 +210,10 @@ def test_comments_are_kept_and_used_again(site: Site, room: Classroom, look: Loo
     page.get_by_role("button", name="Close").click()
     page.locator("#answer-title").focus()
     page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing is given yet: pick a rubric item")).to_be_visible()
+    assert graded(site, ids) == {}
+    page.get_by_label("Besides").fill("0")
+    page.keyboard.press("Enter")
     counts(page, "1 of 2 graded")
     page.keyboard.press("l")
     page.get_by_label("Search").fill("no such words")
@@ -217,6 +221,7 @@ def test_comments_are_kept_and_used_again(site: Site, room: Classroom, look: Loo
     page.get_by_label("Search").fill("RATE which")
     page.get_by_role("button", name="Which <rate>?", exact=True).click()
     expect(page.locator("#comment")).to_be_focused()
+    page.get_by_label("Besides").fill("0")
     page.keyboard.press("Control+Enter")
     counts(page, "2 of 2 graded")
     assert [comment for _, comment, _ in graded(site, ids).values()] == ["Which <rate>?"] * 2

@@ -118,3 +118,26 @@ def test_people_and_what_refers_to_them_outlast_a_table_made_anew(empty: Engine)
         roles = connection.execute(text("SELECT person_id, role FROM enrolment")).all()
     assert emails == ["a@example.org", "person-2@lms.invalid"]
     assert roles == [(1, "ta")]
+
+
+def test_links_for_a_first_password_go_with_their_migration_and_people_stay(empty: Engine) -> None:
+    upgrade(empty, "0004")
+    with empty.begin() as connection:
+        for statement in (
+            "INSERT INTO course (slug, title, timezone, served) VALUES ('dl', 'x', 'UTC', 0)",
+            "INSERT INTO person (email, name, is_admin) VALUES ('a@example.org', 'A', false)",
+        ):
+            connection.execute(text(statement))
+    upgrade(empty)
+    values = "1, 'x', 1, 1, 0"
+    columns = "person_id, hash, course_id, author_id, expires_at"
+    with empty.begin() as connection:
+        connection.execute(text(f"INSERT INTO password_link ({columns}) VALUES ({values})"))
+    downgrade(empty, "0004")
+    assert "password_link" not in inspect(empty).get_table_names()
+    with empty.connect() as connection:
+        assert connection.execute(text("SELECT email FROM person")).scalars().all() == [
+            "a@example.org"
+        ]
+    upgrade(empty)
+    assert differences(empty) == []

@@ -292,7 +292,8 @@ def test_a_single_score_in_a_bin_without_width_is_drawn() -> None:
 
 
 def test_exercises_are_a_table_with_the_counts_of_what_occurs() -> None:
-    rows = [("One", {"passed": 3, "failed": 1}, "/one"), ("Two", {"pending": 4, "failed": 0}, None)]
+    hrefs = {"failed": "/failed", "partial": "/partial"}
+    rows = [("One", {"passed": 3, "failed": 1}, hrefs), ("Two", {"pending": 4, "failed": 0}, hrefs)]
     drawn = parsed(pictures.exercise_matrix(rows))
     heads = [words(one) for one in drawn.iter("th") if one.get("scope") == "col"]
     assert heads == ["Exercise", "Shares", "Passed", "Failed", "Waits"]
@@ -300,10 +301,12 @@ def test_exercises_are_a_table_with_the_counts_of_what_occurs() -> None:
     assert cells == [["3", "1", "0"], ["0", "0", "4"]]
     widths = [one.get("width") for one in having(drawn, "share")]
     assert widths == ["75%", "25%", "100%"]
+    links = [(one.get("href"), words(one), one.get("aria-label")) for one in drawn.iter("a")]
+    assert links == [("/failed", "1", "One, Failed: 1")]
 
 
 def test_an_exercise_that_nobody_handed_in_has_an_empty_bar() -> None:
-    drawn = parsed(pictures.exercise_matrix([("One", {}, None)]))
+    drawn = parsed(pictures.exercise_matrix([("One", {}, {})]))
     assert having(drawn, "share") == []
     assert words(parsed(pictures.exercise_matrix([]))) == "No exercises yet."
 
@@ -353,7 +356,7 @@ def everything(text: str = "a name", link: str | None = "/x") -> Iterator[Markup
     yield pictures.gradients(panel(gradient(name=text, cause=text)))
     yield pictures.exhibit({"kind": "shapes", "name": text, "expected": [text], "received": [text]})
     yield pictures.histogram([Bin(0, 1, 1, link)], 0.5)
-    yield pictures.exercise_matrix([(text, {"passed": 1}, link)])
+    yield pictures.exercise_matrix([(text, {"passed": 1}, {"passed": link})])
     yield pictures.attempt_strip([(DUE, text, link, True)], DUE, "UTC")
 
 

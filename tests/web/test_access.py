@@ -107,6 +107,8 @@ TABLE: dict[str, tuple[Any, Body]] = {
         json(email="n@example.org", name="N", role="ta"),
     ),
     "DELETE /courses/{course_id}/people/{person_id}": (Right.MANAGE, nothing),
+    "POST /courses/{course_id}/people/password-links": (Right.MANAGE, json(again=True)),
+    "POST /courses/{course_id}/people/{person_id}/password-link": (Right.MANAGE, nothing),
     "GET /courses/{course_id}/audit": (Right.MANAGE, nothing),
     "POST /courses/{course_id}/assignments": (Right.MANAGE, json(slug="b", title="B")),
     "GET /courses/{course_id}/assignments": (Right.READ, nothing),

@@ -38,6 +38,7 @@ SENT: dict[str, Any] = {
     "hidden": "true",
     "label": "Right",
     "points": "1",
+    "adjustment": "0",
     "comment": "Say why.",
     "number": "1",
     "text": "Why?",
@@ -170,10 +171,10 @@ def test_who_grades_what_is_graded_by_now_is_told_so(
         browsing.ids["assignment_id"],
         EXERCISE,
         [browsing.ids["submission_id"]],
-        Given(),
+        Given(adjustment=0),
         seen={},
     )
-    late = browsing.ask(MARK, people.ta, as_part=True)
+    late = browsing.ask(MARK, people.ta, as_part=True, adjustment="1")
     assert late.status_code == 409
     assert late.headers["hx-retarget"] == "#messages"
     assert "Somebody else has graded this meanwhile" in late.text
@@ -196,6 +197,8 @@ def test_an_answer_that_another_has_open_says_so(
 @pytest.mark.parametrize(
     "fields",
     [
+        {"adjustment": ""},
+        {"adjustment": "", "comment": "Well said."},
         {"adjustment": "nan"},
         {"adjustment": "a lot"},
         {"adjustment": "1e300"},

@@ -59,7 +59,9 @@ def item(site: Site, people: People, made: int, label: str, points: float) -> in
 def give(
     site: Site, who: Signed, made: int, *ids: int, items: Sequence[int] = (), **fields: object
 ) -> list[Mark]:
-    """Give the same for these, of which the giver knows what stands."""
+    """Give the same for these, of which the giver knows what stands; 0 where nothing is said."""
+    if not items:
+        fields.setdefault("adjustment", 0.0)
     given = Given(items=items, **fields)  # type: ignore[arg-type]
     return marking.give(site, who.actor, made, EXERCISE, ids, given, seen=standing(site, *ids))
 
@@ -139,9 +141,20 @@ def test_who_has_not_seen_what_stands_by_now_gives_nothing(
     give(site, people.ta, made, adas, adjustment=1)
     with pytest.raises(Conflict, match="somebody else"):
         marking.give(
-            site, people.instructor.actor, made, EXERCISE, [adas], Given(), seen={adas: None}
+            site, people.instructor.actor, made, EXERCISE, [adas], Given(adjustment=0), seen={}
         )
     assert points(site, people, made, people.ada) == 9
+
+
+def test_a_mark_without_an_item_or_points_is_none_and_points_of_none_are_one(
+    site: Site, people: People, made: int, adas: int
+) -> None:
+    nothing = Given(comment="Well said.")
+    with pytest.raises(BadInput, match="nothing is given yet"):
+        marking.give(site, people.ta.actor, made, EXERCISE, [adas], nothing, seen={})
+    assert grade(site, people, made, people.ada).grade.state is GradeState.PENDING
+    give(site, people.ta, made, adas, adjustment=0.0)
+    assert grade(site, people, made, people.ada).grade.state is GradeState.COMPLETE
 
 
 def test_what_is_not_judged_is_not_graded(site: Site, people: People, made: int) -> None:

@@ -42,6 +42,25 @@ def asked(site: Site, who: Signed, work: int, reason: str = "My slope is right."
     return requests.open_request(site, who.actor, work, exercise="ex1", reason=reason).id
 
 
+def test_declining_without_a_reason_asks_for_one(
+    site: Site, client: TestClient, people: People, work: int
+) -> None:
+    address = f"/requests/{asked(site, people.ada, work)}"
+    tom = visit(site, client, people.ta.actor)
+    refused = tom.post(f"{address}/decline", {"text": "  "})
+    assert refused.status_code == 422
+    assert "Say why it is declined; the student reads it." in text_of(refused)
+    assert 'id="text-problem"' in refused.text
+    assert "My slope is right." in text_of(refused)
+    assert "Open" in text_of(tom.get(address))
+    long = "x" * (requests.LONGEST + 1)
+    kept = tom.post(f"{address}/decline", {"text": long})
+    assert (kept.status_code, long in kept.text) == (422, True)
+    assert tom.post(f"{address}/decline", {"text": "It is as asked."}).status_code == 303
+    assert "Declined" in text_of(tom.get(address))
+    assert tom.post(f"{address}/decline", {"text": "Again."}).status_code == 409
+
+
 def test_a_request_goes_from_the_student_to_staff_and_back(
     site: Site, client: TestClient, people: People, work: int, assignment_id: int
 ) -> None:
@@ -148,7 +167,7 @@ def test_what_is_not_judged_gives_nothing_to_ask_about(
 
 def test_declining_takes_a_reason(site: Site, people: People, work: int) -> None:
     made = asked(site, people.ada, work)
-    with pytest.raises(BadInput, match="say something"):
+    with pytest.raises(BadInput, match="say why it is declined"):
         requests.decide(site, people.ta.actor, made, accepted=False, text="  ")
     assert requests.get_request(site, people.ada.actor, made).is_open
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from grader.db.models import (
     Assignment,
+    AssignmentVersion,
     Attempt,
     CheckOutcome,
     Enrolment,
@@ -21,20 +22,24 @@ from grader.db.models import (
 from grader.db.submissionfilters import Standing, outcome_of_exercise
 from grader.domain.outcomes import Outcome, RunStatus, combined
 from grader.errors import BadInput
-from grader.services import overview, submissiontable
+from grader.services import desk, overrides, overview, submissiontable
 from grader.services.release import release
+from grader.services.review import staff_view
 from grader.services.site import Site
 from grader.services.submissions import Filters, Order
 from grader.services.submissiontable import Finding
 from tests.assigned import statements
 from tests.sites import People, Signed, signed
 from tests.unit._builders import exercise, result
-from tests.web._handed_in import RIGHT, HandedIn, anonymously, everything
+from tests.web._handed_in import RIGHT, TEXT, WRONG, HandedIn, anonymously, everything
 from tests.web._work import assignment, handed_in, judge, messages, site  # noqa: F401 - fixtures
 
 NARROWED: list[tuple[dict[str, Any], set[str]]] = [
     ({}, {"right", "wrong", "half", "graded", "cancelled", "failed", "waits"}),
     ({"latest": True}, {"wrong", "cancelled", "waits"}),
+    ({"counts": True}, {"right", "graded"}),
+    ({"counts": False}, {"wrong", "half", "cancelled", "failed", "waits"}),
+    ({"counts": False, "standing": Standing.NEEDS_PERSON}, {"half"}),
     ({"standing": Standing.WAITING}, {"waits"}),
     ({"standing": Standing.GRADED}, {"right", "wrong", "graded"}),
     ({"standing": Standing.GRADED, "latest": True}, {"wrong"}),
@@ -315,6 +320,89 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
             descending=True,
         )
         assert table.count == count
+
+
+def test_what_needs_a_person_is_what_counts_and_points_are_those_that_hold(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    number, ta = assignment(site, people.course_id), people.ta.actor
+    with site.database.writing() as session:
+        live = session.get_one(Assignment, number).live_version_id
+        checks = [{"id": "b", "title": "b", "kind": "manual"}]
+        session.get_one(AssignmentVersion, live).outline = {
+            "exercises": [
+                {"id": one, "title": one, "max_score": 4.0, "checks": checks}
+                for one in ("ex1", "ex2")
+            ]
+        }
+    waits = exercise(TEXT, id="ex2", title="Words")
+    first, second = (handed_in(client, people.ada, number, f"x = {n}") for n in range(2))
+    for receipt, check in ((first, RIGHT), (second, WRONG)):
+        judge(site, receipt["attempt_id"], result(exercise(check), waits))
+
+    def seen() -> tuple[overview.AssignmentOverview, submissiontable.Table]:
+        (line,) = overview.course_overview(site, ta, people.course_id).lines.items
+        found = overview.assignment_overview(site, ta, number)
+        table = submissiontable.table(site, ta, number, Filters(), "received_at", descending=False)
+        assert (line.step, line.count) == (found.step, found.count)
+        assert table.needing == found.figures.needing
+        return found, table
+
+    found, table = seen()
+    assert (found.step, found.count, found.figures.aside) == (overview.Step.GRADE, 1, 1)
+    assert table.next_id == first["id"]
+    assert list(desk.get_desk(site, ta, number, "ex2").order) == [first["id"]]
+    assert shown(table) == [(4.0, True), (0.0, False)]
+    overrides.give(site, ta, first["id"], exercise="ex2", score=3.0, reason="well put")
+    found, table = seen()
+    # Her latest goes on waiting for a person, and for nobody in particular.
+    assert found.figures.standings[Standing.NEEDS_PERSON] == found.figures.aside == 1
+    assert (found.step, found.count) == (overview.Step.RELEASE, 1)
+    assert table.next_id is None
+    assert shown(table) == [(7.0, True), (0.0, False)]
+    earlier = staff_view(site, ta, second["id"]).earlier
+    assert [one.valued.points for one in earlier if one.valued] == [0.0, 7.0]
+
+    # The same by the API, to students without what is not released.
+    path = f"/api/v1/submissions/{first['id']}"
+    for who, points in ((people.ta, 7.0), (people.ada, 4.0)):
+        row = client.get(path, headers=who.headers).json()
+        assert (row["score"], row["points"], row["counts"]) == (4.0, points, True)
+    listed = client.get(f"/api/v1/assignments/{number}/submissions", headers=people.ada.headers)
+    assert [(one["points"], one["counts"]) for one in listed.json()["items"]] == [
+        (0.0, False),
+        (4.0, True),
+    ]
+
+
+def shown(table: submissiontable.Table) -> list[tuple[float | None, bool]]:
+    """The points of its rows, and whether they count."""
+    return [
+        (row.found.valued.points, row.found.valued.counts)
+        for row in table.rows.items
+        if row.found.valued
+    ]
+
+
+def test_what_needs_a_person_takes_as_many_queries_in_many_assignments_as_in_one(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    counted = []
+    for _ in range(2):
+        number = assignment(site, people.course_id)
+        with site.database.writing() as session:
+            session.get_one(Assignment, number).slug = f"a{number}"
+        receipt = handed_in(client, people.ada, number)
+        judge(site, receipt["attempt_id"], result(exercise(TEXT, id="ex2")))
+        with statements(site) as seen:
+            found = overview.course_overview(site, people.ta.actor, people.course_id)
+        assert found.needing == len(found.lines.items)
+        counted.append(len(seen))
+    assert counted[0] == counted[1]
 
 
 def test_what_is_left_to_release_is_counted_in_students_also_of_teams(

@@ -167,6 +167,7 @@ def test_the_links_of_an_overview_lead_to_as_many_as_they_say(
     number = r'[^>]*>\s*(?:<span class="number">)?(\d+)'
     links = re.findall(rf'href="({re.escape(found.table)}\?[^"]*)"{number}', overview)
     assert len(links) >= 6
+    assert any("%3Apartial" in href for href, _ in links)
     for href, number in links:
         page = seen(ta, href.replace("&amp;", "&"))
         assert page.count('<tr id="row-') == int(number), href
@@ -189,10 +190,20 @@ def test_what_no_list_is_narrowed_by_is_named(
         "cursor=%40",
         "q=" + "x" * 300,
         "q=%00",
+        "counts=maybe",
     ):
         answer = ta.get(f"{table}?{query}")
         assert answer.status_code == 422, query
         assert f"{query.split('=')[0].capitalize()}: " in answer.text, query
+
+
+def test_a_range_of_scores_that_is_the_wrong_way_round_is_said_to_be_and_turned(
+    ta: Visit, found: HandedIn
+) -> None:
+    page = seen(ta, f"{found.table}?least=30&most=3&latest=1")
+    assert "No score is from 30 to 3: the range is the wrong way round." in page
+    assert f"{found.table}?least=3&amp;most=30&amp;latest=1" in page
+    assert "the wrong way round" not in seen(ta, f"{found.table}?least=300&most=300")
 
 
 def test_rows_that_are_not_done_are_asked_for_until_they_are(
@@ -202,7 +213,8 @@ def test_rows_that_are_not_done_are_asked_for_until_they_are(
 ) -> None:
     waits = found.ids["waits"]
     page = seen(ta, found.table)
-    live = f"{found.table}/live?ids={waits}"
+    # With what else of theirs is listed: when it is judged, that one may count no more.
+    live = f"{found.table}/live?ids={waits},{found.ids['failed']}"
     assert f'hx-get="{live}"' in page
     part = seen(ta, live)
     assert "Waits" in part
@@ -229,7 +241,9 @@ def test_the_next_one_that_needs_a_person_is_at_the_head(
         receipt = handed_in(client, who, found.assignment_id, f"y = {who.email!r}")
         judge(site, receipt["attempt_id"], result(*words))
     page = seen(ta, found.table)
-    assert "2 need a person" in page
+    # Ada's latest is worth less than her first, which counts: nobody has to see to it.
+    assert "1 needs a person" in page
+    assert "Does not count" in page
     with site.database.reading() as session:
         bobs = session.scalars(
             select(Submission.id)
@@ -341,7 +355,10 @@ def test_a_list_is_exported_with_nothing_that_a_spreadsheet_runs(
     assert lines[0].startswith("submission,person,email,number,file")
     assert sorted(line.split(",")[1] for line in lines[1:]) == ["'=1+1", "ada", "ada"]
     one = ta.post(f"{found.table}/export", {"id": [found.ids["half"]]}).text.splitlines()
-    assert one[1].endswith("needs_person,completed,2,8,4,partial,pending")
+    assert lines[0].endswith(",pending,points,counts,ex1,ex2")
+    assert one[1].endswith("needs_person,completed,2,8,4,2,no,partial,pending")
+    graded = ta.post(f"{found.table}/export", {"id": [found.ids["graded"]]}).text.splitlines()
+    assert graded[1].endswith("graded,completed,0,8,4,3,yes,failed,pending")
 
 
 # -- one submission ---------------------------------------------------------------------------

@@ -35,7 +35,15 @@ from grader.db.models.marking import (
     RubricItem,
     SavedComment,
 )
-from grader.db.models.people import BrowserSession, Course, Enrolment, Person, Role, Token
+from grader.db.models.people import (
+    BrowserSession,
+    Course,
+    Enrolment,
+    PasswordLink,
+    Person,
+    Role,
+    Token,
+)
 from grader.db.models.requests import RegradeRequest, RequestMessage, RequestState
 from grader.db.models.similarity import Comparison, SimilarPair
 from grader.db.models.webhooks import Webhook, WebhookEvent, WebhookMessage
@@ -83,6 +91,7 @@ __all__ = [
     "Node",
     "Override",
     "Passback",
+    "PasswordLink",
     "Person",
     "Platform",
     "PlatformLogin",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 from pydantic import Field
 
 from grader.db.models import Course, Enrolment, Person, Role
-from grader.services import courses
+from grader.services import courses, passwordlinks
+from grader.services.passwordlinks import IssuedLink
 from grader.web.api.bodies import Body, Email, Name, PageView, RowId, Slug, View, items_of
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
@@ -61,6 +62,22 @@ class EnrolmentView(View):
     name: str
     role: Role
     team: str | None
+
+
+class LinksBody(Body):
+    """`again`: a new link also for who has one that is still open; that one holds no more."""
+
+    again: bool = False
+
+
+class PasswordLinkView(View):
+    """A link by which somebody chooses their first password; it is shown this once."""
+
+    person_id: int
+    email: str
+    name: str
+    link: str
+    expires_at: datetime
 
 
 class AuditView(View):
@@ -142,6 +159,36 @@ def unenrol(
     courses.unenrol(site, actor, course_id, person_id)
 
 
+@router.post("/{course_id}/people/password-links", status_code=201)
+def make_password_links(
+    site: CurrentSite,
+    actor: CurrentActor,
+    course_id: CourseId,
+    body: LinksBody,
+    response: Response,
+) -> list[PasswordLinkView]:
+    """A link for everybody in the course who has no way in yet; 409 where that is nobody."""
+    response.headers["Cache-Control"] = "no-store"
+    issued = passwordlinks.make_links(site, actor, course_id, again=body.again)
+    return [_link(one) for one in issued]
+
+
+@router.post("/{course_id}/people/{person_id}/password-link", status_code=201)
+def make_password_link(
+    site: CurrentSite,
+    actor: CurrentActor,
+    course_id: CourseId,
+    person_id: Annotated[RowId, Path()],
+    response: Response,
+) -> PasswordLinkView:
+    """A link for somebody who has no way in yet; one that they had holds no more.
+
+    409 for who has a password, comes from an LMS, is an administrator or staff of another course.
+    """
+    response.headers["Cache-Control"] = "no-store"
+    return _link(passwordlinks.make_link(site, actor, course_id, person_id))
+
+
 @router.get("/{course_id}/audit")
 def get_audit_log(
     site: CurrentSite,
@@ -166,4 +213,14 @@ def _enrolment(enrolment: Enrolment, person: Person) -> EnrolmentView:
         name=person.name,
         role=enrolment.role,
         team=enrolment.team,
+    )
+
+
+def _link(issued: IssuedLink) -> PasswordLinkView:
+    return PasswordLinkView(
+        person_id=issued.person.id,
+        email=issued.person.email or "",
+        name=issued.person.name,
+        link=issued.url,
+        expires_at=issued.expires_at,
     )

@@ -52,8 +52,11 @@ class ReceiptView(View):
 class SubmissionView(View):
     """What was handed in, and what became of it so far.
 
-    `state`, `run_status` and the points are those against the version in force, before lateness and
-    without overrides; null while there are none. `state` failed: by a fault of ours, never a zero.
+    `state`, `run_status`, `score`, `max_score` and `pending` are those against the version in
+    force, before lateness and without overrides; null while there are none. `state` failed: by a
+    fault of ours, never a zero. `points` are those that hold: with lateness and, for staff, with
+    what people gave. `counts`: the student's grade is made of this one; students are told which one
+    that is by what was judged automatically.
     Where it is graded without names, staff are told no `person_id`, and the submission's number in
     the place of the names of person and file.
     """
@@ -76,6 +79,8 @@ class SubmissionView(View):
     score: float | None
     max_score: float | None
     pending: float | None
+    points: float | None
+    counts: bool
 
 
 _RECEIPTS: dict[int | str, dict[str, Any]] = {
@@ -170,6 +175,7 @@ def list_submissions(
         descending=descending,
         cursor=cursor,
         limit=limit,
+        with_worth=True,
     )
     return PageView(items=[_view(one) for one in page.items], next_cursor=page.next_cursor)
 
@@ -179,7 +185,7 @@ def get_submission(
     site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId
 ) -> SubmissionView:
     """One submission."""
-    return _view(submissions.get_submission(site, actor, submission_id))
+    return _view(submissions.get_submission(site, actor, submission_id, with_worth=True))
 
 
 @router.get(
@@ -224,4 +230,6 @@ def _view(found: Found) -> SubmissionView:
         score=result.score if result else None,
         max_score=result.max_score if result else None,
         pending=result.pending if result else None,
+        points=found.valued.points if found.valued else None,
+        counts=found.valued is not None and found.valued.counts,
     )

@@ -40,6 +40,7 @@ from grader.web.pages import (
     versions,
     watching,
     webhooks,
+    welcome,
     workers,
 )
 
@@ -79,6 +80,7 @@ _PARTS = (
     versions,
     watching,
     webhooks,
+    welcome,
     workers,
 )
 

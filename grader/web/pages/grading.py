@@ -183,12 +183,15 @@ def tools_context(
 ) -> Mapping[str, Any]:
     """What the rubric's panel and the comment library need."""
     mark = opened.mark if opened else None
+    picked = opened.picked if opened else frozenset()
+    # Without an item the points besides are what was given, also where they are none.
+    has_besides = mark is not None and (mark.adjustment != 0 or not picked)
     return {
         "tools": desks.tools(site, visitor.actor, assignment_id, exercise),
         "signed": signed,
         "given": {
-            "picked": opened.picked if opened else frozenset(),
-            "adjustment": mark.adjustment if mark else 0.0,
+            "picked": picked,
+            "adjustment": mark.adjustment if mark and has_besides else None,
             "comment": mark.comment if mark else "",
         },
     }

@@ -34,6 +34,7 @@ _NAMES = (
     "cause",
     "unnamed",
     "latest",
+    "counts",
     "sort",
     "dir",
     "cursor",
@@ -72,6 +73,14 @@ class Listing:
     def query(self) -> str:
         """The list without its page, as it stands in an address."""
         return self.with_()
+
+    @property
+    def turned_round(self) -> str | None:
+        """The same with the bounds of the score exchanged, where the lower one is the higher."""
+        least, most = self.filters.least_score, self.filters.most_score
+        if least is None or most is None or least <= most:
+            return None
+        return self.with_(least=self.given["most"], most=self.given["least"])
 
     def with_(self, **changes: str | None) -> str:
         """The same with other words, from its first page on unless they say which."""
@@ -114,6 +123,7 @@ def read_listing(words: Mapping[str, str]) -> Listing:
         most_score=_number(given, "most"),
         below_score=_number(given, "below"),
         latest="latest" in given,
+        counts=_counts(given),
         finding=_finding(given),
         search=given.get("q"),
     )
@@ -147,6 +157,14 @@ def _word(words: type[Word], given: Mapping[str, str], name: str) -> Word | None
         return words(given[name])
     except ValueError:
         raise BadInput(f"{name}: one of {', '.join(words)}") from None
+
+
+def _counts(given: Mapping[str, str]) -> bool | None:
+    if "counts" not in given:
+        return None
+    if given["counts"] not in ("yes", "no"):
+        raise BadInput("counts: yes or no")
+    return given["counts"] == "yes"
 
 
 def _number(given: Mapping[str, str], name: str) -> float | None:

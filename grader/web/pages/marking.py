@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
+from pydantic import Field
 
 from grader.services import desk as desks
 from grader.services import marking, rubricitems, savedcomments
@@ -21,6 +22,7 @@ router = APIRouter(prefix="/assignments/{assignment_id}/grading/{exercise}")
 Key = Annotated[str, Form(max_length=64)]
 Items = Annotated[list[int] | None, Form(max_length=100)]
 Points = Annotated[float, Form(allow_inf_nan=False)]
+Besides = Annotated[Annotated[float, Field(allow_inf_nan=False)] | None, Form()]
 Text = Annotated[str, Form(max_length=20_000)]
 
 
@@ -33,7 +35,7 @@ def mark(
     exercise: str,
     submission_id: RowInPath,
     item: Items = None,
-    adjustment: Points = 0.0,
+    adjustment: Besides = None,
     comment: Text = "",
     seen: Annotated[int | None, Form()] = None,
     together: Annotated[int | None, Form()] = None,

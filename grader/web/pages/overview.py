@@ -42,7 +42,10 @@ def assignment_overview(request: Request, site: Site, visitor: Visitor, frame: F
             (
                 one.title,
                 one.counts,
-                f"{table}?{urlencode({'found': f'{one.id}:failed', 'latest': 1})}",
+                {
+                    outcome: f"{table}?{urlencode({'found': f'{one.id}:{outcome}', 'latest': 1})}"
+                    for outcome in one.counts
+                },
             )
             for one in found.exercises
         ],

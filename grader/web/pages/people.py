@@ -1,17 +1,20 @@
-"""The people of a course: who they are in it, one by one."""
+"""The people of a course: who they are in it, one by one, and a way in for who has none."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from fastapi.responses import Response
+from fastapi import Form as FormField
+from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
 from grader.db.models import Role
-from grader.services import courses, people
+from grader.services import courses, passwordlinks, people
 from grader.services.access import permit_admin
+from grader.services.passwordlinks import IssuedLink, WayIn
 from grader.services.site import Site
+from grader.web.files import download
 from grader.web.pages.forms import (
     Email,
     Form,
@@ -33,6 +36,28 @@ ROLE_WORDS = {
     Role.STUDENT: "Student",
     Role.TA: "Teaching assistant",
     Role.INSTRUCTOR: "Instructor",
+}
+# In the list of people, and on the page of one.
+WAYS_IN = {
+    WayIn.PASSWORD: ("Password", "They have a password."),
+    WayIn.PASSWORD_ELSEWHERE: (
+        "Password, by another course's link",
+        "They have a password, which was chosen by a link that instructors of another course made. "
+        "Nobody here has looked whose hands that link came to: before you make them staff, have "
+        "them tell you that they sign in, and are who you mean.",
+    ),
+    WayIn.LMS: ("LMS", "They come from your course's page in the LMS."),
+    WayIn.LINK: (
+        "Link is open",
+        "A link was made for them and is not used yet. It can't be shown again; a new one takes "
+        "its place.",
+    ),
+    WayIn.NONE: ("No way in yet", "They have no password, and come from no LMS."),
+    WayIn.OTHERS: (
+        "Not yet",
+        "They can't sign in yet, and their account is not this course's alone: an administrator "
+        "can set a password.",
+    ),
 }
 _DONE = {
     "added": "They are in the course.",
@@ -95,6 +120,19 @@ def add(
     return _list(request, site, visitor, course_id, sheet, "", "", None)
 
 
+@router.post("/courses/{course_id}/people/links", response_class=StreamingResponse)
+def make_links(
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    again: Annotated[bool, FormField()] = False,
+) -> StreamingResponse:
+    """A file with a link for everybody who has no way in yet."""
+    issued = passwordlinks.make_links(site, visitor.actor, course_id, again=again)
+    lines = (line.encode() for line in passwordlinks.links_csv(issued))
+    return download(f"links-{course_id}.csv", lines, "text/csv; charset=utf-8")
+
+
 @router.get("/courses/{course_id}/people/{person_id}")
 def ask_for_changes(
     request: Request,
@@ -138,6 +176,21 @@ def remove(
     return go(f"/courses/{course_id}/people", "removed")
 
 
+@router.post("/courses/{course_id}/people/{person_id}/link")
+def make_link(
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    person_id: RowInPath,
+) -> Response:
+    """A link by which they choose a password; it is on the page that answers, and nowhere else."""
+    enrolment, _ = courses.get_member(site, visitor.actor, course_id, person_id)
+    issued = passwordlinks.make_link(site, visitor.actor, course_id, person_id)
+    role = Sheet(RoleForm, {"role": enrolment.role, "team": enrolment.team})
+    return _member(request, site, visitor, course_id, person_id, role, issued=issued)
+
+
 @router.post("/courses/{course_id}/people/{person_id}/password")
 def set_password(
     request: Request,
@@ -172,10 +225,17 @@ def _list(
     found = courses.list_people(
         site, visitor.actor, course_id, role=wanted, search=search.strip(), cursor=cursor
     )
+    frame = for_staff(course_frame(site, visitor.actor, course_id))
+    people_here = [person for _, person in found.items]
     context = {
-        "frame": for_staff(course_frame(site, visitor.actor, course_id)),
+        "frame": frame,
         "tab": "people",
         "found": found,
+        "missing": frame.is_instructor and passwordlinks.missing(site, visitor.actor, course_id),
+        "ways": frame.is_instructor
+        and passwordlinks.ways_in(site, visitor.actor, course_id, people_here),
+        "ways_in": WAYS_IN,
+        "days": passwordlinks.LASTS.days,
         "counts": courses.count_people(site, visitor.actor, course_id),
         "role": wanted,
         "search": search,
@@ -196,6 +256,7 @@ def _member(
     sheet: Sheet[RoleForm],
     *,
     password: Sheet[PasswordForm] | None = None,
+    issued: IssuedLink | None = None,
 ) -> Response:
     enrolment, person = courses.get_member(site, visitor.actor, course_id, person_id)
     password = password or Sheet(PasswordForm)
@@ -206,6 +267,10 @@ def _member(
         "person": person,
         "sheet": sheet,
         "password": password,
+        "issued": issued,
+        "way": passwordlinks.ways_in(site, visitor.actor, course_id, [person])[person_id],
+        "ways_in": WAYS_IN,
+        "days": passwordlinks.LASTS.days,
         "roles": ROLE_WORDS,
     }
     status = max(sheet.status, password.status)

@@ -8,11 +8,14 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from grader.db.models import RequestState
+from grader.errors import BadInput, Conflict, Forbidden, NotFound
 from grader.services import requests
+from grader.services.site import Site
 from grader.web.api.bodies import RowId
+from grader.web.pages.forms import sentence
 from grader.web.pages.frame import assignment_frame
 from grader.web.pages.rendering import page
-from grader.web.pages.visitors import CurrentVisitor
+from grader.web.pages.visitors import CurrentVisitor, Visitor
 from grader.web.security import CurrentSite, Cursor
 
 router = APIRouter()
@@ -46,15 +49,7 @@ def show(
     request: Request, site: CurrentSite, visitor: CurrentVisitor, request_id: RequestId
 ) -> Response:
     """All that was said about a request."""
-    thread = requests.get_request(site, visitor.actor, request_id)
-    context = {
-        "frame": assignment_frame(site, visitor.actor, thread.assignment.id),
-        "tab": "requests" if thread.is_staff else "assignments",
-        "thread": thread,
-        "state": STATES[thread.request.state],
-        "longest": requests.LONGEST,
-    }
-    return page(request, "requests/thread.html", context)
+    return _thread(request, site, visitor, request_id)
 
 
 @router.post("/requests/{request_id}/messages")
@@ -84,10 +79,20 @@ def accept(
 
 @router.post("/requests/{request_id}/decline")
 def decline(
-    site: CurrentSite, visitor: CurrentVisitor, request_id: RequestId, text: Text = ""
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    request_id: RequestId,
+    text: Text = "",
 ) -> Response:
-    """It stays as it is, for the reason that is given."""
-    requests.decide(site, visitor.actor, request_id, accepted=False, text=text)
+    """It stays as it is, for the reason that is given; without one it is asked for."""
+    try:
+        requests.decide(site, visitor.actor, request_id, accepted=False, text=text)
+    except (Conflict, Forbidden, NotFound):
+        raise
+    except BadInput as error:
+        problem = sentence(str(error).removeprefix("text: "))
+        return _thread(request, site, visitor, request_id, problem=problem, typed=text)
     return _to(request_id)
 
 
@@ -115,6 +120,28 @@ def list_requests(
         "exercise": exercise,
     }
     return page(request, "requests/inbox.html", context)
+
+
+def _thread(
+    request: Request,
+    site: Site,
+    visitor: Visitor,
+    request_id: int,
+    *,
+    problem: str = "",
+    typed: str = "",
+) -> Response:
+    thread = requests.get_request(site, visitor.actor, request_id)
+    context = {
+        "frame": assignment_frame(site, visitor.actor, thread.assignment.id),
+        "tab": "requests" if thread.is_staff else "assignments",
+        "thread": thread,
+        "state": STATES[thread.request.state],
+        "longest": requests.LONGEST,
+        "problem": problem,
+        "typed": typed,
+    }
+    return page(request, "requests/thread.html", context, status=422 if problem else 200)
 
 
 def _to(request_id: int) -> Response:

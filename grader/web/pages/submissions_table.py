@@ -274,8 +274,11 @@ def _narrowed(listing: Listing, table: Table) -> list[tuple[str, str]]:
 
 
 def _open(rows: Sequence[submissiontable.Row]) -> str:
-    """The ids of what is not done, as the address of the live part has them."""
-    return ",".join(str(one.found.submission.id) for one in rows if one.is_open)
+    """The ids of what is not done, as the address of the live part has them, with what else of the
+    same people is listed: another one of theirs may count in the end."""
+    people = {one.found.submission.person_id for one in rows if one.is_open}
+    submissions = [one.found.submission for one in rows]
+    return ",".join(str(one.id) for one in submissions if one.person_id in people)
 
 
 def _address(assignment_id: int) -> str:

@@ -113,29 +113,41 @@ def _told(bins: Sequence[Bin], median: float | None, total: int) -> str:
 # -- exercises --------------------------------------------------------------------------------
 
 
-def exercise_matrix(rows: Iterable[tuple[str, Mapping[str, int], str | None]]) -> Markup:
-    """A table of exercises by how they came out: a bar of the shares, and the numbers."""
+def exercise_matrix(rows: Iterable[tuple[str, Mapping[str, int], Mapping[str, str]]]) -> Markup:
+    """A table of exercises by how they came out: a bar of the shares, and the numbers, each a link
+    to where what it counts is listed."""
     listed = [
-        (title, {Outcome(key): count for key, count in counts.items() if count}, href)
-        for title, counts, href in rows
+        (title, {Outcome(key): count for key, count in counts.items() if count}, hrefs)
+        for title, counts, hrefs in rows
     ]
     if not listed:
         return tag("p", "No exercises yet.", class_="hint")
     used = [outcome for outcome in _ORDER if any(outcome in counts for _, counts, _ in listed)]
     heads = [tag("th", "Exercise", scope="col"), tag("th", "Shares", scope="col")]
     heads += [tag("th", OUTCOME_WORDS[one], scope="col", class_="right") for one in used]
-    body = [_exercise(title, counts, href, used) for title, counts, href in listed]
+    body = [_exercise(title, counts, hrefs, used) for title, counts, hrefs in listed]
     table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *body))
     return tag("div", table, class_="scroll picture matrix")
 
 
 def _exercise(
-    title: str, counts: Mapping[Outcome, int], href: str | None, used: Sequence[Outcome]
+    title: str,
+    counts: Mapping[Outcome, int],
+    hrefs: Mapping[str, str],
+    used: Sequence[Outcome],
 ) -> Markup:
-    link = own(href)
-    name: object = title if link is None else tag("a", title, href=link)
-    numbers = [tag("td", f"{counts.get(one, 0):,}", class_="right") for one in used]
-    return tag("tr", tag("th", name, scope="row"), tag("td", _shares(counts)), *numbers)
+    numbers = [
+        tag("td", _number(title, one, counts.get(one, 0), hrefs.get(one)), class_="right")
+        for one in used
+    ]
+    return tag("tr", tag("th", title, scope="row"), tag("td", _shares(counts)), *numbers)
+
+
+def _number(title: str, outcome: Outcome, count: int, href: str | None) -> object:
+    link, words = own(href), f"{count:,}"
+    if not count or link is None:
+        return words
+    return tag("a", words, href=link, aria_label=f"{title}, {OUTCOME_WORDS[outcome]}: {words}")
 
 
 def _shares(counts: Mapping[Outcome, int]) -> Markup:
