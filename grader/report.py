@@ -164,7 +164,7 @@ def _run(
     )
     own = [out for out in failed if not out.given]  # a handout may raise on purpose
     for out in own[:_ERRORS_SHOWN]:
-        name = code[out.index] if out.index < len(code) else f"code cell {out.index + 1}"
+        name = code[out.index] if out.index < len(code) else "a cell"
         lines.append(_indented(Text(f"{name}: {one_line(out.error or '')}", "dim")))
     if len(own) > _ERRORS_SHOWN:
         lines.append(_indented(Text(f"and {len(own) - _ERRORS_SHOWN} more", "dim")))

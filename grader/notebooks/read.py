@@ -42,6 +42,11 @@ class Submission:
     cells: tuple[Cell, ...]
     answers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def code_numbers(self) -> list[int]:
+        """The numbers of its code cells among all cells, from 1: by these people are told them."""
+        return [number for number, cell in enumerate(self.cells, 1) if cell.kind == "code"]
+
 
 def read_submission(path: Path, name: str | None = None) -> Submission:
     """Read a .ipynb or .py file; it is called `name` from then on, by default its file name.
