@@ -47,6 +47,11 @@ class Submission:
         """The numbers of its code cells among all cells, from 1: by these people are told them."""
         return [number for number, cell in enumerate(self.cells, 1) if cell.kind == "code"]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written in it: as Jupyter makes a new notebook."""
+        return not self.answers and not any(cell.source.strip() for cell in self.cells)
+
 
 def read_submission(path: Path, name: str | None = None) -> Submission:
     """Read a .ipynb or .py file; it is called `name` from then on, by default its file name.

@@ -327,8 +327,12 @@ def _kept(site: Site, name: str, content: Iterable[bytes]) -> tuple[Stored, str]
             "save it again"
         ) from None
     with _large_ones if stored.size > _LARGE else nullcontext():
-        form = parse(name, site.blobs.read(stored.sha256)).info.format
-    return stored, form
+        submission = parse(name, site.blobs.read(stored.sha256))
+    if submission.is_empty:
+        raise NotASubmission(
+            f"{name}: it is empty, no cell of it holds anything; save your work and send it again"
+        )
+    return stored, submission.info.format
 
 
 def _again(
