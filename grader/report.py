@@ -108,7 +108,8 @@ def _row(outcome: Outcome, title: str, score: float, of: float, style: str = "")
     table.add_column(width=_WORD_WIDTH, no_wrap=True)
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True)
-    given = "–" if outcome == Outcome.PENDING and not score else points(score)
+    is_open = outcome in (Outcome.PENDING, Outcome.NOT_JUDGED)
+    given = "–" if is_open and not score else points(score)
     earned = f"{given} of {points(of)}" if of else ""
     table.add_row(Text(word, colour), Text(title, style), Text(earned, style))
     return table

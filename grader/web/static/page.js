@@ -39,10 +39,10 @@ const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 
 
 function relative(seconds) {
   const ago = Math.abs(seconds);
-  // The same steps as on the server: days from two on, months from sixty days on.
+  // The same steps as on the server: days from two on, months from sixty days on, these rounded.
   const from = { year: 2 * 31536000, month: 60 * 86400, day: 2 * 86400, hour: 3600, minute: 60 };
   const [name, size] = UNITS.find(([unit]) => ago >= from[unit]) ?? ["second", 1];
-  const count = Math.max(1, Math.floor(ago / size));
+  const count = Math.max(1, Math.floor(ago / size + (size >= 2592000 ? 0.5 : 0)));
   if (ago < 5) return "just now";
   const words = `${count} ${name}${count === 1 ? "" : "s"}`;
   return seconds > 0 ? `in ${words}` : `${words} ago`;
