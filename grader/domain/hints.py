@@ -19,6 +19,8 @@ _HINTS = {
     "died": "The Python process itself ended. Look for a call of exit(), or for memory that grows "
     "without bound.",
     "not-run": "An earlier cell ended the run. Mend that one first.",
+    "unreadable": "Leave the classes of Python and PyTorch as they are, and return plain things: "
+    "tensors, arrays, numbers, lists of them.",
     # results
     "returns-none": "Is there a return statement at the end?",
     "returns-several": "Return the one tensor that is asked for, not a tuple or a list.",

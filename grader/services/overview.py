@@ -107,7 +107,7 @@ class ExerciseLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """In how many submissions a check is wrong for one cause; `hint` are the words for it."""
+    """In how many submissions a check is wrong for one cause; `hint` are the words for one."""
 
     exercise: str
     exercise_title: str
@@ -234,6 +234,11 @@ def _failures(session: Session, version: AssignmentVersion | None) -> list[Failu
     if version is None:
         return []
     titles = _titles(version.outline)
+    kinds = {
+        (exercise["id"], check["id"]): check.get("kind", "")
+        for exercise in version.outline.get("exercises", [])
+        for check in exercise.get("checks", [])
+    }
     numbers: dict[tuple[str, str, str | None], int] = {}
     for one in results.causes(session, version.id, [Outcome.FAILED, Outcome.PARTIAL]):
         key = (one.exercise, one.check, one.cause)
@@ -246,11 +251,17 @@ def _failures(session: Session, version: AssignmentVersion | None) -> list[Failu
             check=check,
             check_title=titles.get((exercise, check), "") or check,
             cause=cause,
-            hint=hint_for({}, cause) if cause else None,
+            hint=_words_for(cause, kinds.get((exercise, check), "")) if cause else None,
             submissions=count,
         )
         for (exercise, check, cause), count in most
     ]
+
+
+def _words_for(cause: str, kind: str) -> str:
+    """What a cause means, in words; also of one that the rubric or a test of its own names."""
+    own = "The test of this name fails." if kind == "test" else "The rubric names this mistake."
+    return hint_for({}, cause) or own
 
 
 def _titles(outline: Mapping[str, Any]) -> dict[tuple[str, str], str]:
