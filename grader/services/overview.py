@@ -16,7 +16,7 @@ from grader.db.overview import Figures
 from grader.db.pages import Page
 from grader.db.session import Session
 from grader.db.submissionfilters import Standing as Standing  # for the web, too
-from grader.domain.hints import hint_for
+from grader.domain.hints import meaning
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.assignments import Seen, list_assignments
@@ -251,17 +251,11 @@ def _failures(session: Session, version: AssignmentVersion | None) -> list[Failu
             check=check,
             check_title=titles.get((exercise, check), "") or check,
             cause=cause,
-            hint=_words_for(cause, kinds.get((exercise, check), "")) if cause else None,
+            hint=meaning(cause, kinds.get((exercise, check), "")) if cause else None,
             submissions=count,
         )
         for (exercise, check, cause), count in most
     ]
-
-
-def _words_for(cause: str, kind: str) -> str:
-    """What a cause means, in words; also of one that the rubric or a test of its own names."""
-    own = "The test of this name fails." if kind == "test" else "The rubric names this mistake."
-    return hint_for({}, cause) or own
 
 
 def _titles(outline: Mapping[str, Any]) -> dict[tuple[str, str], str]:

@@ -1,4 +1,4 @@
-"""How far off a moment is said to be."""
+"""How values are said: how far off a moment is, and what a cause means."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from grader.domain.hints import meaning
 from grader.web.pages.words import relative
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
@@ -29,3 +30,10 @@ def test_what_is_near_is_never_said_to_be_later_and_what_is_far_is_rounded(
     apart: timedelta, said: str
 ) -> None:
     assert relative(NOW + apart, NOW) == said
+
+
+def test_every_cause_has_words() -> None:
+    assert meaning("raised", "forward").startswith("Restart the kernel")
+    assert meaning("unreadable", "value")
+    assert meaning("test_it_sums", "test") == "The test of this name fails."
+    assert meaning("forgot-the-bias", "forward") == "The rubric names this mistake."
