@@ -29,6 +29,16 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.querySelector(":active")) event.detail.shouldSwap = false;
 });
 
+// A request that ends because its page is left, or because a later one takes its place, is no error
+// for the browser's console: what htmx finds as `error` in a request's detail, it writes there.
+document.addEventListener("htmx:beforeSend", ({ detail }) => {
+  const ended = detail.xhr.onabort;
+  detail.xhr.onabort = (event) => {
+    detail.error = "";
+    ended?.call(detail.xhr, event);
+  };
+});
+
 // A form that asks first: data-confirm holds the question.
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
