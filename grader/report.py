@@ -108,7 +108,8 @@ def _row(outcome: Outcome, title: str, score: float, of: float, style: str = "")
     table.add_column(width=_WORD_WIDTH, no_wrap=True)
     table.add_column(ratio=1)
     table.add_column(justify="right", no_wrap=True)
-    given = "–" if outcome == Outcome.PENDING and not score else points(score)
+    is_open = outcome in (Outcome.PENDING, Outcome.NOT_JUDGED)
+    given = "–" if is_open and not score else points(score)
     earned = f"{given} of {points(of)}" if of else ""
     table.add_row(Text(word, colour), Text(title, style), Text(earned, style))
     return table
@@ -164,7 +165,7 @@ def _run(
     )
     own = [out for out in failed if not out.given]  # a handout may raise on purpose
     for out in own[:_ERRORS_SHOWN]:
-        name = code[out.index] if out.index < len(code) else f"code cell {out.index + 1}"
+        name = code[out.index] if out.index < len(code) else "a cell"
         lines.append(_indented(Text(f"{name}: {one_line(out.error or '')}", "dim")))
     if len(own) > _ERRORS_SHOWN:
         lines.append(_indented(Text(f"and {len(own) - _ERRORS_SHOWN} more", "dim")))

@@ -69,6 +69,8 @@ class RunDocument(TypedDict):
 class CheckDocument(TypedDict):
     """A check's outcome; `detail` is for staff, and its keys are the kind's.
 
+    Of it students see what they wrote in words for a person to grade, as `answer`.
+
     `exhibits` are what there is to see beside the words; documents made before there were any have
     none.
     """

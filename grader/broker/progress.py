@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Stage:
-    """What a worker does with an attempt: code cell `cell` of `cells` runs (from 1), or judging.
+    """What a worker does with an attempt: cell `cell` of all `cells` runs (from 1), or judging.
 
     `checked` of `checks` have a verdict by now.
     """

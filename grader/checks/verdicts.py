@@ -120,6 +120,12 @@ def place(context: Context, cell: int | None, line: int | None) -> str:
     return f"{found.name}, line {line}"
 
 
+def cell_number(context: Context, cell: int) -> int | None:
+    """The number of a code cell among all cells, from 1, as people are told it; None: unknown."""
+    numbers = [number for number, one in enumerate(context.cells, 1) if one.kind == "code"]
+    return numbers[cell] if 0 <= cell < len(numbers) else None
+
+
 def code_cells(context: Context) -> list[Cell]:
     """The cells that `context.code` belongs to."""
     return [cell for cell in context.cells if cell.kind == "code"]

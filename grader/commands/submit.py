@@ -98,7 +98,7 @@ def submit(
 def _checked(files: tuple[Path, ...]) -> Submission:
     """The file as the service is going to read it: what it would refuse is not sent."""
     from grader.errors import BadInput
-    from grader.notebooks.read import read_submission
+    from grader.notebooks.read import read_submission, refuse_empty
 
     if not files:
         raise click.UsageError("name the notebook or Python file, too")
@@ -107,7 +107,9 @@ def _checked(files: tuple[Path, ...]) -> Submission:
             f"a submission is one notebook or Python file, and these are {len(files)}; name the "
             "one that is to be graded"
         )
-    return read_submission(files[0])
+    submission = read_submission(files[0])
+    refuse_empty(submission)
+    return submission
 
 
 def _list(order: Order) -> bool:

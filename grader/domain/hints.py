@@ -19,6 +19,8 @@ _HINTS = {
     "died": "The Python process itself ended. Look for a call of exit(), or for memory that grows "
     "without bound.",
     "not-run": "An earlier cell ended the run. Mend that one first.",
+    "unreadable": "Leave the classes of Python and PyTorch as they are, and return plain things: "
+    "tensors, arrays, numbers, lists of them.",
     # results
     "returns-none": "Is there a return statement at the end?",
     "returns-several": "Return the one tensor that is asked for, not a tuple or a list.",
@@ -184,3 +186,12 @@ def hint_for(own: Mapping[str, str], cause: str, variant: str = "", given: str =
     keys = (f"{cause}:{variant}", cause)
     found = [own.get(key) for key in keys] + [given] + [_HINTS.get(key) for key in keys]
     return next((words for words in found if words), None)
+
+
+def meaning(cause: str, kind: str) -> str:
+    """What a cause of a check of this kind means, for staff who look at many submissions at once.
+
+    Those of tests are the tests' names, and rubrics may name mistakes of their own.
+    """
+    own = "The test of this name fails." if kind == "test" else "The rubric names this mistake."
+    return hint_for({}, cause) or own

@@ -11,11 +11,13 @@ from typing import Any
 
 _HIDDEN = "This check is hidden."
 _LATER = "What this check found is shown after the due date."
-_WITHHELD: dict[str, Any] = {"kind": "hidden", "hint": None, "exhibits": []}
+_WITHHELD: dict[str, Any] = {"kind": "hidden", "hint": None, "exhibits": [], "detail": {}}
 
 
 def student_view(document: Mapping[str, Any], *, due_passed: bool) -> dict[str, Any]:
     """The document without what is for staff alone: the seed, details, and what is hidden.
+
+    Of the details of what a person grades, the answer stays: it is the student's own.
 
     Of a hidden check, and before the due date of one that is shown after it, the title, the
     points and the outcome stay.
@@ -31,7 +33,7 @@ def student_view(document: Mapping[str, Any], *, due_passed: bool) -> dict[str, 
 
 
 def _seen_by_student(check: Mapping[str, Any], due_passed: bool) -> dict[str, Any]:
-    seen = {**check, "detail": {}}
+    seen = {**check, "detail": _own_words(check)}
     match check["visibility"]:
         case "visible":
             return seen
@@ -40,3 +42,8 @@ def _seen_by_student(check: Mapping[str, Any], due_passed: bool) -> dict[str, An
         case "after_due":
             return {**seen, **_WITHHELD, "message": _LATER}
     return {**seen, **_WITHHELD, "message": _HIDDEN}
+
+
+def _own_words(check: Mapping[str, Any]) -> dict[str, Any]:
+    answer = check["detail"].get("answer") if check["kind"] == "manual" else None
+    return {"answer": answer} if isinstance(answer, str) and answer else {}

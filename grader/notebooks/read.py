@@ -42,6 +42,11 @@ class Submission:
     cells: tuple[Cell, ...]
     answers: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def code_numbers(self) -> list[int]:
+        """The numbers of its code cells among all cells, from 1: by these people are told them."""
+        return [number for number, cell in enumerate(self.cells, 1) if cell.kind == "code"]
+
 
 def read_submission(path: Path, name: str | None = None) -> Submission:
     """Read a .ipynb or .py file; it is called `name` from then on, by default its file name.
@@ -81,6 +86,18 @@ def parse(name: str, data: bytes) -> Submission:
     digest = hashlib.sha256(data).hexdigest()
     info = SubmissionInfo(name=storable(name), sha256=digest, format=kind)
     return Submission(info, cells, answers)
+
+
+def refuse_empty(submission: Submission) -> None:
+    """Raise NotASubmission where nothing was written in it: as Jupyter makes a new notebook.
+
+    It can be judged as anything else, but nobody means to hand it in.
+    """
+    if not submission.answers and not any(cell.source.strip() for cell in submission.cells):
+        raise NotASubmission(
+            f"{one_line(submission.info.name)}: it is empty, no cell of it holds anything; save "
+            "your work and hand that in"
+        )
 
 
 def _format(name: str) -> str:

@@ -88,6 +88,16 @@ def retold(notebook: bytes, told: Mapping[str, Any]) -> bytes:
     return _written(read)
 
 
+def numbered_errors(notebook: bytes) -> list[tuple[int, str]]:
+    """What cells of an executed notebook of ours raised, by their numbers among all its cells."""
+    numbers = [
+        number
+        for number, cell in enumerate(json.loads(notebook)["cells"], 1)
+        if cell["cell_type"] == "code"
+    ]
+    return [(numbers[one.index], one.error or "") for one in errors_of(notebook)]
+
+
 def errors_of(notebook: bytes) -> list[CellOutput]:
     """The code cells of an executed notebook of ours that raised, with their errors alone."""
     code = (cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from grader.db import grades
+from grader.db import grades, overview
 from grader.db.grades import Live, Member, Released
 from grader.db.pages import MOST, Page
 from grader.db.session import Session
@@ -36,6 +36,23 @@ class Gradebook:
     assignments: Sequence[Live]
     rows: Page[GradebookRow]
     nameless: Collection[int] = ()
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a gradebook's head says: how many students there are, and by assignment how many
+    people's latest submission needs a person."""
+
+    students: int
+    needing: Mapping[int, int]
+
+
+def head(site: Site, actor: Actor, course_id: int) -> Head:
+    """The head of a course's gradebook, for staff."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.GRADE)
+        ids = [live.assignment.id for live in grades.assignments(session, course_id)]
+        return Head(overview.students(session, course_id), overview.needing_a_person(session, ids))
 
 
 def gradebook(

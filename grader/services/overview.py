@@ -16,7 +16,7 @@ from grader.db.overview import Figures
 from grader.db.pages import Page
 from grader.db.session import Session
 from grader.db.submissionfilters import Standing as Standing  # for the web, too
-from grader.domain.hints import hint_for
+from grader.domain.hints import meaning
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.assignments import Seen, list_assignments
@@ -106,7 +106,7 @@ class ExerciseLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """In how many submissions a check is wrong for one cause; `hint` are the words for it."""
+    """In how many submissions a check is wrong for one cause; `hint` are the words for one."""
 
     exercise: str
     exercise_title: str
@@ -236,6 +236,11 @@ def _failures(session: Session, version: AssignmentVersion | None) -> list[Failu
     if version is None:
         return []
     titles = _titles(version.outline)
+    kinds = {
+        (exercise["id"], check["id"]): check.get("kind", "")
+        for exercise in version.outline.get("exercises", [])
+        for check in exercise.get("checks", [])
+    }
     numbers: dict[tuple[str, str, str | None], int] = {}
     for one in results.causes(session, version.id, [Outcome.FAILED, Outcome.PARTIAL]):
         key = (one.exercise, one.check, one.cause)
@@ -248,7 +253,7 @@ def _failures(session: Session, version: AssignmentVersion | None) -> list[Failu
             check=check,
             check_title=titles.get((exercise, check), "") or check,
             cause=cause,
-            hint=hint_for({}, cause) if cause else None,
+            hint=meaning(cause, kinds.get((exercise, check), "")) if cause else None,
             submissions=count,
         )
         for (exercise, check, cause), count in most

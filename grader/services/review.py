@@ -24,7 +24,7 @@ from grader.db.session import Session
 from grader.domain.grades import Grade, HandedIn, Judged, Part, Worth, worth
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.errors import NotFound
-from grader.notebooks.write import errors_of
+from grader.notebooks.write import numbered_errors
 from grader.services.access import Actor, Right, permit_submission
 from grader.services.anonymity import shown_file, shown_name
 from grader.services.attempts import Watched, get_attempt, list_attempts
@@ -233,8 +233,7 @@ def _grade(session: Session, assignment: Assignment, person_id: int) -> Grade | 
 def _cell_errors(site: Site, result: Result | None) -> list[tuple[int, str]]:
     if result is None or result.notebook is None:
         return []
-    errors = errors_of(site.blobs.read(result.notebook))
-    return [(one.index, one.error or "") for one in errors]
+    return numbered_errors(site.blobs.read(result.notebook))
 
 
 def _trail(

@@ -34,7 +34,7 @@ from grader.domain.policy import (
     refusal,
 )
 from grader.errors import BadInput, Conflict, Forbidden, NotASubmission, NotFound, NotNow, TooLarge
-from grader.notebooks.read import MAX_FILE_BYTES, parse
+from grader.notebooks.read import MAX_FILE_BYTES, parse, refuse_empty
 from grader.safetext import storable
 from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
@@ -338,8 +338,9 @@ def _kept(site: Site, name: str, content: Iterable[bytes]) -> tuple[Stored, str]
             "save it again"
         ) from None
     with _large_ones if stored.size > _LARGE else nullcontext():
-        form = parse(name, site.blobs.read(stored.sha256)).info.format
-    return stored, form
+        submission = parse(name, site.blobs.read(stored.sha256))
+    refuse_empty(submission)
+    return stored, submission.info.format
 
 
 def _again(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 
 from typing_extensions import TypedDict
@@ -91,7 +91,7 @@ def main() -> None:
     for header, content in received(sys.stdin.buffer):
         code = code_of(header["name"], content)
         if header["id"] is None:
-            starter = frozenset(_runs(code or ()))
+            starter = frozenset(_runs(code or {}))
         elif code is None:
             unreadable += 1
         else:
@@ -99,8 +99,8 @@ def main() -> None:
     json.dump(compared(fingerprints, unreadable), sys.stdout)
 
 
-def _runs(code: Sequence[str]) -> list[int]:
-    return runs(tokens_of(code).words)
+def _runs(code: Mapping[int, str]) -> list[int]:
+    return runs(tokens_of(code.values()).words)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,10 @@ def received(file: BinaryIO) -> Iterator[tuple[dict[str, Any], bytes]]:
         yield header, file.read(header["size"])
 
 
-def code_of(name: str, content: bytes) -> list[str] | None:
-    """The sources of a file's code cells; None where it can't be read."""
+def code_of(name: str, content: bytes) -> dict[int, str] | None:
+    """The sources of a file's code cells by the cells' numbers; None where it can't be read."""
     try:
-        cells = parse(name, content).cells
+        read = parse(name, content)
     except NotASubmission:
         return None
-    return [cell.source for cell in cells if cell.kind == "code"]
+    return {number: read.cells[number - 1].source for number in read.code_numbers}

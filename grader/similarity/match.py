@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from typing_extensions import TypedDict
@@ -37,7 +37,7 @@ class Piece(TypedDict):
 
 
 class Matched(TypedDict):
-    """The parts, and each side's code cells: their numbers, from 1, and pieces."""
+    """The parts, and each side's code cells: their numbers among all its cells, and pieces."""
 
     parts: list[Part]
     first: list[tuple[int, list[Piece]]]
@@ -53,10 +53,13 @@ class _Tile:
 
 
 def matched(
-    first: Sequence[str], second: Sequence[str], starter: Set[int], common: Set[int]
+    first: Mapping[int, str], second: Mapping[int, str], starter: Set[int], common: Set[int]
 ) -> Matched:
-    """What two lists of code cells share beyond the starter; numbered as it comes in the first."""
-    left, right = tokens_of(first), tokens_of(second)
+    """What two sides' code cells, by their numbers, share beyond the starter.
+
+    The parts are numbered as they come in the first.
+    """
+    left, right = tokens_of(first.values()), tokens_of(second.values())
     tiles = list(_tiles(left, right, starter, common))
     return {
         "parts": [
@@ -105,7 +108,7 @@ def _alike(left: Sequence[str], right: Sequence[str], at: int, other: int, taken
 
 
 def _cells(
-    sources: Sequence[str], tokens: Tokens, spans: Sequence[tuple[int, int]]
+    sources: Mapping[int, str], tokens: Tokens, spans: Sequence[tuple[int, int]]
 ) -> list[tuple[int, list[Piece]]]:
     """The cells that hold anything, each cut into pieces at the ends of parts."""
     marked: dict[int, list[tuple[int, int, int, bool]]] = defaultdict(list)
@@ -116,8 +119,8 @@ def _cells(
         for nth, (cell, (start, end)) in enumerate(in_cells.items()):
             marked[cell].append((start, end, number, nth == 0))
     return [
-        (at + 1, list(_pieces(source[:_SHOWN], sorted(marked[at]))))
-        for at, source in enumerate(sources)
+        (number, list(_pieces(source[:_SHOWN], sorted(marked[at]))))
+        for at, (number, source) in enumerate(sources.items())
         if source.strip()
     ]
 
@@ -137,8 +140,8 @@ def main() -> None:
     """Match the two files on the standard input, behind the starter."""
     limit_here(cpu_s=_CPU_S, memory_bytes=_MEMORY_BYTES)
     (given, starter), *both = received(sys.stdin.buffer)
-    first, second = (code_of(header["name"], content) or [] for header, content in both)
-    left_out = set(runs(tokens_of(code_of(given["name"], starter) or []).words))
+    first, second = (code_of(header["name"], content) or {} for header, content in both)
+    left_out = set(runs(tokens_of((code_of(given["name"], starter) or {}).values()).words))
     json.dump(matched(first, second, left_out, set(given["common"])), sys.stdout)
 
 

@@ -15,16 +15,19 @@ def colour_of_the_frame(page: Page) -> str:
     return found
 
 
-def test_a_student_opens_it_on_the_result_and_finds_the_cell_of_an_exercise(
+def test_a_student_opens_it_on_a_phone_and_finds_the_cell_of_an_exercise_by_the_keyboard(
     room: Classroom, look: Lookers
 ) -> None:
     number = room.judged("ada")
     page = look.as_(room.people["ada"])
+    page.set_viewport_size({"width": 390, "height": 844})
     page.goto(f"/submissions/{number}")
     page.get_by_text("The notebook as it ran").click()
     frame = page.frame_locator("iframe[title^='Executed notebook']")
     expect(frame.get_by_text("From the chain rule to PyTorch")).to_be_visible()
-    page.get_by_role("link", name="cell 31", exact=True).click()
+    page.get_by_role("link", name="cell 31", exact=True).press("Enter")
+    expect(page.locator("iframe")).to_be_in_viewport(ratio=0.9)
+    expect(page.locator("iframe")).to_be_focused()
     expect(frame.locator("#cell-31")).to_be_in_viewport()
     expect(frame.locator("#cell-31")).to_contain_text("Partial")
     expect(frame.locator("#cell-31")).to_contain_text("The backward pass by hand")
@@ -45,6 +48,7 @@ def test_the_frame_has_the_theme_that_was_chosen_and_stands_where_it_stood(
     expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
     assert colour_of_the_frame(page) == "rgb(26, 32, 42)"
     page.get_by_role("link", name="cell 26", exact=True).click()
+    expect(page.locator("iframe")).to_be_in_viewport(ratio=0.9)
     expect(frame.locator("#cell-26")).to_be_in_viewport()
     expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
     assert not overflows(page)

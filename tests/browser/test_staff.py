@@ -185,6 +185,28 @@ def test_the_table_is_narrowed_sorted_and_saved_without_loading_the_page(
     lines = Path(saved.value.path()).read_text().splitlines()
     assert [line.split(",")[:2] for line in lines[1:]] == [[str(ids["cleo"]), "Cleo"]]
 
+    # On a phone the filters are folded, and say how many are in use.
+    page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    state = page.get_by_label("State", exact=True)
+    expect(state).to_be_hidden()
+    page.locator("summary", has_text="Filters (2 in use)").press("Enter")
+    expect(state).to_be_visible()
+    page.goto(f"/assignments/{room.assignment_id}/submissions?q=cle")
+    expect(state).to_be_hidden()
+    page.goto(f"/assignments/{room.assignment_id}/submissions?state=graded")
+    expect(state).to_be_visible()
+
+    # What is asked for and not waited for is no error.
+    page.route("**/submissions?q=slow*", lambda _: None)
+    with page.expect_request("**/submissions?q=slow*"):
+        page.locator("#q").fill("slow")
+    with page.expect_response("**/submissions?q=cle*"):
+        page.locator("#q").fill("cle")
+    with page.expect_request("**/submissions?q=slow*"):
+        page.locator("#q").fill("slow")
+    page.get_by_role("link", name="Overview").click()
+    expect(page.get_by_role("heading", name="Backpropagation by hand", level=1)).to_be_visible()
+
 
 def test_the_keys_of_a_page_are_listed_and_can_be_switched_off(
     room: Classroom, look: Lookers

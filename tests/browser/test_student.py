@@ -25,7 +25,7 @@ from tests.browser._classroom import (
     violations,
     watch_shifts,
 )
-from tests.unit._builders import check, exercise
+from tests.unit._builders import check, code, exercise, notebook
 
 JUDGED = re.compile(r"15 of 20 points")
 SOON = 60_000  # for what a worker does
@@ -43,6 +43,15 @@ def drop(page: Page, name: str, content: bytes) -> None:
         [name, base64.b64encode(content).decode()],
     )
     page.locator("[data-drop]").dispatch_event("drop", {"dataTransfer": transfer})
+
+
+def zipped(*names: str) -> bytes:
+    """A zip of files of that name."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in names:
+            archive.writestr(name, "x = 1\n")
+    return file.getvalue()
 
 
 def posts(page: Page) -> list[str]:
@@ -121,6 +130,8 @@ def test_what_cannot_be_graded_is_refused_before_it_is_sent(
         ("report.pdf", b"%PDF", "report.pdf: only .ipynb and .py files can be graded."),
         ("a0.ipynb", b"{", "a0.ipynb is no notebook that can be read"),
         ("empty.ipynb", b"", "empty.ipynb is empty"),
+        ("new.ipynb", notebook(code("")), "new.ipynb is empty: no cell of it holds anything"),
+        ("none.zip", zipped("notes.txt"), "There is no notebook (.ipynb) and no Python file (.py)"),
         ("big.py", b"#" * (17 << 20), "big.py is 17.0 MiB, and 16.0 MiB is the most"),
     ):
         (tmp_path / name).write_bytes(content)
@@ -150,15 +161,15 @@ def test_of_several_files_the_student_says_which_is_graded(
     expect(page.get_by_role("heading", name="Submission 1 of 1")).to_be_visible()
     expect(page.get_by_text("two.py").first).to_be_visible()
 
-    zipped = io.BytesIO()
-    with zipfile.ZipFile(zipped, "w") as archive:
-        archive.writestr("hw/one.py", "x = 1\n")
-        archive.writestr("hw/two.py", "x = 2\n")
     page.goto(f"/assignments/{room.assignment_id}")
-    drop(page, "hw.zip", zipped.getvalue())
-    expect(page.get_by_text("hw.zip (")).to_be_visible()
+    sent = posts(page)
+    drop(page, "hw.zip", zipped("hw/one.py", "hw/two.py", "hw/.hidden/three.py", "hw/notes.txt"))
     page.get_by_role("button", name="Hand in").click()
+    expect(page.get_by_role("alert")).to_contain_text("Choose which one")
+    expect(page.get_by_role("radio")).to_have_count(2)
+    assert sent == []  # it was asked before anything was sent
     page.get_by_label("hw/one.py").check()
+    expect(page.get_by_text("hw.zip (")).to_contain_text("hw/one.py is graded")
     page.get_by_role("button", name="Hand in").click()
     expect(page.get_by_role("heading", name="Submission 2 of 2")).to_be_visible()
     expect(page.get_by_text("one.py").first).to_be_visible()

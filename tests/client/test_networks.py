@@ -248,6 +248,7 @@ def test_a_receipt_for_other_bytes_is_none(
     [
         ("a.txt", b"x", "only .ipynb and .py files can be graded"),
         ("a.ipynb", b"", "it is empty"),
+        ("a.ipynb", b'{"cells": []}', "it is empty, no cell of it holds anything"),
         ("a.py", b"#" * (17 << 20), "it is larger than 16 MiB"),
         ("a.ipynb", b"PK\x03\x04", "it is a zip archive"),
         ("none.py", None, "does not exist"),

@@ -36,8 +36,8 @@ def png(width: int, height: int) -> str:
     return base64.b64encode(data).decode()
 
 
-def html_of(*cells: Any, outputs: Any = (), **more: Any) -> str:
-    judged = result(outputs=[CellOutput(index=0, outputs=tuple(outputs))], **more)
+def html_of(*cells: Any, outputs: Any = (), exercises: Any = (), **more: Any) -> str:
+    judged = result(*exercises, outputs=[CellOutput(index=0, outputs=tuple(outputs))], **more)
     written = executed_notebook(parse("a.ipynb", notebook(*cells)), judged)
     return shown(json.loads(written), document(judged))[1]
 
@@ -176,6 +176,13 @@ def test_verdicts_stand_beside_marked_cells_and_those_that_checks_looked_at() ->
     third = html.split('id="cell-3"')[1]
     assert '<span class="verdict failed">Failed</span> <span>0 of 4</span>' in third
     assert "Two &lt;b&gt;" in third
+
+
+def test_what_waits_for_a_person_is_no_zero_beside_its_cell() -> None:
+    waits = check(outcome=Outcome.PENDING, score=0.0)
+    html = html_of(code("# chainrule: ex1\nx"), exercises=[exercise(waits)])
+
+    assert '<span class="verdict pending">Waits</span> <span>– of 4</span>' in html
 
 
 def test_cells_that_did_not_run_say_so() -> None:

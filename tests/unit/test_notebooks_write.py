@@ -14,7 +14,7 @@ from grader.domain.outcomes import Outcome
 from grader.domain.results import CellOutput
 from grader.notebooks import write
 from grader.notebooks.read import parse
-from grader.notebooks.write import errors_of, executed_notebook, retold
+from grader.notebooks.write import errors_of, executed_notebook, numbered_errors, retold
 from grader.resultdoc import document
 from tests.unit._builders import check, code, exercise, notebook, result, words
 
@@ -127,6 +127,7 @@ def test_the_cells_that_raised_are_read_from_it_again() -> None:
     )
 
     assert errors_of(executed) == [CellOutput(index=1, error="ValueError: no")]
+    assert numbered_errors(executed) == [(3, "ValueError: no")]
 
 
 def test_another_document_s_verdicts_take_their_place_and_nothing_else_changes() -> None:

@@ -328,6 +328,7 @@ def test_attempts_stand_along_time_with_the_due_date() -> None:
         "Attempt 2, Sat 14 Nov, 08:59, counts",
     ]
     assert len(having(drawn, "ring")) == 1
+    assert [words(one) for one in having(drawn, "spot")] == ["counts", "does not count"]
 
 
 def test_attempts_in_a_hurry_lie_above_each_other() -> None:
@@ -341,6 +342,7 @@ def test_attempts_in_a_hurry_lie_above_each_other() -> None:
 def test_one_attempt_and_none_are_drawn() -> None:
     drawn = parsed(pictures.attempt_strip([(DUE, "Attempt 1", None, True)], None, "UTC"))
     assert [one.get("cx") for one in having(drawn, "dot")] == ["50%"]
+    assert [words(one) for one in having(drawn, "spot")] == ["counts"]
     assert words(parsed(pictures.attempt_strip([], DUE, "UTC"))) == "No attempts yet."
 
 

@@ -50,6 +50,14 @@ def test_the_answer_comes_first() -> None:
     assert lines[3] == "Next: Backward: The 2 of the squared error is missing."
 
 
+@pytest.mark.parametrize("outcome", [Outcome.PENDING, Outcome.NOT_JUDGED])
+def test_what_nobody_could_judge_yet_is_no_zero(outcome: Outcome) -> None:
+    text = report(result(exercise(check("answer", outcome, 0.0, 2.0, "Later."), id="ex3")))
+
+    assert "– of 2" in text
+    assert "0 of 2" not in text
+
+
 def test_every_exercise_and_check_is_there_with_why() -> None:
     text = report(result(exercise(), exercise(FAILED, SKIPPED, id="ex2", title="Backward")))
     lines = [" ".join(line.split()) for line in text.splitlines()]

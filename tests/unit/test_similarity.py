@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from grader.similarity import compare as comparing
 from grader.similarity.compare import compared
 from grader.similarity.fingerprints import RUN, WINDOW, runs, winnowed
-from grader.similarity.given import received, sent
+from grader.similarity.given import code_of, received, sent
 from grader.similarity.match import matched
 from grader.similarity.tokens import MAX_CHARS, tokens_of
-from tests.unit._builders import code, notebook
+from tests.unit._builders import code, notebook, words
 
 STARTER = "\n".join(f"given_{n} = torch.zeros({n}, {n})[0, 0] + load('{n}')" for n in range(9))
 OWN = """
@@ -123,14 +123,15 @@ def test_a_shared_run_that_is_long_enough_is_always_found(
 
 @given(st.text(), st.text())
 def test_whatever_the_text_is_its_pieces_make_it_up_again(one: str, other: str) -> None:
-    found = matched([OWN, one], [other, DISGUISED], frozenset(), frozenset())
-    for sources, cells in (([OWN, one], found["first"]), ([other, DISGUISED], found["second"])):
+    first, second = {2: OWN, 5: one}, {1: other, 2: DISGUISED}
+    found = matched(first, second, frozenset(), frozenset())
+    for sources, cells in ((first, found["first"]), (second, found["second"])):
         for number, pieces in cells:
-            assert "".join(piece["text"] for piece in pieces) == sources[number - 1]
+            assert "".join(piece["text"] for piece in pieces) == sources[number]
 
 
 def test_both_sides_show_the_same_parts() -> None:
-    found = matched([OTHER, OWN], [DISGUISED], frozenset(), frozenset())
+    found = matched({1: OTHER, 2: OWN}, {1: DISGUISED}, frozenset(), frozenset())
     left = [piece["part"] for _, pieces in found["first"] for piece in pieces if piece["begins"]]
     right = [piece["part"] for _, pieces in found["second"] for piece in pieces if piece["begins"]]
 
@@ -138,8 +139,14 @@ def test_both_sides_show_the_same_parts() -> None:
     assert max(part["tokens"] for part in found["parts"]) > 40
 
 
+def test_cells_are_numbered_as_everywhere_else_with_words_counted_too() -> None:
+    file = notebook(words("# Title"), code(OWN), words("and"), code(OTHER))
+
+    assert code_of("a.ipynb", file) == {2: OWN, 4: OTHER}
+
+
 def test_parts_that_many_have_are_told_from_the_others() -> None:
-    found = matched([OWN], [DISGUISED], frozenset(), prints(OWN))
+    found = matched({1: OWN}, {1: DISGUISED}, frozenset(), prints(OWN))
 
     assert {part["is_common"] for part in found["parts"]} == {True}
 

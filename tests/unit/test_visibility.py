@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -81,6 +82,25 @@ def test_neither_seed_nor_detail_is_ever_for_students() -> None:
 
     assert seen["seed"] is None
     assert all(not check["detail"] for check in seen["exercises"][0]["checks"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "visibility", "told"),
+    [
+        ("manual", "visible", {"answer": "It falls."}),
+        ("manual", "hidden", {}),
+        ("manual", "after_due", {}),
+        ("value", "visible", {}),
+    ],
+)
+def test_what_a_student_wrote_for_a_person_to_grade_is_theirs_to_see(
+    kind: str, visibility: Visibility, told: dict[str, str]
+) -> None:
+    written = check(detail={"answer": "It falls.", "cause": SECRET}, visibility=visibility)
+    stored = json.loads(json.dumps(document(result(exercise(replace(written, kind=kind))))))
+    (seen,) = student_view(stored, due_passed=False)["exercises"][0]["checks"]
+
+    assert seen["detail"] == told
 
 
 def test_a_visibility_that_nobody_knows_hides() -> None:

@@ -77,10 +77,14 @@ class TestMatrix:
     ) -> None:
         waits = work.hand_in(people.bob.actor.person_id)
         shown = text_of(tom.get(book(people)))
+        assert "2 students · none needs a person" in shown
         assert "ada ada@example.org 7" in shown
         assert "bob bob@example.org – ◔ waits for judging" in shown
         work.judge(waits, (1.0, 0.0), open_points=Outcome.PENDING)
-        assert "1 ○ points wait for a person" in text_of(tom.get(book(people)))
+        page = tom.get(book(people))
+        assert "1 ○ points wait for a person" in text_of(page)
+        assert "2 students · 1 submission needs a person: 1 in a0" in text_of(page)
+        assert f"/assignments/{work.assignment_id}/submissions?state=needs_person" in page.text
         give(site, people.ta.actor, waits, exercise=None, score=5.0, reason="x")
         assert "5 ✎ points given by a person" in text_of(tom.get(book(people)))
         assert tom.post(f"/assignments/{work.assignment_id}/release").status_code == 303

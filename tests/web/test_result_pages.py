@@ -9,15 +9,16 @@ import pytest
 from starlette.testclient import TestClient
 
 from grader.db.models import Assignment, Attempt, AttemptState
+from grader.domain.outcomes import Outcome
 from grader.services import marking, release, rubricitems
 from grader.services.attempts import cancel, regrade_submission
 from grader.services.site import Site
 from tests.assigned import assignment, published
 from tests.sites import People
-from tests.unit._builders import exercise, result
+from tests.unit._builders import check, exercise, result
 from tests.web._studying import HALF, RIGHT, WRONG, announced, judged, text_of
 from tests.web._visiting import Visit, visit
-from tests.web._work import HOUR, NOW, hand_in, handed_in, judge, notebook, team_up
+from tests.web._work import HOUR, NOW, extend, hand_in, handed_in, judge, notebook, team_up
 
 
 @pytest.fixture
@@ -86,6 +87,32 @@ def test_hostile_words_are_shown_as_they_are(
         assert "&lt;script&gt;" in page.text
 
 
+def test_students_read_their_own_answer_where_its_points_are_told(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    evil = "It falls <script>alert(1)</script> " + "x" * 3000
+    waits = check(id="c2", outcome=Outcome.PENDING, score=0.0, max_score=5.0, message="A person.")
+    written = replace(waits, kind="manual", detail={"answer": evil})
+    work = judged(site, client, people.ada, assignment_id, replace(written, id="c3"), written)
+    page = ada.get(f"/submissions/{work}")
+    assert "It falls &lt;script&gt;alert(1)&lt;/script&gt; xxx" in page.text
+    assert "x" * 2001 not in page.text
+    assert "It goes on in your file." in text_of(page)
+    assert "the right values – of 5" in text_of(page)
+    assert "0 of 5" not in text_of(page)
+    part = ada.get(f"/submissions/{work}/notebook")
+    assert "– of 10" in text_of(part)
+    assert "0 of 10" not in text_of(part)
+
+
+def test_an_extension_that_is_not_over_is_told_as_what_is_to_come(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    work = judged(site, client, people.ada, assignment_id, HALF)
+    extend(site, assignment_id, people.ada, NOW + 5 * HOUR)
+    assert "You have an extension: it is due" in text_of(ada.get(f"/submissions/{work}"))
+
+
 def test_points_that_a_person_gave_are_shown_once_they_are_released(
     site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
 ) -> None:
@@ -107,7 +134,8 @@ def test_points_that_a_person_gave_are_shown_once_they_are_released(
     said = text_of(ada.get(f"/submissions/{work}"))
     assert "15 of 20 points Your grade, released" in said
     assert "Judged automatically: 10." in said
-    assert "A person gave 15 of 20 points. +5 Well argued Read chapter 3." in said
+    assert "A person gave 15 of 20 points. They stand in place of" in said
+    assert "+5 Well argued Read chapter 3." in said
     assert "tom" not in said.split()
     assert "Next: Read below what a person wrote about your points." in said
     assert "Released 15 of 20" in text_of(ada.get(f"/courses/{people.course_id}"))

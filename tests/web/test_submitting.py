@@ -163,6 +163,8 @@ def test_a_key_that_is_none_is_named(
         ("a.txt", b"x = 1", "only .ipynb and .py"),
         (".ipynb", b"x = 1", "a name that ends in"),
         ("a.py", b"", "it is empty"),
+        ("a.ipynb", b'{"cells": []}', "it is empty, no cell of it holds anything"),
+        ("a.ipynb", notebook("", " \n"), "it is empty, no cell of it holds anything"),
         ("a.ipynb", b"[" * 2_000_000, "more values than a notebook needs"),
         ("a.ipynb", b"[" * 50_000, "nested too deeply"),
     ],

@@ -115,11 +115,13 @@ def test_a_test_is_started_followed_and_reported(
     part = ines.get(f"{page}/trial")
     assert "Waits for a worker" in part.text
     assert f'hx-get="{page}/trial"' in part.text
-    assert "hx-refresh" not in part.headers
+    assert "hx-swap-oob" not in part.text
     tried(site, REPORT, passed=False)
     part = ines.get(f"{page}/trial")
-    assert part.headers["hx-refresh"] == "true"
+    assert "hx-refresh" not in part.headers  # what is typed and read on the page stays
     assert "hx-get" not in part.text
+    assert "Its own test: Not passed Run the test again" in text_of(part)
+    assert 'id="publish-because"' not in part.text  # a reason is needed as before
     shown = ines.get(page)
     words = text_of(shown)
     assert "Mutation score 75.0 % Mistakes that cost points 3 of 4" in words
@@ -159,6 +161,8 @@ def test_with_one_it_is_published_at_once(
     made = version(client, people, assignment(client, people))
     ines.post(f"/versions/{made}/trials")
     tried(site, {}, passed=True)
+    part = ines.get(f"/versions/{made}/trial")
+    assert '<div id="publish-because" hx-swap-oob="true"></div>' in part.text
     shown = ines.get(f"/versions/{made}")
     assert "Its own test Run the test again Passed" in text_of(shown)
     assert 'name="because"' not in shown.text

@@ -82,8 +82,13 @@ def grade_file(order: Order) -> bool:
     from workers.zygote import Zygote
 
     submission = read_submission(order.path)
-    count = sum(cell.kind == "code" for cell in submission.cells)
+    numbers, count = submission.code_numbers, len(submission.cells)
     progress = Console(stderr=True, quiet=order.quiet or not Console(stderr=True).is_terminal)
+
+    def started(index: int) -> None:
+        if index < len(numbers):  # it is the runner's word
+            status.update(f"cell {numbers[index]} of {count}")
+
     with ExitStack() as stack:
         table = stack.enter_context(ScoreTable.opened(order.table, order.bundle))
         out = prepared(order.out)
@@ -97,7 +102,7 @@ def grade_file(order: Order) -> bool:
                 order.bundle,
                 one,
                 seed=order.seed,
-                on_cell=lambda cell: status.update(f"code cell {cell + 1} of {count}"),
+                on_cell=started,
             ),
             submission,
         )

@@ -127,8 +127,7 @@ class Service:
             return None
         bundle = self.bundles.of(task.bundle_sha256)
         submission = parse(task.name, task.content)
-        cells = sum(cell.kind == "code" for cell in submission.cells)
-        telling = Telling(self.site.progress, held.id, cells)
+        telling = Telling(self.site.progress, held.id, submission)
         result = self._graded(bundle, submission, task.seed, telling, stop)
         notebook = executed_notebook(submission, result)
         return lambda: judging.finish(self.site, held, result, notebook)

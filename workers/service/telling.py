@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 
 from grader.broker.progress import Progress, Stage
+from grader.notebooks.read import Submission
 
 _EVERY_S = 0.25
 
@@ -13,17 +14,19 @@ _EVERY_S = 0.25
 class Telling:
     """One attempt's news: changes of the stage at once, the rest four times a second at most."""
 
-    def __init__(self, progress: Progress, attempt_id: int, cells: int) -> None:
+    def __init__(self, progress: Progress, attempt_id: int, submission: Submission) -> None:
         self._progress = progress
         self._attempt_id = attempt_id
-        self._at = Stage("starting", cells=cells)
+        self._numbers = submission.code_numbers
+        self._at = Stage("starting", cells=len(submission.cells))
         self._told = ""
         self._next = 0.0
         self._tell(self._at)
 
     def cell(self, index: int) -> None:
-        """This code cell starts."""
-        self._tell(replace(self._at, stage="running", cell=index + 1))
+        """The code cell at `index` of all code cells starts, by the runner's word."""
+        if index < len(self._numbers):
+            self._tell(replace(self._at, stage="running", cell=self._numbers[index]))
 
     def judged(self, checked: int, checks: int, last: bool) -> None:
         """So many checks have a verdict, and perhaps all cells have run."""

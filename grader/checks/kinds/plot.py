@@ -15,6 +15,7 @@ from grader.checks.reading import array, listing, mapping, shown
 from grader.checks.verdicts import (
     Failure,
     NearMiss,
+    cell_number,
     code_cells,
     failed,
     graded,
@@ -158,7 +159,7 @@ def _verdict(
     best = min(judged, key=lambda one: sum(failure is not None for failure in one.values()))
     wrong = [failure for failure in best.values() if failure is not None]
     detail: dict[str, object] = {
-        "figures": [_detail(one) for one in figures[:20]],
+        "figures": [_detail(context, one) for one in figures[:20]],
         "has": {name: failure is None for name, failure in best.items()},
     }
     if not wrong:
@@ -241,9 +242,9 @@ def _data(spec: PlotSpec, series: Sequence[Series], wanted: Wanted) -> Failure |
     return Failure(f"The figure does not show {spec.data.y}{over}.", NearMiss("other-points"))
 
 
-def _detail(figure: Figure) -> dict[str, object]:
+def _detail(context: Context, figure: Figure) -> dict[str, object]:
     return {
-        "cell": figure.cell,
+        "cell": cell_number(context, figure.cell),
         "axes": [
             {
                 "title": shown(one.title, 60),

@@ -22,7 +22,7 @@ from grader.checks.models.trained import Measured, Measuring
 from grader.checks.models.trials import Trials, check_trials, finite
 from grader.checks.numbers.losses import Loss
 from grader.checks.reading import mapping
-from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed
+from grader.checks.verdicts import Failure, NearMiss, cell_number, failed, graded, passed
 from grader.domain.evidence import AnswerStatus, Tensor
 from grader.domain.questions import Judging, Look, Probe, Verdict
 from grader.domain.rubric import CheckSpec, Place
@@ -157,7 +157,11 @@ def _detail(trials: Trials[Measured]) -> dict[str, object]:
     runs = [(run.cell, run.measured) for run in trials.runs[-50:]]
     return {
         "runs": [
-            {"cell": cell, "loss": finite(one.value), "own": finite(one.own)}
+            {
+                "cell": cell_number(trials.context, cell),
+                "loss": finite(one.value),
+                "own": finite(one.own),
+            }
             for cell, one in runs
             if one is not None
         ],

@@ -34,6 +34,7 @@ from grader.checks.reading import (
 from grader.checks.verdicts import (
     Failure,
     NearMiss,
+    cell_number,
     failed,
     graded,
     missing,
@@ -202,7 +203,10 @@ def _verdict(spec: HeldOutSpec, trials: Trials[Scored]) -> Verdict:
     goal, best = trials.goal, trials.best
     key = goal.name.partition(" on ")[0]
     detail = {
-        "runs": [{"cell": run.cell, key: finite(run.value)} for run in trials.runs[-50:]],
+        "runs": [
+            {"cell": cell_number(trials.context, run.cell), key: finite(run.value)}
+            for run in trials.runs[-50:]
+        ],
         **trials.detail(key),
     }
     exhibits = trials.exhibits(spec.points, is_loss=False)

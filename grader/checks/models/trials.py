@@ -17,7 +17,7 @@ from grader.checks.looks import Asking, ask_student
 from grader.checks.models.copied import may_be_copied
 from grader.checks.models.goals import Goal
 from grader.checks.models.recorded import NOTHING, Recorded, Told, loss_exhibit
-from grader.checks.verdicts import Failure, NearMiss, place
+from grader.checks.verdicts import Failure, NearMiss, cell_number, place
 from grader.domain.evidence import Answer, AnswerStatus
 from grader.domain.exhibits import Exhibit
 from grader.domain.questions import Look, Probe, Rerun
@@ -162,7 +162,9 @@ class Trials(Generic[M]):
         best = self.best
         return {
             "reruns": [{"seed": run.seed, number: finite(run.value)} for run in self.reruns],
-            "counted": None if best is None else {"cell": best.cell, "seed": best.seed},
+            "counted": None
+            if best is None
+            else {"cell": cell_number(self.context, best.cell), "seed": best.seed},
         }
 
     def exhibits(self, points: float, *, is_loss: bool) -> tuple[Exhibit, ...]:

@@ -103,9 +103,14 @@ def _verdict(exercise: Mapping[str, Any]) -> str:
     outcome = Outcome(exercise["outcome"])
     return (
         f'<p class="of-exercise"><span class="verdict {outcome}">{OUTCOME_WORDS[outcome]}</span> '
-        f"<span>{_points(exercise['score'])} of {_points(exercise['max_score'])}</span> "
+        f"<span>{_earned(exercise)} of {_points(exercise['max_score'])}</span> "
         f"<span>{escape(plain(exercise['title']))}</span></p>"
     )
+
+
+def _earned(exercise: Mapping[str, Any]) -> str:
+    is_open = exercise["outcome"] in (Outcome.PENDING, Outcome.NOT_JUDGED)
+    return "–" if is_open and not exercise["score"] else _points(exercise["score"])
 
 
 def _code(number: int, cell: Mapping[str, Any], room: Room) -> Iterator[str]:

@@ -27,8 +27,8 @@ class RegradeBody(Body):
 
 
 class NewsView(View):
-    """Where an attempt stands, also in words: its `position` while it waits, `cell` of `cells`, and
-    how many checks of how many have a verdict."""
+    """Where an attempt stands, also in words: its `position` while it waits, `cell` of all `cells`,
+    and how many checks of how many have a verdict."""
 
     attempt_id: int
     stage: AttemptStage

@@ -67,6 +67,7 @@ def show_gradebook(
         "frame": frame,
         "tab": "gradebook",
         "book": book,
+        "head": gradebook.head(site, visitor.actor, course_id),
         "search": search,
         "is_first": cursor is None,
         "done": what_is_done(request, _DONE),

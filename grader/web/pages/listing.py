@@ -70,6 +70,11 @@ class Listing:
         return {name: self.given.get(name, "") for name in _NAMES}
 
     @property
+    def folded(self) -> int:
+        """How many filters besides the search are in use."""
+        return len(self.given.keys() - {"q", "sort", "dir", *_PLACE})
+
+    @property
     def query(self) -> str:
         """The list without its page, as it stands in an address."""
         return self.with_()

@@ -92,10 +92,9 @@ def show_trial(
     tried = versions.get_version(site, visitor.actor, version_id)
     frame = assignment_frame(site, visitor.actor, tried.version.assignment_id)
     context = {"frame": frame, "version": tried.version, **_trial(tried)}
-    has_ended = tried.trial is None or tried.trial.state not in OPEN
-    # With the report there is another thing to do: the whole page is asked for once more.
-    headers = {"HX-Refresh": "true"} if has_ended else {}
-    return page(request, "versions/trial.html", context, headers=headers)
+    # At the end, what its outcome changes on the page comes along.
+    context["needs_reason"] = needs_reason(tried)
+    return page(request, "versions/trial_part.html", context)
 
 
 @router.post("/versions/{version_id}/trials")

@@ -7,12 +7,13 @@ from zoneinfo import ZoneInfo
 
 from grader.domain.outcomes import OUTCOME_WORDS as OUTCOME_WORDS  # a word like any other here
 
+_MONTH = timedelta(days=30)
 _STEPS = (
     (timedelta(minutes=1), timedelta(seconds=1), "second"),
     (timedelta(hours=1), timedelta(minutes=1), "minute"),
     (timedelta(days=2), timedelta(hours=1), "hour"),
     (timedelta(days=60), timedelta(days=1), "day"),
-    (timedelta(days=730), timedelta(days=30), "month"),
+    (timedelta(days=730), _MONTH, "month"),
     (timedelta.max, timedelta(days=365), "year"),
 )
 _JUST_NOW = timedelta(seconds=5)
@@ -44,6 +45,7 @@ def relative(at: datetime, now: datetime) -> str:
     if apart < _JUST_NOW:
         return "just now"
     unit, name = next((unit, name) for most, unit, name in _STEPS if apart < most)
-    count = max(1, int(apart / unit))
+    # What is long is said to the nearest, what is near never as more than is left.
+    count = max(1, int(apart / unit + (0.5 if unit >= _MONTH else 0)))
     words = f"{count} {name}{'' if count == 1 else 's'}"
     return f"in {words}" if at > now else f"{words} ago"

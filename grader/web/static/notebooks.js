@@ -19,3 +19,14 @@ function nameAll() {
 new MutationObserver(nameAll).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
 document.addEventListener("htmx:load", nameAll);
 nameAll();
+
+// A link to a cell scrolls the frame's inside alone: the frame is brought into view, and keys go on
+// in it. At once, without motion.
+document.addEventListener("click", (event) => {
+  const link = event.target.closest?.("[data-notebook] a[target]");
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  const frame = link.closest("[data-notebook]").querySelector("iframe");
+  if (frame?.name !== link.target) return;
+  frame.scrollIntoView({ block: "start", behavior: "instant" });
+  frame.focus({ preventScroll: true });
+});

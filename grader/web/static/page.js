@@ -29,6 +29,16 @@ document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.querySelector(":active")) event.detail.shouldSwap = false;
 });
 
+// A request that ends because its page is left, or because a later one takes its place, is no error
+// for the browser's console: what htmx finds as `error` in a request's detail, it writes there.
+document.addEventListener("htmx:beforeSend", ({ detail }) => {
+  const ended = detail.xhr.onabort;
+  detail.xhr.onabort = (event) => {
+    detail.error = "";
+    ended?.call(detail.xhr, event);
+  };
+});
+
 // A form that asks first: data-confirm holds the question.
 document.addEventListener("submit", (event) => {
   const question = event.target.dataset.confirm;
@@ -39,10 +49,10 @@ const UNITS = [["year", 31536000], ["month", 2592000], ["day", 86400], ["hour", 
 
 function relative(seconds) {
   const ago = Math.abs(seconds);
-  // The same steps as on the server: days from two on, months from sixty days on.
+  // The same steps as on the server: days from two on, months from sixty days on, these rounded.
   const from = { year: 2 * 31536000, month: 60 * 86400, day: 2 * 86400, hour: 3600, minute: 60 };
   const [name, size] = UNITS.find(([unit]) => ago >= from[unit]) ?? ["second", 1];
-  const count = Math.max(1, Math.floor(ago / size));
+  const count = Math.max(1, Math.floor(ago / size + (size >= 2592000 ? 0.5 : 0)));
   if (ago < 5) return "just now";
   const words = `${count} ${name}${count === 1 ? "" : "s"}`;
   return seconds > 0 ? `in ${words}` : `${words} ago`;

@@ -13,7 +13,15 @@ from pydantic import TypeAdapter
 from grader.checks import KINDS
 from grader.checks.base import Context
 from grader.checks.looks import at_each_look
-from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, place
+from grader.checks.verdicts import (
+    Failure,
+    NearMiss,
+    cell_number,
+    failed,
+    graded,
+    passed,
+    place,
+)
 from grader.domain.hints import hint_for
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Look, NextLook, Verdict
@@ -186,6 +194,14 @@ def test_a_place_is_told_as_a_person_finds_it() -> None:
     assert place(context, 0, None) == "cell 1"
     assert place(context, 1, 3) == "line 14"
     assert place(context, 7, 3) == place(context, None, 3) == ""
+
+
+def test_a_code_cell_is_numbered_among_all_cells() -> None:
+    words = Cell(kind="markdown", source="# Title", name="cell 1")
+    cells = (words, Cell(kind="code", source="x", name="cell 2"))
+    context = Context(look=LOOKS[0], rng=np.random.default_rng(0), cells=cells)
+    assert (cell_number(context, 0), place(context, 0, None)) == (2, "cell 2")
+    assert cell_number(context, 1) is cell_number(context, -1) is None
 
 
 def test_outcomes_follow_the_fraction() -> None:

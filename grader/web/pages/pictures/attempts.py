@@ -56,7 +56,16 @@ def attempt_strip(attempts: Sequence[Attempt], due_at: datetime | None, zone: st
         height=height + 48,
         class_="chart strip",
     )
-    return tag("figure", chart, class_="picture attempts")
+    return tag("figure", chart, _legend(ordered), class_="picture attempts")
+
+
+def _legend(attempts: Sequence[Attempt]) -> Markup:
+    kinds = {counts for *_, counts in attempts}
+    parts = [tag("span", "counts", class_="spot counting")] if True in kinds else []
+    if False in kinds:
+        words = "does not count" if True in kinds else "handed in"
+        parts.append(tag("span", words, class_="spot"))
+    return tag("figcaption", *parts)
 
 
 def _lanes(shares: Sequence[float]) -> list[int]:
