@@ -18,7 +18,7 @@ from grader.services import fillingin, gradefiles
 from grader.services.exportcolumns import number
 from grader.services.exportedsheets import MOST_TO_READ
 from grader.services.fillingin import Chosen, Filled
-from grader.services.gradefiles import Lms, Reason
+from grader.services.gradefiles import Absent, Lms, Reason
 from grader.services.site import Site
 from grader.web.files import download
 from grader.web.pages.forms import Form, Sheet, Typed, sentence, uploaded
@@ -88,10 +88,15 @@ def show_files(
 
 @router.get("/courses/{course_id}/gradebook/for/{lms}.csv")
 def export_for(
-    site: CurrentSite, visitor: CurrentVisitor, course_id: RowInPath, lms: Lms
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    lms: Lms,
+    every: bool = False,
+    absent: Absent = Absent.BLANK,
 ) -> Response:
     """Released grades as a file that this system imports; for staff."""
-    lines = gradefiles.grade_file(site, visitor.actor, course_id, lms)
+    lines = gradefiles.grade_file(site, visitor.actor, course_id, lms, every=every, absent=absent)
     content = (line.encode() for line in lines)
     return download(f"grades-{course_id}-{lms}.csv", content, "text/csv; charset=utf-8")
 
@@ -192,7 +197,7 @@ def _file(
     content: bytes,
     seen: str,
 ) -> Response:
-    if seen != _digest(filled):
+    if seen != _digest(filled) or filled.doubled:
         problem = "The file is another one than you have looked at: look once more, then get it."
         return _preview(request, site, visitor, frame, filled, content, problem=problem)
     name = f"grades-{frame.course.id}-{filled.lms or 'lms'}.csv"
@@ -226,6 +231,12 @@ def _preview(
     *,
     problem: str = "",
 ) -> Response:
+    if filled.doubled:
+        titles = ", ".join(f"“{one}”" for one in filled.doubled)
+        problem = (
+            f"Several columns are chosen for {titles}: the grades of an assignment go to one "
+            "column. Leave the others, and look again."
+        )
     # Columns that take grades first: what is cut off then is of no assignment.
     columns = sorted(filled.columns, key=lambda one: one.assignment_id is None)
     context = {
