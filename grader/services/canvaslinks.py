@@ -121,12 +121,11 @@ def link(
     try:
         there = Canvas(site.outside.within(_PATIENCE_S), base, token, canvas_id).look()
     except NotAllowed as error:
-        raise BadInput(f"base_url: {_OURS}: {error}") from error
+        raise BadInput(f"base_url: {_OURS}: {error.with_who_may}") from error
     except Unreachable as error:
         raise BadInput(f"base_url: there is no Canvas that answers ({error})") from error
     except Refused as error:
-        name = "token" if error.answer.status in (401, 403) else "canvas_id"
-        raise BadInput(f"{name}: Canvas says no ({error})") from error
+        raise BadInput(_refused(error)) from error
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
         receivers.end_rest(session, Receiver(canvas=base))
@@ -176,6 +175,16 @@ def look(site: Site, actor: Actor, course_id: int, link_id: int) -> Looked:
         assignments,
         _matching(students, there, known),
     )
+
+
+def _refused(error: Refused) -> str:
+    """Which of what was typed is wrong where there is no course, by what was answered: a Canvas
+    says in JSON that it has none of that number, and any other server in its own way."""
+    if error.answer.status in (401, 403):
+        return f"token: Canvas says no ({error})"
+    if error.answer.status == 404 and error.answer.body.lstrip().startswith(b"{"):
+        return f"canvas_id: Canvas says no ({error})"
+    return f"base_url: there is no Canvas that answers as it should ({error})"
 
 
 def _matching(
@@ -350,7 +359,7 @@ def _asking(site: Site, row: CanvasCourse) -> Iterator[Canvas]:
     try:
         yield Canvas(way, row.base_url, row.token, row.canvas_id)
     except NotAllowed as error:
-        raise NotSeen(f"{_OURS}: {error}", By.RULE) from error
+        raise NotSeen(f"{_OURS}: {error.with_who_may}", By.RULE) from error
     except Refused as error:
         raise NotSeen(f"Canvas says no: {error}", By.CANVAS) from error
     except Unreachable as error:
