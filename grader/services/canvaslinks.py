@@ -17,7 +17,7 @@ from grader.db import audit, canvas, grades, gradesout, passbacks, receivers
 from grader.db.models import Assignment, CanvasCourse, GradeColumn
 from grader.db.receivers import Receiver
 from grader.db.session import Session, hold, moment
-from grader.errors import BadInput, Conflict, NotFound
+from grader.errors import BadFields, BadInput, Conflict, NotFound
 from grader.lms.answers import Refused
 from grader.lms.canvas import AssignmentThere, Canvas, PersonThere, base_of, matched
 from grader.lms.outside import NotAllowed, Unreachable
@@ -113,11 +113,7 @@ def link(
     """Link a course of Canvas, or give another token where it is linked; Canvas is asked first."""
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.MANAGE)
-    if not canvas_id.isdecimal() or len(canvas_id) > 20:
-        raise BadInput("canvas_id: the number that stands behind /courses/ in Canvas's address")
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise BadInput("token: it is copied as Canvas shows it")
-    base = base_of(base_url)
+    base = _checked(base_url, canvas_id, token)
     try:
         there = Canvas(site.outside.within(_PATIENCE_S), base, token, canvas_id).look()
     except NotAllowed as error:
@@ -175,6 +171,22 @@ def look(site: Site, actor: Actor, course_id: int, link_id: int) -> Looked:
         assignments,
         _matching(students, there, known),
     )
+
+
+def _checked(base_url: str, canvas_id: str, token: str) -> str:
+    """The address of the Canvas that is meant; raises BadFields for all that is wrong."""
+    base, wrong = "", {}
+    try:
+        base = base_of(base_url)
+    except BadInput as error:
+        wrong["base_url"] = str(error).partition(": ")[2]
+    if not canvas_id.isdecimal() or len(canvas_id) > 20:
+        wrong["canvas_id"] = "the number that stands behind /courses/ in Canvas's address"
+    if not token.isascii() or not token.isprintable() or " " in token:
+        wrong["token"] = "it is copied as Canvas shows it"
+    if wrong:
+        raise BadFields(wrong)
+    return base
 
 
 def _refused(error: Refused) -> str:

@@ -18,7 +18,7 @@ from grader.safetext import one_line
 from grader.services.access import Actor, Right, permit
 from grader.services.exportcolumns import NOTHING, Chosen, Column, number, planned
 from grader.services.exportedsheets import MOST_TO_READ, Exported, read_export
-from grader.services.gradefiles import Lms, points_text
+from grader.services.gradefiles import Absent, Lms, all_absentees, points_text
 from grader.services.site import Site
 
 __all__ = ["Chosen", "Column", "Filled", "FilledColumn", "Row", "fill_in"]
@@ -26,11 +26,12 @@ __all__ = ["Chosen", "Column", "Filled", "FilledColumn", "Row", "fill_in"]
 
 @dataclass(frozen=True)
 class FilledColumn:
-    """A column of the file with what became of it, in how many cells, and how many grades of its
-    assignment are released."""
+    """A column of the file with what became of it, in how many cells, of which `zeros` are for who
+    is absent, and how many grades of its assignment are released."""
 
     column: Column
     cells: int
+    zeros: int
     released: int
 
     @property
@@ -90,6 +91,7 @@ class _Rows:
     """What became of the rows so far."""
 
     cells: Counter[int] = field(default_factory=Counter)  # by column
+    zeros: Counter[int] = field(default_factory=Counter)  # by column
     changed: int = 0
     by_login: list[Row] = field(default_factory=list)
     unmatched: list[Row] = field(default_factory=list)
@@ -109,11 +111,18 @@ class _Meant:
 
 
 def fill_in(
-    site: Site, actor: Actor, course_id: int, file: BinaryIO, chosen: Chosen | None = None
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    file: BinaryIO,
+    chosen: Chosen | None = None,
+    *,
+    absent: Absent = Absent.BLANK,
 ) -> Filled:
     """Fill in released grades, with what a person has chosen of its columns; for staff.
 
-    Raises BadInput, whose words begin with: file, who, goes or of.
+    Zeros for who is `absent` go into cells that say nothing, of assignments of which a grade is
+    released. Raises BadInput, whose words begin with: file, who, goes or of.
     """
     sheet = read_export(file.read(MOST_TO_READ))
     with site.database.reading() as session:
@@ -125,7 +134,12 @@ def fill_in(
             [one.assignment.id for one in lives],
             [one.person_id for one in members],
         )
-    return _filled(sheet, lives, members, released, chosen or Chosen())
+        begun = {assignment_id for assignment_id, _ in released}
+        zeros: Collection[tuple[int, int]] = ()
+        if absent is Absent.ZERO:
+            with_zeros = [one for one in lives if one.assignment.id in begun]
+            zeros = all_absentees(session, course_id, with_zeros) - released.keys()
+    return _filled(sheet, lives, members, released, zeros, chosen or Chosen())
 
 
 def _filled(
@@ -133,6 +147,7 @@ def _filled(
     lives: Sequence[Live],
     members: Sequence[Member],
     released: Mapping[tuple[int, int], Released],
+    zeros: Collection[tuple[int, int]],
     chosen: Chosen,
 ) -> Filled:
     known = _Known(members)
@@ -158,6 +173,7 @@ def _filled(
         if meant.by_login:
             came.by_login.append(Row(at, words, name))
         _fill(line, meant.person_id, columns, released, came)
+        _fill_zeros(line, meant.person_id, columns, zeros, came)
     ids = {one.live.assignment.id for one in columns if one.live is not None}
     graded = {person for assignment_id, person in released if assignment_id in ids}
     graded.difference_update(times, *(meant.may_be for _, _, meant in rows))
@@ -168,7 +184,12 @@ def _filled(
         headings=[one_line(one, 200) for one in sheet.headings],
         who=plan.who,
         columns=[
-            FilledColumn(one, came.cells[one.at], counts[one.live.assignment.id] if one.live else 0)
+            FilledColumn(
+                one,
+                came.cells[one.at],
+                came.zeros[one.at],
+                counts[one.live.assignment.id] if one.live else 0,
+            )
             for one in plan.columns
         ],
         cells=came.cells.total(),
@@ -200,6 +221,24 @@ def _fill(
         came.cells[column.at] += 1
         came.changed += was not in (*NOTHING, text) and number(was) != number(text)
         line[column.at] = text
+
+
+def _fill_zeros(
+    line: list[str],
+    person_id: int,
+    columns: Sequence[Column],
+    zeros: Collection[tuple[int, int]],
+    came: _Rows,
+) -> None:
+    for column in columns:
+        assert column.live is not None
+        if (column.live.assignment.id, person_id) not in zeros:
+            continue
+        line += [""] * (column.at + 1 - len(line))
+        if line[column.at].strip() in NOTHING:
+            line[column.at] = "0"
+            came.cells[column.at] += 1
+            came.zeros[column.at] += 1
 
 
 class _Known:

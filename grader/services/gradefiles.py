@@ -183,6 +183,19 @@ def absentees(
     }
 
 
+def all_absentees(session: Session, course_id: int, lives: Sequence[Live]) -> set[tuple[int, int]]:
+    """The same of all students of the course."""
+    found: set[tuple[int, int]] = set()
+    cursor: str | None = None
+    more = bool(lives)
+    while more:
+        some = grades.members(session, course_id, cursor=cursor, limit=MOST)
+        found |= absentees(session, course_id, lives, some)
+        cursor = some.next_cursor
+        more = cursor is not None
+    return found
+
+
 def _groups(
     key: Callable[[Member], str], students: Sequence[Member]
 ) -> Mapping[str, Sequence[Member]]:

@@ -290,6 +290,12 @@ def test_what_no_course_comes_back_for_stands_beside_the_field_that_is_wrong(
     assert re.findall(r'id="(\w+)-error"', refused.text) == [field]
 
 
+def test_all_that_is_wrong_is_said_at_once(ines: Reader, people: People) -> None:
+    refused = link(ines, people, base_url="ftp://x", canvas_id="x", token="a b")
+    told = re.findall(r'id="(\w+)-error"', refused.text)
+    assert told == ["base_url", "canvas_id", "token"]
+
+
 def test_an_address_within_our_network_is_refused(
     site: Site, people: People, client: TestClient
 ) -> None:

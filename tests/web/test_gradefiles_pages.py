@@ -376,6 +376,27 @@ def test_brightspace_s_marks_stay_and_its_scale_is_kept(
     assert filled(tom, people, BRIGHTSPACE).decode().split("\n")[1] == "#123,#ada,75,#"
 
 
+def test_who_handed_in_nothing_gets_a_zero_in_an_empty_cell_if_that_is_chosen(
+    site: Site, tom: Reader, people: People, work: Coursework
+) -> None:
+    for name in ("cleo", "dora"):
+        student(site, people, name)
+    with site.database.writing() as session:
+        session.query(Assignment).one().due_at = moment(session) - timedelta(minutes=1)
+    rows = ",,cleo@example.org,-\n,,dora@example.org,3\n,,bob@example.org,\n"
+    shown = fill(tom, people, moodle("a0 (Real)") + rows)
+    assert columns(shown) == [("a0 (Real)", "1 grade, as points of 10")]
+    chosen = again(tom, people, shown, absent="zero")
+    words = "2 grades, 1 of them 0 for who handed in nothing, as points of 10"
+    assert columns(chosen) == [("a0 (Real)", words)]
+    assert re.search(r'name="absent" value="zero" checked', chosen.text)
+    back = again(tom, people, chosen, "/file", absent="zero").text.split("\n")
+    assert back[2:5] == [",,cleo@example.org,0", ",,dora@example.org,3", ",,bob@example.org,"]
+    # It was looked at with zeros: without them it is another file.
+    assert again(tom, people, chosen, "/file").status_code == 422
+    assert again(tom, people, shown, absent="no").status_code == 422
+
+
 def test_two_students_with_the_same_login_are_matched_by_their_whole_address_alone(
     site: Site, tom: Reader, people: People, work: Coursework
 ) -> None:

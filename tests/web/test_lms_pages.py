@@ -372,6 +372,7 @@ class TestPlatforms:
         assert answer.status_code == 422
         assert [one["field"] for one in answer.json()["errors"]] == ["login_url", "jwks_url"]
         assert "login_url: an address on the web" in answer.json()["detail"]
+        assert answer.json()["type"].endswith(":bad-input")
 
     def test_one_that_is_registered_already_is_refused_before_anything_is_asked(
         self, site: Site, root: Reader
