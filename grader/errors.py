@@ -4,6 +4,7 @@ ChainruleError
 ├── BadInput                 the caller's to mend; exit status 2
 │   ├── NotASubmission       a file that cannot be read as a notebook or a Python file
 │   ├── BadBundle            a rubric, reference or bundle that is not valid
+│   ├── BadFields            several fields of what was given, each with its own words
 │   ├── TooLarge             more bytes than are accepted
 │   ├── NotSignedIn          no token, or one that does not hold (any more)
 │   ├── Forbidden            signed in, but the role or the token does not allow it
@@ -23,6 +24,7 @@ ChainruleError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
@@ -45,6 +47,14 @@ class NotASubmission(BadInput):
 
 class BadBundle(BadInput):
     """The rubric, the reference or another part of a bundle is not valid."""
+
+
+class BadFields(BadInput):
+    """Several fields are wrong; `fields` has the words for each by its name."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {words}" for name, words in fields.items()))
+        self.fields = fields
 
 
 class TooLarge(BadInput):

@@ -24,16 +24,16 @@ _SMALL = 1 << 20  # what is smaller unpacked is no bomb whatever its ratio
 
 
 @contextmanager
-def opened(file: BinaryIO, wrong: type[BadInput]) -> Iterator[zipfile.ZipFile]:
-    """The archive in `file`; raises `wrong` where it is none that can be read."""
+def opened(file: BinaryIO, wrong: type[BadInput], name: str = "this") -> Iterator[zipfile.ZipFile]:
+    """The archive in `file`, called `name`; raises `wrong` where it is none that can be read."""
     bounded: Any = _Bounded(file)
     try:
         archive = zipfile.ZipFile(bounded)
     except UnicodeDecodeError as error:
-        name = shown(error.object)
-        raise wrong(f"the zip's entry {name} has a name that is not UTF-8") from None
+        entry = shown(error.object)
+        raise wrong(f"the zip's entry {entry} has a name that is not UTF-8") from None
     except BROKEN as error:
-        raise wrong(f"this is no zip that can be read: {one_line(str(error))}") from None
+        raise wrong(f"{name} is no zip that can be read: {one_line(str(error))}") from None
     with archive:
         yield archive
 

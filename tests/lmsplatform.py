@@ -274,6 +274,10 @@ class Way(Outside):
     def check(self, url: str) -> None:
         """Everywhere may be gone to."""
 
+    def within(self, seconds: float) -> Way:
+        """It takes no time."""
+        return self
+
     def send(
         self,
         method: str,

@@ -86,6 +86,12 @@ def role_in(session: Session, person_id: int, course_id: int) -> Role | None:
     )
 
 
+def roles_of(session: Session, person_id: int) -> Collection[Role]:
+    """The roles that somebody has, in whatever courses."""
+    query = select(Enrolment.role).where(Enrolment.person_id == person_id).distinct()
+    return session.scalars(query).all()
+
+
 def courses_of(
     session: Session, person_id: int | None, *, cursor: str | None = None, limit: int = 50
 ) -> Page[tuple[Course, Role | None]]:

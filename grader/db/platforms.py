@@ -56,6 +56,12 @@ def all_platforms(session: Session, *, cursor: str | None, limit: int) -> Page[P
     )
 
 
+def is_any_let_in(session: Session) -> bool:
+    """Whether any platform is registered and not disabled."""
+    query = select(Platform.id).where(Platform.disabled_at.is_(None)).limit(1)
+    return session.scalar(query) is not None
+
+
 def contexts_by_platform(session: Session, platform_ids: Collection[int]) -> dict[int, int]:
     """How many courses of each are linked."""
     rows = session.execute(

@@ -25,6 +25,7 @@ from grader.db.types import now
 
 _OPEN = (DeliveryState.WAITING, DeliveryState.SENDING)
 _SWEPT_AT_ONCE = 5000
+BY_HAND = "somebody disabled it"  # why a webhook is disabled, where a person has done it
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class Summary:
     stuck: int
     latest: WebhookMessage | None
     has_arrived: bool
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether a person has to see to it: it fails, is disabled without anybody's having said
+        so, or has messages that are not tried again."""
+        if self.webhook.disabled_at is not None:
+            return self.webhook.disabled_because != BY_HAND
+        return self.webhook.failing_since is not None or self.stuck > 0
 
 
 @dataclass(frozen=True)

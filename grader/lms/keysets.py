@@ -114,6 +114,23 @@ class PlatformKeys:
             if not self._is_fresh(kept) and self._may_read(kept):
                 self._begin(platform, kept)
 
+    def look(self, platform: PlatformFacts) -> tuple[int, str]:
+        """Have the platform's keys read now, for who has registered it: how many can be used, and
+        why none can; empty where any can."""
+        with self._lock:
+            kept = self._of(platform)
+            if kept.reading is None:
+                self._begin(platform, kept)
+            over = kept.reading
+        if over is not None:
+            self._wait(over)
+        with self._lock:
+            if kept.reading is not None:
+                return 0, f"there is no answer within {self._patience_s:.0f} seconds"
+            if kept.failure:
+                return 0, kept.failure
+            return len(kept.keys), "" if kept.keys else "no key is there that can be used"
+
     def _of(self, platform: PlatformFacts) -> _Kept:
         where = (platform.jwks_url, platform.is_private)
         if where not in self._kept and len(self._kept) >= _MOST_PLATFORMS:

@@ -7,6 +7,7 @@ a moment later changes nothing. Redirects are not followed.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import json
 import math
@@ -26,6 +27,13 @@ _PATIENCE_S = 20.0  # for a whole answer
 _STEP_S = 10.0  # for each part of it
 _AGENT = "Chainrule"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_NOBODY_S = [
+    ipaddress.ip_network(one)
+    for one in (
+        *("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),
+        "240.0.0.0/4",
+    )
+]
 
 # The addresses of a name and port, as texts.
 Lookup = Callable[[str, int], list[str]]
@@ -37,6 +45,20 @@ class Unreachable(ChainruleError):
 
 class NotAllowed(BadInput):
     """An address that we do not go to; trying again does not help."""
+
+    @property
+    def with_who_may(self) -> str:
+        """Why, and who may allow it where somebody may."""
+        return str(self)
+
+
+class Private(NotAllowed):
+    """An address within a private network, to which a setting of ours may lead."""
+
+    @property
+    def with_who_may(self) -> str:
+        """As of NotAllowed."""
+        return f"{self}. Who runs Chainrule may allow those (CHAINRULE_PRIVATE_ADDRESSES)"
 
 
 @dataclass(frozen=True)
@@ -127,7 +149,8 @@ class Outside:
         except httpcore2.TimeoutException as error:
             raise Unreachable(f"{host} takes too long to answer") from error
         except httpcore2.NetworkError as error:
-            raise Unreachable(f"{host}: {error or type(error).__name__}") from error
+            # What happened is told by the error that it is made of.
+            raise Unreachable(_broken(host, *error.args[:1])) from error
         except (
             httpcore2.ProtocolError,
             httpcore2.UnsupportedProtocol,
@@ -153,7 +176,10 @@ class Outside:
         addresses = self._addresses(host, port or (443 if parts.scheme == "https" else 80))
         public = [_is_public(one) for one in addresses]
         if not all(public) and not self.private:
-            raise NotAllowed(f"{host} is an address within a private network")
+            if any(_is_nobody_s(one) for one in addresses):
+                words = "is an address that is reserved, for documentation or for later"
+                raise NotAllowed(f"{host} {words}: no server has it")
+            raise Private(f"{host} is an address within a private network")
         if parts.scheme == "http" and (any(public) or not self.private):
             raise NotAllowed("only https:// is allowed")
         return host, addresses[0]
@@ -175,6 +201,22 @@ def _unknown(host: str) -> str:
     return f"the name {host[:200]} is not known here; it is misspelt, or missing in DNS"
 
 
+def _broken(host: str, cause: object = None) -> str:
+    """Why there is no connection, in words."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the certificate of {host} is not trusted here: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLError):
+        return f"{host} does not speak TLS as it should"
+    number = cause.errno if isinstance(cause, OSError) else None
+    if number == errno.ECONNREFUSED:
+        return f"{host} refuses the connection: no server listens there"
+    if number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL):
+        return f"no way leads from here to {host}"
+    if number in (errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED):
+        return f"{host} has broken off the connection"
+    return f"the connection to {host} failed"
+
+
 def _host(url: str) -> str:
     try:
         return urlsplit(url).hostname or "the server"
@@ -190,6 +232,17 @@ def _tls() -> ssl.SSLContext:
 
 
 def _is_public(address: str) -> bool:
+    known = _meant(address)
+    return known.is_global and not known.is_multicast
+
+
+def _is_nobody_s(address: str) -> bool:
+    """Whether it is kept free, for examples or for times to come: no network has it."""
+    known = _meant(address)
+    return any(known in one for one in _NOBODY_S)
+
+
+def _meant(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
     known = ipaddress.ip_address(address)
     if isinstance(known, ipaddress.IPv6Address):
         # Addresses that stand for one of the old kind lead to wherever that one leads.
@@ -197,8 +250,8 @@ def _is_public(address: str) -> bool:
         if known in _NAT64:
             within = ipaddress.IPv4Address(int(known) & 0xFFFFFFFF)
         if within is not None:
-            return _is_public(str(within))
-    return known.is_global and not known.is_multicast
+            return within
+    return known
 
 
 def _look_up(host: str, port: int) -> list[str]:

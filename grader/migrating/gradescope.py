@@ -115,11 +115,12 @@ def _read(path: Path) -> _Files:
 def _contents(path: Path) -> dict[str, bytes]:
     if path.is_dir():
         return files_below(path, lambda inner: True)
+    name = one_line(path.name)
     try:
-        with path.open("rb") as file, zips.opened(file, CannotImport) as archive:
-            return dict(_unpacked(archive, one_line(path.name)))
+        with path.open("rb") as file, zips.opened(file, CannotImport, name) as archive:
+            return dict(_unpacked(archive, name))
     except OSError as error:
-        raise CannotImport(f"{one_line(path.name)} cannot be read: {error.strerror}") from None
+        raise CannotImport(f"{name} cannot be read: {error.strerror}") from None
 
 
 def _unpacked(archive: zipfile.ZipFile, zipped: str) -> Iterator[tuple[str, bytes]]:

@@ -17,7 +17,7 @@ from grader.db import audit, canvas, grades, gradesout, passbacks, receivers
 from grader.db.models import Assignment, CanvasCourse, GradeColumn
 from grader.db.receivers import Receiver
 from grader.db.session import Session, hold, moment
-from grader.errors import BadInput, Conflict, NotFound
+from grader.errors import BadFields, BadInput, Conflict, NotFound
 from grader.lms.answers import Refused
 from grader.lms.canvas import AssignmentThere, Canvas, PersonThere, base_of, matched
 from grader.lms.outside import NotAllowed, Unreachable
@@ -113,20 +113,15 @@ def link(
     """Link a course of Canvas, or give another token where it is linked; Canvas is asked first."""
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.MANAGE)
-    if not canvas_id.isdecimal() or len(canvas_id) > 20:
-        raise BadInput("canvas_id: the number that stands behind /courses/ in Canvas's address")
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise BadInput("token: it is copied as Canvas shows it")
-    base = base_of(base_url)
+    base = _checked(base_url, canvas_id, token)
     try:
         there = Canvas(site.outside.within(_PATIENCE_S), base, token, canvas_id).look()
     except NotAllowed as error:
-        raise BadInput(f"base_url: {_OURS}: {error}") from error
+        raise BadInput(f"base_url: {_OURS}: {error.with_who_may}") from error
     except Unreachable as error:
         raise BadInput(f"base_url: there is no Canvas that answers ({error})") from error
     except Refused as error:
-        name = "token" if error.answer.status in (401, 403) else "canvas_id"
-        raise BadInput(f"{name}: Canvas says no ({error})") from error
+        raise BadInput(_refused(error)) from error
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
         receivers.end_rest(session, Receiver(canvas=base))
@@ -176,6 +171,32 @@ def look(site: Site, actor: Actor, course_id: int, link_id: int) -> Looked:
         assignments,
         _matching(students, there, known),
     )
+
+
+def _checked(base_url: str, canvas_id: str, token: str) -> str:
+    """The address of the Canvas that is meant; raises BadFields for all that is wrong."""
+    base, wrong = "", {}
+    try:
+        base = base_of(base_url)
+    except BadInput as error:
+        wrong["base_url"] = str(error).partition(": ")[2]
+    if not canvas_id.isdecimal() or len(canvas_id) > 20:
+        wrong["canvas_id"] = "the number that stands behind /courses/ in Canvas's address"
+    if not token.isascii() or not token.isprintable() or " " in token:
+        wrong["token"] = "it is copied as Canvas shows it"
+    if wrong:
+        raise BadFields(wrong)
+    return base
+
+
+def _refused(error: Refused) -> str:
+    """Which of what was typed is wrong where there is no course, by what was answered: a Canvas
+    says in JSON that it has none of that number, and any other server in its own way."""
+    if error.answer.status in (401, 403):
+        return f"token: Canvas says no ({error})"
+    if error.answer.status == 404 and error.answer.body.lstrip().startswith(b"{"):
+        return f"canvas_id: Canvas says no ({error})"
+    return f"base_url: there is no Canvas that answers as it should ({error})"
 
 
 def _matching(
@@ -350,7 +371,7 @@ def _asking(site: Site, row: CanvasCourse) -> Iterator[Canvas]:
     try:
         yield Canvas(way, row.base_url, row.token, row.canvas_id)
     except NotAllowed as error:
-        raise NotSeen(f"{_OURS}: {error}", By.RULE) from error
+        raise NotSeen(f"{_OURS}: {error.with_who_may}", By.RULE) from error
     except Refused as error:
         raise NotSeen(f"Canvas says no: {error}", By.CANVAS) from error
     except Unreachable as error:

@@ -89,7 +89,8 @@ class Chosen:
 class Column:
     """A column of the file and the assignment whose grades it takes, or `why` it is left alone.
 
-    `of` is how many points there are to get in it, None where the file does not say.
+    `of` is how many points there are to get in it, None where the file does not say. `wanted` is
+    what a person has chosen for this column and for another one as well: neither takes it.
     """
 
     at: int
@@ -98,6 +99,12 @@ class Column:
     of: float | None = None
     is_told: bool = False  # by a person
     why: str = ""
+    wanted: Live | None = None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether it is left since it is called as no assignment is: nothing is to be asked."""
+        return self.live is None and self.why == _UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -175,7 +182,9 @@ def _columns(
     ]
     places = Counter(one.live.assignment.id for one in found if one.live is not None)
     by_id = {one.assignment.id: one for one in lives}
-    taken = {one for one in chosen.columns.values() if one is not None}
+    # A column that nobody can write to takes nothing, whatever was said of it.
+    open_to = {one.at for one in found}
+    taken = Counter(one for at, one in chosen.columns.items() if one is not None and at in open_to)
     return [_chosen(one, places, taken, by_id, chosen) for one in found]
 
 
@@ -201,27 +210,32 @@ def _found(
 def _chosen(
     column: Column,
     places: Mapping[int, int],
-    taken: Collection[int],
+    taken: Mapping[int, int],
     by_id: Mapping[int, Live],
     chosen: Chosen,
 ) -> Column:
     """The same as a person has it; of several that are called as one assignment none, unless they
-    have chosen."""
+    have chosen. None takes what is chosen for another: an assignment's grades go to one column."""
     at, live = column.at, column.live
     if (mine := chosen.columns.get(at)) is not None:
         if mine not in by_id:
             raise BadInput("goes: there is no such assignment in this course")
+        if taken[mine] > 1:
+            why = f"the grades of “{by_id[mine].assignment.title}” go to one column: choose which"
+            return replace(column, live=None, of=None, why=why, wanted=by_id[mine])
         of = chosen.scales.get(at, column.of)
         return replace(column, live=by_id[mine], of=of, is_told=at in chosen.scales, why="")
     if live is None:
         return column
     title = live.assignment.title
+    is_taken = live.assignment.id in taken
     if places[live.assignment.id] > 1:
-        is_taken = live.assignment.id in taken
         why = f"several columns are called as “{title}” is"
         why += ", and another one is chosen" if is_taken else ": choose one of them"
     elif at in chosen.columns:
         why = "you chose to leave it"
+    elif is_taken:
+        why = f"another column is chosen for “{title}”"
     else:
         return column
     return replace(column, live=None, of=None, why=why)

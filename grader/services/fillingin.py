@@ -7,7 +7,7 @@ that are filled in change; text of others is theirs and stays to the letter.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -18,7 +18,7 @@ from grader.safetext import one_line
 from grader.services.access import Actor, Right, permit
 from grader.services.exportcolumns import NOTHING, Chosen, Column, number, planned
 from grader.services.exportedsheets import MOST_TO_READ, Exported, read_export
-from grader.services.gradefiles import Lms, points_text
+from grader.services.gradefiles import Absent, Lms, all_absentees, points_text
 from grader.services.site import Site
 
 __all__ = ["Chosen", "Column", "Filled", "FilledColumn", "Row", "fill_in"]
@@ -26,15 +26,19 @@ __all__ = ["Chosen", "Column", "Filled", "FilledColumn", "Row", "fill_in"]
 
 @dataclass(frozen=True)
 class FilledColumn:
-    """A column of the file with what became of it, and in how many cells."""
+    """A column of the file with what became of it, in how many cells, of which `zeros` are for who
+    is absent, and how many grades of its assignment are released."""
 
     column: Column
     cells: int
+    zeros: int
+    released: int
 
     @property
     def assignment_id(self) -> int | None:
-        """The assignment whose grades it takes."""
-        return self.column.live.assignment.id if self.column.live else None
+        """The assignment whose grades it takes, or should if not another column did as well."""
+        live = self.column.live or self.column.wanted
+        return live.assignment.id if live else None
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,8 @@ class Filled:
     `lms` is None where the file's headings are of no system that is known. `who` are the columns by
     which students were found, and `headings` all there are. `by_login` are rows that were matched
     by what stands before the @ of an address. `unmatched` are those of nobody here, and `twice`
-    several for one person: both stay as they are.
+    several for one person: both stay as they are. `missing` are students with a released grade who
+    are in no row; who may be meant by one that is nobody's is not among them.
     """
 
     lms: Lms | None
@@ -71,7 +76,14 @@ class Filled:
     by_login: Sequence[Row]
     unmatched: Sequence[Row]
     twice: Sequence[Row]
-    missing: Sequence[str]  # students with a released grade who are in none of its rows
+    missing: Sequence[str]
+
+    @property
+    def doubled(self) -> Sequence[str]:
+        """The titles of assignments that several columns were chosen for."""
+        wanted = [one.column.wanted for one in self.columns]
+        titles = [one.assignment.title for one in wanted if one is not None]
+        return list(dict.fromkeys(titles))
 
 
 @dataclass
@@ -79,6 +91,7 @@ class _Rows:
     """What became of the rows so far."""
 
     cells: Counter[int] = field(default_factory=Counter)  # by column
+    zeros: Counter[int] = field(default_factory=Counter)  # by column
     changed: int = 0
     by_login: list[Row] = field(default_factory=list)
     unmatched: list[Row] = field(default_factory=list)
@@ -87,20 +100,29 @@ class _Rows:
 
 @dataclass(frozen=True)
 class _Meant:
-    """Whose row it is, or why it is nobody's; whether that is by a login alone."""
+    """Whose row it is, or why it is nobody's; whether that is by a login alone. `may_be` are whom
+    it may be for, where that can't be told."""
 
     person_id: int | None
     by_login: bool = False
     why: str = ""
     is_several: bool = False
+    may_be: Collection[int] = ()
 
 
 def fill_in(
-    site: Site, actor: Actor, course_id: int, file: BinaryIO, chosen: Chosen | None = None
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    file: BinaryIO,
+    chosen: Chosen | None = None,
+    *,
+    absent: Absent = Absent.BLANK,
 ) -> Filled:
     """Fill in released grades, with what a person has chosen of its columns; for staff.
 
-    Raises BadInput, whose words begin with: file, who, goes or of.
+    Zeros for who is `absent` go into cells that say nothing, of assignments of which a grade is
+    released. Raises BadInput, whose words begin with: file, who, goes or of.
     """
     sheet = read_export(file.read(MOST_TO_READ))
     with site.database.reading() as session:
@@ -112,7 +134,12 @@ def fill_in(
             [one.assignment.id for one in lives],
             [one.person_id for one in members],
         )
-    return _filled(sheet, lives, members, released, chosen or Chosen())
+        begun = {assignment_id for assignment_id, _ in released}
+        zeros: Collection[tuple[int, int]] = ()
+        if absent is Absent.ZERO:
+            with_zeros = [one for one in lives if one.assignment.id in begun]
+            zeros = all_absentees(session, course_id, with_zeros) - released.keys()
+    return _filled(sheet, lives, members, released, zeros, chosen or Chosen())
 
 
 def _filled(
@@ -120,6 +147,7 @@ def _filled(
     lives: Sequence[Live],
     members: Sequence[Member],
     released: Mapping[tuple[int, int], Released],
+    zeros: Collection[tuple[int, int]],
     chosen: Chosen,
 ) -> Filled:
     known = _Known(members)
@@ -145,23 +173,32 @@ def _filled(
         if meant.by_login:
             came.by_login.append(Row(at, words, name))
         _fill(line, meant.person_id, columns, released, came)
+        _fill_zeros(line, meant.person_id, columns, zeros, came)
     ids = {one.live.assignment.id for one in columns if one.live is not None}
     graded = {person for assignment_id, person in released if assignment_id in ids}
+    graded.difference_update(times, *(meant.may_be for _, _, meant in rows))
+    counts = Counter(assignment_id for assignment_id, _ in released)
     return Filled(
         lms=plan.lms,
         content=sheet.written(),
         headings=[one_line(one, 200) for one in sheet.headings],
         who=plan.who,
-        columns=[FilledColumn(one, came.cells[one.at]) for one in plan.columns],
+        columns=[
+            FilledColumn(
+                one,
+                came.cells[one.at],
+                came.zeros[one.at],
+                counts[one.live.assignment.id] if one.live else 0,
+            )
+            for one in plan.columns
+        ],
         cells=came.cells.total(),
         changed=came.changed,
         students=len(rows),
         by_login=came.by_login,
         unmatched=came.unmatched,
         twice=came.twice,
-        missing=[
-            one.name for one in members if one.person_id in graded and one.person_id not in times
-        ],
+        missing=[one.name for one in members if one.person_id in graded],
     )
 
 
@@ -184,6 +221,24 @@ def _fill(
         came.cells[column.at] += 1
         came.changed += was not in (*NOTHING, text) and number(was) != number(text)
         line[column.at] = text
+
+
+def _fill_zeros(
+    line: list[str],
+    person_id: int,
+    columns: Sequence[Column],
+    zeros: Collection[tuple[int, int]],
+    came: _Rows,
+) -> None:
+    for column in columns:
+        assert column.live is not None
+        if (column.live.assignment.id, person_id) not in zeros:
+            continue
+        line += [""] * (column.at + 1 - len(line))
+        if line[column.at].strip() in NOTHING:
+            line[column.at] = "0"
+            came.cells[column.at] += 1
+            came.zeros[column.at] += 1
 
 
 class _Known:
@@ -211,10 +266,10 @@ class _Known:
             if len(people) > 1:
                 words = "the address" if "@" in key else "the user name"
                 why = f"{len(people)} students here have {words} {one_line(key, 100)}"
-                return _Meant(None, why=why, is_several=True)
+                return _Meant(None, why=why, is_several=True, may_be=people)
             found.update(people)
         if len(found) > 1:
-            return _Meant(None, why=f"it says {len(found)} different students")
+            return _Meant(None, why=f"it says {len(found)} different students", may_be=found)
         if not found:
             return _Meant(None, why="no student here is known so")
         return _Meant(found.pop(), by_login=not addresses)

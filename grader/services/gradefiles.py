@@ -14,10 +14,20 @@ from enum import StrEnum
 from grader.db import grades
 from grader.db.grades import Live, Member
 from grader.db.models import Assignment
-from grader.db.pages import MOST
+from grader.db.pages import MOST, Page
+from grader.db.session import Session, moment
+from grader.domain.grades import GradeState
 from grader.services.access import Actor, Right, permit
+from grader.services.gradebook import with_grades
 from grader.services.site import Site
 from grader.services.tables import csv_text
+
+
+class Absent(StrEnum):
+    """What a file says of who is absent: handed in nothing, though it was due for them."""
+
+    BLANK = "blank"
+    ZERO = "zero"
 
 
 class Lms(StrEnum):
@@ -68,16 +78,21 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ReleasedOf:
-    """An assignment, and of how many students grades of it are released; the files have no column
-    for one without a version in force."""
+    """An assignment, and of how many students grades of it are released."""
 
     assignment: Assignment
     released: int
 
     @property
-    def is_in_files(self) -> bool:
-        """Whether the files have a column for it."""
+    def may_be_in_files(self) -> bool:
+        """Whether the files can have a column for it: without a version in force there are no
+        points to get."""
         return self.assignment.live_version_id is not None
+
+    @property
+    def is_in_files(self) -> bool:
+        """Whether the files have a column for it, without being asked for more."""
+        return self.may_be_in_files and self.released > 0
 
 
 @dataclass(frozen=True)
@@ -92,8 +107,20 @@ class Known:
         return self.students - sum(lms in one.systems for one in self.left_out)
 
 
-def grade_file(site: Site, actor: Actor, course_id: int, lms: Lms) -> Iterator[str]:
+def grade_file(
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    lms: Lms,
+    *,
+    every: bool = False,
+    absent: Absent = Absent.BLANK,
+) -> Iterator[str]:
     """The released grades of a course for that system, piece by piece; for staff.
+
+    There is a column for each assignment of which a grade is released, or for `every` one that has
+    points to get. With zeros for who is `absent` those stand in columns with a released grade
+    alone: of an assignment nothing goes out before its first.
 
     Whom the system would not know, or take for somebody else, is left out: who has no address, or
     one from which two would have the same user name (`who_is_known`). What is refused is refused at
@@ -101,14 +128,17 @@ def grade_file(site: Site, actor: Actor, course_id: int, lms: Lms) -> Iterator[s
     """
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
+        counts = grades.count_released(session, course_id)
         lives = [
             one
             for one in grades.assignments(session, course_id)
             if one.assignment.live_version_id is not None
+            and (every or counts.get(one.assignment.id))
         ]
         manner = _MANNERS[lms]
         known = _known(manner, grades.all_students(session, course_id))
-    return _lines(site, course_id, lives, manner, known)
+    with_zeros = [one for one in lives if absent is Absent.ZERO and counts.get(one.assignment.id)]
+    return _lines(site, course_id, lives, with_zeros, manner, known)
 
 
 def who_is_known(site: Site, actor: Actor, course_id: int) -> Known:
@@ -135,6 +165,35 @@ def what_is_released(site: Site, actor: Actor, course_id: int) -> Sequence[Relea
             ReleasedOf(one.assignment, counts.get(one.assignment.id, 0))
             for one in grades.assignments(session, course_id)
         ]
+
+
+def absentees(
+    session: Session, course_id: int, lives: Sequence[Live], of: Page[Member]
+) -> set[tuple[int, int]]:
+    """Who of these is absent in which of these assignments: handed in nothing, nor did their team,
+    though it was due for them. By assignment and person."""
+    if not lives:
+        return set()
+    now = moment(session)
+    return {
+        (live.assignment.id, row.member.person_id)
+        for row in with_grades(session, course_id, lives, of).rows.items
+        for live, (grade, _) in zip(lives, row.cells, strict=True)
+        if grade.state is GradeState.NOTHING and grade.due_at is not None and grade.due_at < now
+    }
+
+
+def all_absentees(session: Session, course_id: int, lives: Sequence[Live]) -> set[tuple[int, int]]:
+    """The same of all students of the course."""
+    found: set[tuple[int, int]] = set()
+    cursor: str | None = None
+    more = bool(lives)
+    while more:
+        some = grades.members(session, course_id, cursor=cursor, limit=MOST)
+        found |= absentees(session, course_id, lives, some)
+        cursor = some.next_cursor
+        more = cursor is not None
+    return found
 
 
 def _groups(
@@ -218,7 +277,12 @@ def title_of(live: Live) -> str:
 
 
 def _lines(
-    site: Site, course_id: int, lives: Sequence[Live], manner: _Manner, known: Collection[str]
+    site: Site,
+    course_id: int,
+    lives: Sequence[Live],
+    with_zeros: Sequence[Live],
+    manner: _Manner,
+    known: Collection[str],
 ) -> Iterator[str]:
     yield csv_text(manner.head(lives))
     ids = [one.assignment.id for one in lives]
@@ -229,16 +293,13 @@ def _lines(
             found = grades.members(session, course_id, cursor=cursor, limit=MOST)
             people = [one.person_id for one in found.items]
             released = grades.released(session, ids, people)
+            points: dict[int, dict[int, float]] = defaultdict(dict)
+            for assignment_id, person_id in absentees(session, course_id, with_zeros, found):
+                points[person_id][assignment_id] = 0.0
+        for (assignment_id, person_id), grade in released.items():
+            points[person_id][assignment_id] = grade.score
         yield csv_text(
-            manner.line(
-                one,
-                lives,
-                {
-                    assignment_id: released[assignment_id, one.person_id].score
-                    for assignment_id in ids
-                    if (assignment_id, one.person_id) in released
-                },
-            )
+            manner.line(one, lives, points[one.person_id])
             for one in found.items
             if manner.key(one) in known
         )

@@ -209,6 +209,13 @@ def list_linked(site: Site, actor: Actor, course_id: int) -> Sequence[Linked]:
         ]
 
 
+def is_any_registered(site: Site, actor: Actor, course_id: int) -> bool:
+    """Whether there is an LMS by which a course could be linked; for who manages one."""
+    with site.database.reading() as session:
+        permit(session, actor, course_id, Right.MANAGE)
+        return platforms.is_any_let_in(session)
+
+
 def unlink(site: Site, actor: Actor, context_row: int) -> int:
     """Unlink a course of an LMS; people and their work stay here, and grades there. The course."""
     with site.database.writing() as session:

@@ -58,11 +58,13 @@ class GradeChange:
 
 @dataclass
 class GradePlan:
-    """What a file would do; `passed_over` are columns that say nothing that can be given."""
+    """What a file would do; `passed_over` are columns that say nothing that can be given, and
+    `without_work` is how many of the errors are points for who handed in nothing."""
 
     changes: list[GradeChange] = field(default_factory=list)
     errors: list[CellError] = field(default_factory=list)
     unchanged: int = 0
+    without_work: int = 0
     passed_over: list[str] = field(default_factory=list)
 
     @property
@@ -265,8 +267,10 @@ def _compare_one(
     if grade.points is not None and abs(grade.points - wish.points) <= _SAME:
         plan.unchanged += 1
         return
-    words = _refused(wish.points, live, grade)
-    if not words:
+    words = _refused(wish.points, member, live, grade)
+    if words:
+        plan.without_work += grade.counting is None and live.assignment.live_version_id is not None
+    else:
         assert grade.counting is not None
         submission_id = grade.counting.id
         change = GradeChange(wish.row, member, live, submission_id, grade.points, wish.points)
@@ -279,11 +283,11 @@ def _compare_one(
         plan.errors.append(CellError(wish.row, live.assignment.slug, words))
 
 
-def _refused(points: float, live: Live, grade: Grade) -> str:
+def _refused(points: float, member: Member, live: Live, grade: Grade) -> str:
     if live.assignment.live_version_id is None:
         return "no version of it is published"
     if grade.counting is None:
-        return "nothing was handed in that points could be given to"
+        return f"nothing was handed in by {member.name}, so there is nothing to give points to"
     if not 0 <= points <= live.max_score:
         return f"{points:g} is not from 0 to {live.max_score:g}"
     return ""

@@ -17,11 +17,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from grader.db import audit, browsersessions, passwordlinks, people
-from grader.db.models import Person, Token
+from grader.db.models import Person, Role, Token
 from grader.db.session import Session, hold
 from grader.errors import BadInput, Conflict, NotFound, NotNow, NotSignedIn
 from grader.safetext import one_line
-from grader.services.access import Actor, Right, permit_admin
+from grader.services.access import RIGHTS, Actor, Right, permit_admin
 from grader.services.site import Site
 
 _ADDRESS = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}")
@@ -74,6 +74,16 @@ def actor_of_password(site: Site, email: str, password: str) -> Actor:
     if person is None or known is nobody:
         raise NotSignedIn("the address or the password is not right")
     return _actor(person, frozenset(Right))
+
+
+def rights_anywhere(site: Site, actor: Actor) -> frozenset[Right]:
+    """What somebody may do in any of their courses, and so what a token of theirs can be good for;
+    what students may in any case, who may be in a course tomorrow."""
+    if actor.is_admin:
+        return frozenset(Right)
+    with site.database.reading() as session:
+        roles = people.roles_of(session, actor.person_id)
+    return RIGHTS[Role.STUDENT].union(*(RIGHTS[role] for role in roles))
 
 
 def issue_token(

@@ -80,11 +80,13 @@ def register_platform(
     """A platform by its own values, and a first deployment of it.
 
     Raises Conflict where its issuer is registered with keys at another address, or another issuer
-    with the same client, unless that is meant: `other_keys`, `same_client`.
+    with the same client, unless that is meant: `other_keys`, `same_client`. Before any of that it
+    raises Conflict where it is registered as it is.
     """
     permit_admin(actor)
     checked(site, given)
     with site.database.writing() as session:
+        _only_once(session, given)
         if not other_keys and (words := other_keys_of(session, given)):
             raise Conflict(_OTHER_KEYS.format(words))
         if not same_client and (words := same_client_of(session, given)):
@@ -96,8 +98,7 @@ def add(
     session: Session, author_id: int, given: Registration, deployment_id: str | None
 ) -> Platform:
     """The platform as a row, in the transaction of whoever registers it; raises Conflict."""
-    if platforms.of_issuer(session, given.issuer, given.client_id):
-        raise Conflict("client_id: this issuer has a registration of this client already")
+    _only_once(session, given)
     row = Platform(**given.values, author_id=author_id)
     session.add(row)
     session.flush()
@@ -271,6 +272,13 @@ def way_to(site: Site, row: Platform, *urls: str | None) -> Outside:
 def hashed(secret: str) -> str:
     """What is kept of a secret of 256 random bits, in which there is nothing to guess."""
     return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _only_once(session: Session, given: Registration) -> None:
+    for former in platforms.of_issuer(session, given.issuer, given.client_id):
+        state = ", which is disabled" if former.disabled_at is not None else ""
+        words = f"this issuer has a registration of this client already: {former.name}{state}"
+        raise Conflict(f"client_id: {words}")
 
 
 def _take_up(session: Session, row: Platform) -> None:

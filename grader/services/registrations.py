@@ -7,14 +7,15 @@ know us by the same, what one gets of us may be good at the other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 from grader.db import platforms
 from grader.db.session import Session
-from grader.errors import BadInput
-from grader.lms.claims import LONGEST_ID, is_address, origin_of, shown
-from grader.lms.outside import NotAllowed, Unreachable
+from grader.errors import BadFields, BadInput
+from grader.lms.claims import LONGEST_ADDRESS, LONGEST_ID, is_address, origin_of, shown
+from grader.lms.outside import NotAllowed, Outside, Unreachable
 from grader.services.site import Site
 
 _ADDRESSES = ("login_url", "token_url", "jwks_url")
@@ -44,38 +45,52 @@ class Registration:
 
 
 def checked(site: Site, given: Registration) -> None:
-    """Raise BadInput for what can't be a platform, or is at an address that we don't go to.
+    """Raise BadFields for what can't be a platform, or is at an address that we don't go to.
 
     Asks for the hosts' names. One that nobody knows may be known later: that is told whenever it is
     asked.
     """
+    wrong: dict[str, str] = {}
     for name in ("issuer", "client_id"):
-        plain(name, getattr(given, name))
+        _note(wrong, plain, name, getattr(given, name))
     for name in _ADDRESSES:
-        if not is_address(getattr(given, name)):
-            raise BadInput(f"{name}: an address on the web, as https://lms.example/auth")
+        _note(wrong, address, name, getattr(given, name))
     if given.token_audience is not None:
-        plain("token_audience", given.token_audience, 2000)
-    _may_be_asked(site, given)
+        _note(wrong, audience, "token_audience", given.token_audience)
+    _note(wrong, origins, "pages", given.pages)
+    _may_be_asked(site, given, wrong)
+    if wrong:
+        raise BadFields(wrong)
 
 
-def plain(name: str, text: str, most: int = LONGEST_ID) -> None:
-    """Raise BadInput for a text that no LMS would name anything by."""
-    if not text or len(text) > most or not text.isprintable() or not text.isascii():
-        raise BadInput(f"{name}: from 1 to {most} plain characters")
+def plain(text: str) -> str:
+    """A text by which an LMS may name something; raises BadInput."""
+    return _plain(text, LONGEST_ID)
+
+
+def audience(text: str) -> str:
+    """Whom tokens may be for; raises BadInput."""
+    return _plain(text, LONGEST_ADDRESS)
+
+
+def address(text: str) -> str:
+    """An address that a platform may have; raises BadInput."""
+    if not is_address(text):
+        raise BadInput("an address on the web, as https://lms.example/auth")
+    return text
 
 
 def origins(pages: str) -> str:
-    """Addresses as their origins, which is all that a policy for frames knows."""
+    """Addresses as their origins, which is all that a policy for frames knows; raises BadInput."""
     found = []
     for one in pages.split():
         origin = origin_of(one)
         if origin is None:
-            raise BadInput("pages: addresses on the web with spaces between them")
+            raise BadInput("addresses on the web with spaces between them")
         found.append(origin)
     joined = " ".join(dict.fromkeys(found))
     if len(joined) > _LONGEST_PAGES:
-        raise BadInput("pages: too many addresses")
+        raise BadInput("too many addresses")
     return joined
 
 
@@ -106,31 +121,53 @@ def same_client_of(session: Session, given: Registration) -> str | None:
     )
 
 
-def _may_be_asked(site: Site, given: Registration) -> None:
+def _may_be_asked(site: Site, given: Registration, wrong: dict[str, str]) -> None:
     way = site.to_platforms if given.is_private else site.outside
-    judged: set[str | None] = set()
+    judged: dict[str | None, str] = {}
     for name in _ADDRESSES:
-        url = getattr(given, name)
-        if origin_of(url) in judged:
+        if name in wrong:
             continue
-        judged.add(origin_of(url))
-        try:
-            way.check(url)
-        except NotAllowed as error:
-            _refuse(name, str(error), given)
-        except Unreachable:
-            if url.startswith("http:") and not way.private:
-                _refuse(name, _TLS_ALONE, given)
+        url = getattr(given, name)
+        origin = origin_of(url)
+        if origin not in judged:
+            judged[origin] = _why_not(way, url)
+        if judged[origin]:
+            wrong[name] = judged[origin] + _what_helps(given)
     # Those only browsers go to.
-    if not way.private and any(one.startswith("http:") for one in origins(given.pages).split()):
-        _refuse("pages", _TLS_ALONE, given)
+    if "pages" in wrong or way.private:
+        return
+    if any(one.startswith("http:") for one in origins(given.pages).split()):
+        wrong["pages"] = _TLS_ALONE + _what_helps(given)
 
 
-def _refuse(name: str, problem: str, given: Registration) -> NoReturn:
-    more = (
-        "; without TLS the LMS has to lie in a private network"
-        if given.is_private
-        else ". An LMS in your own network is registered by hand, with the tick that its addresses "
-        "may lie in private networks (is_private)"
+def _why_not(way: Outside, url: str) -> str:
+    """Why we don't go there; empty where we do, or nobody knows the name yet."""
+    try:
+        way.check(url)
+    except NotAllowed as error:
+        return str(error)
+    except Unreachable:
+        return _TLS_ALONE if url.startswith("http:") and not way.private else ""
+    return ""
+
+
+def _what_helps(given: Registration) -> str:
+    if given.is_private:
+        return "; without TLS the LMS has to lie in a private network"
+    return (
+        ". An LMS in your own network is registered by hand, with the tick that its addresses may "
+        "lie in private networks"
     )
-    raise BadInput(f"{name}: {problem}{more}")
+
+
+def _plain(text: str, most: int) -> str:
+    if not text or len(text) > most or not text.isprintable() or not text.isascii():
+        raise BadInput(f"from 1 to {most} plain characters")
+    return text
+
+
+def _note(wrong: dict[str, str], judge: Callable[[str], str], name: str, text: str) -> None:
+    try:
+        judge(text)
+    except BadInput as error:
+        wrong[name] = str(error)

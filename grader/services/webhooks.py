@@ -106,7 +106,7 @@ def change(
         if changed:
             _record(session, actor, "changed", row, **changed)
         if enabled is False and row.disabled_at is None:
-            turned_off(session, row, "somebody disabled it", actor.person_id)
+            turned_off(session, row, webhooks.BY_HAND, actor.person_id)
         if enabled is True and row.disabled_at is not None:
             row.disabled_at = row.disabled_because = None
             row.failing_since = row.resting_until = None
@@ -194,7 +194,9 @@ def _check(site: Site, url: str) -> None:
         raise BadInput("url: an address is ASCII without spaces; write other letters encoded")
     try:
         site.outside.check(url)
-    except (NotAllowed, Unreachable) as error:
+    except NotAllowed as error:
+        raise BadInput(f"url: {error.with_who_may}") from None
+    except Unreachable as error:
         raise BadInput(f"url: {error}") from None
 
 

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from grader.errors import ChainruleError, InternalError, NotNow, NotSignedIn
+from grader.errors import BadFields, BadInput, ChainruleError, InternalError, NotNow, NotSignedIn
 from grader.safetext import storable
 from grader.web.pages.failures import failure_page, is_for_pages
 
@@ -95,9 +95,9 @@ def _answer(
 
 async def _chainrule_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ChainruleError)
-    kind = re.sub(
-        r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", type(error).__name__
-    ).lower()
+    # One field or several: the same kind of problem.
+    named = BadInput if isinstance(error, BadFields) else type(error)
+    kind = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", named.__name__).lower()
     if isinstance(error, InternalError):
         log.error("a failure of ours: %s", error, exc_info=error)
         return _answer(request, error.status, kind, _OURS)
@@ -116,8 +116,14 @@ async def _chainrule_error(request: Request, error: Exception) -> Response:
 
 def _by_field(request: Request, error: ChainruleError) -> Sequence[Mapping[str, str]]:
     """Use cases begin their words with the name of the field that is wrong, where it is one."""
-    named = _NAMED.fullmatch(str(error))
     endpoint = getattr(request.scope.get("route"), "endpoint", None)
+    if isinstance(error, BadFields) and endpoint is not None:
+        return [
+            {"field": name, "message": storable(words)[:500]}
+            for name, words in error.fields.items()
+            if name in _fields(endpoint)
+        ]
+    named = _NAMED.fullmatch(str(error))
     if named is None or endpoint is None or named["first"] not in _fields(endpoint):
         return ()
     return [{"field": named["field"], "message": storable(named["words"])[:500]}]

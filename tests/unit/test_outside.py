@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpcore2
 import pytest
 
 from grader.lms.outside import NotAllowed, Outside, Unreachable
@@ -59,6 +62,21 @@ class Quiet(BaseHTTPRequestHandler):
 def test_addresses_within_networks_are_refused(address: str) -> None:
     with pytest.raises(NotAllowed, match="private network"):
         leading_to(address).check("https://hooks.example/in")
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.1", "198.51.100.7", "203.0.113.9", "2001:db8::1", "::ffff:192.0.2.1"]
+)
+def test_addresses_that_nobody_has_are_not_called_private(address: str) -> None:
+    with pytest.raises(NotAllowed, match=r"is reserved, for documentation") as refused:
+        leading_to(address).check("https://hooks.example/in")
+    assert "private" not in refused.value.with_who_may
+
+
+def test_of_a_private_address_it_is_said_who_may_allow_it() -> None:
+    with pytest.raises(NotAllowed) as refused:
+        leading_to("10.0.0.1").check("https://hooks.example/in")
+    assert "Who runs Chainrule may allow those (CHAINRULE_PRIVATE" in refused.value.with_who_may
 
 
 def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
@@ -154,11 +172,42 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end() -> None:
         leading_to("127.0.0.1", private=True).send("GET", url, largest=64 << 10)
 
 
-def test_what_nobody_answers_is_unreachable() -> None:
+def test_what_nobody_answers_is_unreachable_in_words() -> None:
     with server(Quiet) as url:
         pass
-    with pytest.raises(Unreachable, match=r"lms\.example"):
+    with pytest.raises(Unreachable) as refused:
         leading_to("127.0.0.1", private=True).send("GET", url)
+    words = "lms.example refuses the connection: no server listens there"
+    assert str(refused.value) == words
+
+
+def test_a_server_without_tls_is_unreachable_in_words() -> None:
+    with server(Quiet) as url, pytest.raises(Unreachable) as refused:
+        leading_to("127.0.0.1", private=True).send("GET", url.replace("http:", "https:"))
+    assert str(refused.value) == "lms.example does not speak TLS as it should"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(errno.ENETUNREACH, "x"), "no way leads from here to lms.example"),
+        (OSError(errno.ECONNRESET, "x"), "lms.example has broken off the connection"),
+        (OSError(errno.EIO, "x"), "the connection to lms.example failed"),
+        (ssl.SSLCertVerificationError("x"), "the certificate of lms.example is not trusted here"),
+    ],
+)
+def test_why_there_is_no_connection_is_told_without_a_number(
+    error: OSError, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            error.verify_message = "self-signed certificate"
+        raise httpcore2.ConnectError(error) from error
+
+    monkeypatch.setattr(httpcore2.SyncBackend, "connect_tcp", fail)
+    with pytest.raises(Unreachable, match=words) as refused:
+        leading_to("127.0.0.1", private=True).send("GET", "http://lms.example/")
+    assert "Errno" not in str(refused.value)
 
 
 def test_what_another_kind_of_server_says_is_not_repeated() -> None:

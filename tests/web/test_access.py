@@ -194,6 +194,7 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "GET /platforms/invitations": (Right.ADMIN, nothing),
     "DELETE /platforms/invitations/{invitation_id}": (Right.ADMIN, nothing),
     "GET /platforms/{platform_id}": (Right.ADMIN, nothing),
+    "GET /platforms/{platform_id}/addresses": (Right.ADMIN, nothing),
     "DELETE /platforms/{platform_id}": (Right.ADMIN, nothing),
     "PUT /platforms/{platform_id}": (Right.ADMIN, platform("client-1")),
     "PATCH /platforms/{platform_id}": (Right.ADMIN, json(disabled=True)),

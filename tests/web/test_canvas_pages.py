@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -269,12 +270,38 @@ def test_what_cannot_be_linked_is_said_beside_its_field(
     assert 'aria-invalid="true"' in answer.text
 
 
+@pytest.mark.parametrize(
+    ("answer", "field"),
+    [
+        (Answer(404, {}, b"<h1>Not found</h1>"), "base_url"),
+        (Answer(404, {}, b'{"errors": [{"message": "does not exist"}]}'), "canvas_id"),
+        (Answer(403, {}, b"{}"), "token"),
+        (Answer(302, {"location": "https://canvas.example/login"}, b""), "base_url"),
+        (Answer(503, {}, b"down"), "base_url"),
+        (Answer(200, {}, b"<h1>Welcome</h1>"), "base_url"),
+    ],
+)
+def test_what_no_course_comes_back_for_stands_beside_the_field_that_is_wrong(
+    answer: Answer, field: str, ines: Reader, people: People, canvas: Canvas
+) -> None:
+    canvas.faults.append(lambda _: answer)
+    refused = link(ines, people)
+    assert refused.status_code == 422
+    assert re.findall(r'id="(\w+)-error"', refused.text) == [field]
+
+
+def test_all_that_is_wrong_is_said_at_once(ines: Reader, people: People) -> None:
+    refused = link(ines, people, base_url="ftp://x", canvas_id="x", token="a b")
+    told = re.findall(r'id="(\w+)-error"', refused.text)
+    assert told == ["base_url", "canvas_id", "token"]
+
+
 def test_an_address_within_our_network_is_refused(
     site: Site, people: People, client: TestClient
 ) -> None:
     answer = link(reader(site, client, people.instructor.actor), people, base_url="127.0.0.1")
     assert answer.status_code == 422
-    assert "within a private network" in text_of(answer)
+    assert "within a private network. Who runs Chainrule may allow those" in text_of(answer)
 
 
 def test_a_canvas_that_does_not_answer_is_said_on_the_page(

@@ -229,7 +229,8 @@ class TestImport:
         )
         words = text_of(send(tom, people, text))
         assert "2 a0 11 is not from 0 to 10" in words
-        assert "3 a0 nothing was handed in" in words
+        assert "3 a0 nothing was handed in by bob, so there is nothing to give points to" in words
+        assert "1 cell gives points to who handed in nothing." in words
         assert "4 email nobody has this email: zoe@example.org" in words
         assert "5 – they are not in this course" in words
         assert "6 email stands in row 2 already" in words

@@ -6,12 +6,14 @@ import csv
 import html
 import io
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import Assignment, Enrolment, Person, Role
+from grader.db.models import Assignment, Enrolment, Extension, Person, Role
+from grader.db.session import moment
 from grader.services.release import release
 from grader.services.site import Site
 from tests.assigned import statements
@@ -61,8 +63,8 @@ def work(site: Site, people: People) -> Coursework:
     return made
 
 
-def exported(tom: Reader, people: People, lms: str) -> list[list[str]]:
-    found = tom.get(f"/courses/{people.course_id}/gradebook/for/{lms}.csv")
+def exported(tom: Reader, people: People, lms: str, **asked: str) -> list[list[str]]:
+    found = tom.get(f"/courses/{people.course_id}/gradebook/for/{lms}.csv", **asked)
     assert found.status_code == 200
     return list(csv.reader(io.StringIO(found.text)))
 
@@ -78,8 +80,9 @@ def moodle(*headings: str, cells: str = "") -> str:
 
 def columns(shown: Any) -> list[tuple[str, str]]:
     """Of each column of a preview its heading, and what comes of it."""
-    body = shown.text.split('aria-label="Table of columns"')[1].split("</table>")[0]
-    rows = re.findall(r"<tr>(.*?)</tr>", body.partition("<tbody>")[2], re.DOTALL)
+    tables = r'aria-label="Table of (?:other )?columns">.*?<tbody>(.*?)</tbody>'
+    bodies = "".join(re.findall(tables, shown.text, re.DOTALL))
+    rows = re.findall(r"<tr>(.*?)</tr>", bodies, re.DOTALL)
     parts = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in rows]
 
     def plain(text: str) -> str:
@@ -211,13 +214,76 @@ def test_where_nobody_is_left_out_nothing_is_said_of_it(
     assert "Left out:" not in shown
 
 
+def student(site: Site, people: People, name: str) -> int:
+    with site.database.writing() as session:
+        person = Person(email=f"{name}@example.org", name=name)
+        session.add(person)
+        session.flush()
+        session.add(Enrolment(course_id=people.course_id, person_id=person.id, role=Role.STUDENT))
+        return person.id
+
+
+def test_an_assignment_of_which_nothing_is_released_has_a_column_only_if_it_is_asked_for(
+    site: Site, client: TestClient, tom: Reader, people: People, work: Coursework
+) -> None:
+    assignment_of(site, people.course_id, people.instructor.actor.person_id, slug="a1")
+    shown = tom.get(f"/courses/{people.course_id}/gradebook/files")
+    assert "a1 none released yet, so no column unless you ask for it" in text_of(shown)
+    assert 'name="every"' in shown.text
+    assert exported(tom, people, "moodle")[0] == ["Email address", "ID number", "a0"]
+    every = exported(tom, people, "moodle", every="true")
+    assert every[:2] == [
+        ["Email address", "ID number", "a0", "a1"],
+        ["ada@example.org", "", "7.5", ""],
+    ]
+    path = f"/api/v1/courses/{people.course_id}/gradebook/moodle.csv?every=true"
+    answer = client.get(path, headers=people.ta.headers)
+    assert list(csv.reader(io.StringIO(answer.text))) == every
+
+
+def test_who_handed_in_nothing_gets_a_zero_if_that_is_chosen_and_it_was_due_for_them(
+    site: Site, client: TestClient, tom: Reader, people: People, work: Coursework
+) -> None:
+    assignment_of(site, people.course_id, people.instructor.actor.person_id, slug="a1")
+    cleo, _ = student(site, people, "cleo"), student(site, people, "dora")
+
+    def cells(**asked: str) -> dict[str, list[str]]:
+        lines = exported(tom, people, "moodle", **asked)[1:]
+        return {line[0].split("@")[0]: line[2:] for line in lines}
+
+    blank = {"ada": ["7.5"], "bob": [""], "cleo": [""], "dora": [""]}
+    assert cells() == cells(absent="blank") == blank
+    assert cells(absent="zero") == blank  # it is not due yet
+    with site.database.writing() as session:
+        now = moment(session)
+        for one in session.query(Assignment):
+            one.due_at = now - timedelta(minutes=1)
+        session.add(
+            Extension(
+                assignment_id=work.assignment_id,
+                person_id=cleo,
+                due_at=now + timedelta(days=1),
+                reason="ill",
+                author_id=people.instructor.actor.person_id,
+            )
+        )
+    assert cells() == blank
+    assert cells(absent="zero") == {**blank, "dora": ["0"]}
+    # Of an assignment of which nothing is released nothing goes out.
+    assert cells(absent="zero", every="true")["dora"] == ["0", ""]
+    path = f"/api/v1/courses/{people.course_id}/gradebook/moodle.csv?absent=zero"
+    answer = client.get(path, headers=people.ta.headers)
+    assert "dora@example.org,,0" in answer.text
+    assert client.get(path + "s", headers=people.ta.headers).status_code == 422
+
+
 def test_a_file_takes_the_same_statements_for_more_students(
     site: Site, tom: Reader, people: People, work: Coursework
 ) -> None:
     counts = []
     for n in range(2):
         with statements(site) as seen:
-            exported(tom, people, "canvas")
+            exported(tom, people, "canvas", absent="zero")
         counts.append(len(seen))
         with site.database.writing() as session:
             for k in range(20):
@@ -308,6 +374,27 @@ def test_brightspace_s_marks_stay_and_its_scale_is_kept(
     tom: Reader, people: People, work: Coursework
 ) -> None:
     assert filled(tom, people, BRIGHTSPACE).decode().split("\n")[1] == "#123,#ada,75,#"
+
+
+def test_who_handed_in_nothing_gets_a_zero_in_an_empty_cell_if_that_is_chosen(
+    site: Site, tom: Reader, people: People, work: Coursework
+) -> None:
+    for name in ("cleo", "dora"):
+        student(site, people, name)
+    with site.database.writing() as session:
+        session.query(Assignment).one().due_at = moment(session) - timedelta(minutes=1)
+    rows = ",,cleo@example.org,-\n,,dora@example.org,3\n,,bob@example.org,\n"
+    shown = fill(tom, people, moodle("a0 (Real)") + rows)
+    assert columns(shown) == [("a0 (Real)", "1 grade, as points of 10")]
+    chosen = again(tom, people, shown, absent="zero")
+    words = "2 grades, 1 of them 0 for who handed in nothing, as points of 10"
+    assert columns(chosen) == [("a0 (Real)", words)]
+    assert re.search(r'name="absent" value="zero" checked', chosen.text)
+    back = again(tom, people, chosen, "/file", absent="zero").text.split("\n")
+    assert back[2:5] == [",,cleo@example.org,0", ",,dora@example.org,3", ",,bob@example.org,"]
+    # It was looked at with zeros: without them it is another file.
+    assert again(tom, people, chosen, "/file").status_code == 422
+    assert again(tom, people, shown, absent="no").status_code == 422
 
 
 def test_two_students_with_the_same_login_are_matched_by_their_whole_address_alone(
@@ -478,6 +565,45 @@ def test_of_two_columns_that_are_called_alike_one_is_chosen(
     assert "another one is chosen" in told["Assignment: a0 (Real)"]
 
 
+def test_the_grades_of_an_assignment_go_to_one_column_and_which_is_asked(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    headings = ("a0 (Real)", "Attendance (Real)")
+    shown = fill(tom, people, moodle(*headings, cells="1,2"))
+    for last in ("", "/file"):
+        refused = again(tom, people, shown, last, goes={"4": work.assignment_id})
+        assert refused.status_code == 422
+        assert "Several columns are chosen for “a0”" in text_of(refused)
+        assert "0 grades for Moodle" in text_of(refused)
+        assert all("go to one column" in words for _, words in columns(refused))
+        # What was chosen stays chosen, so that one of them is left by one change.
+        assert refused.text.count(f'value="{work.assignment_id}" selected') == 2
+    chosen = again(tom, people, refused, goes={"3": 0})
+    assert dict(columns(chosen))["Attendance (Real)"].startswith("1 grade")
+    back = again(tom, people, chosen, "/file")
+    assert back.text.split("\n")[1] == "Ada,Lovelace,ada@example.org,1,7.5"
+
+
+def test_a_column_that_was_found_gives_way_to_one_that_is_chosen(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("a0 (Real)", "Attendance (Real)", cells="1,2"))
+    alone = {"at": ["4"], "goes": [str(work.assignment_id)], "of": [""]}
+    kept = {name: hidden(shown, name) for name in ("content", "seen")}
+    told = dict(columns(tom.post(f"/courses/{people.course_id}/gradebook/fill", **kept, **alone)))
+    assert told["a0 (Real)"] == "Left as it is: another column is chosen for “a0”"
+    assert told["Attendance (Real)"].startswith("1 grade")
+
+
+def test_columns_of_no_assignment_stand_behind_those_that_take_grades(
+    tom: Reader, people: People, work: Coursework
+) -> None:
+    shown = fill(tom, people, moodle("Course total (Real)", "a0 (Real)"))
+    assert [heading for heading, _ in columns(shown)] == ["a0 (Real)", "Course total (Real)"]
+    assert "<summary>1 column that is called as no assignment here" in shown.text
+    assert "<summary>1 column" not in fill(tom, people, moodle("Course total (Real)")).text
+
+
 def test_choices_that_no_page_has_made_are_refused(
     tom: Reader, people: People, work: Coursework
 ) -> None:
@@ -498,7 +624,7 @@ def test_a_choice_that_was_not_looked_at_is_shown_before_there_is_a_file(
     tom: Reader, people: People, work: Coursework
 ) -> None:
     shown = fill(tom, people, moodle("a0 (Real)", "Attendance (Real)"))
-    changed = again(tom, people, shown, "/file", goes={"4": work.assignment_id})
+    changed = again(tom, people, shown, "/file", goes={"3": 0, "4": work.assignment_id})
     assert changed.status_code == 422
     assert "another one than you have looked at" in text_of(changed)
     assert dict(columns(changed))["Attendance (Real)"].startswith("1 grade")
@@ -609,6 +735,10 @@ def test_of_two_with_one_address_neither_gets_the_other_s_grade_in_a_file(
     assert "0 grades for Moodle" in text_of(shown)
     assert "2 students here have the address ada@example.org" in text_of(shown)
     assert "Who is here twice, and what helps" in text_of(shown)
+    # Their grades are released, and they may be who the row is for: neither is said otherwise.
+    words = "Nothing to fill in: no row is found for its 1 released grade, as points of 10"
+    assert columns(shown) == [("a0 (Real)", words)]
+    assert "Not in the file" not in text_of(shown)
 
 
 def test_before_anything_is_released_the_pages_say_so_and_where_it_is_done(
@@ -624,6 +754,8 @@ def test_before_anything_is_released_the_pages_say_so_and_where_it_is_done(
         assert "No grade is released yet" in text_of(shown)
         assert f'href="/assignments/{made.assignment_id}/release"' in shown.text
     assert "a0 none released yet" in text_of(tom.get(f"{book}/files"))
+    told = dict(columns(fill(tom, people, CANVAS)))
+    assert told["a0 (4711)"].startswith("Nothing to fill in: no grade of it is released")
     release(site, people.instructor.actor, made.assignment_id, [people.ada.actor.person_id])
     assert "No grade is released yet" not in text_of(tom.get(f"{book}/files"))
     assert "a0 1" in text_of(tom.get(f"{book}/files"))

@@ -280,3 +280,6 @@ def test_an_lms_that_does_not_answer_is_said_on_the_page(
     linked.release(people.bob)
     linked.send()
     assert "Silent It has not answered as it should: just now" in text_of(tom.get(where(people)))
+    linked.wait()
+    shown = text_of(tom.get(where(people)))
+    assert "in a moment Try again bob" in shown  # the next try is due, and not said to be past

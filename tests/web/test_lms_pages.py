@@ -22,7 +22,8 @@ from grader.db.models import (
     PlatformPerson,
     Role,
 )
-from grader.lms.outside import Outside
+from grader.lms.keysets import PlatformKeys
+from grader.lms.outside import Answer, Outside
 from grader.services import lmsroster
 from grader.services.invitations import invite
 from grader.services.site import Site
@@ -351,6 +352,96 @@ class TestPlatforms:
             assert f'id="{field}-error"' in refused.text
             assert words in text_of(refused)
 
+    def test_all_that_is_wrong_is_told_at_once_each_at_its_field(self, root: Reader) -> None:
+        wrong = {"issuer": "", "login_url": "lms.example", "jwks_url": "x", "pages": "y"}
+        refused = root.post("/platforms/new", **{**VALUES, **wrong})
+        told = re.findall(r'id="(\w+)-error"', refused.text)
+        assert told == ["issuer", "login_url", "jwks_url", "pages"]
+        near = {**VALUES, "token_url": "https://10.1.2.3/t", "jwks_url": "https://10.1.2.4/k"}
+        refused = root.post("/platforms/new", **near, pages="http://moodle.example")
+        told = re.findall(r'id="(\w+)-error"', refused.text)
+        assert told == ["token_url", "jwks_url", "pages"]
+        assert "is_private" not in text_of(refused)
+
+    def test_the_api_tells_all_that_is_wrong_by_field(
+        self, client: TestClient, people: People
+    ) -> None:
+        wrong = {**VALUES, "login_url": "x", "jwks_url": "https://10.1.2.4/k"}
+        path = "/api/v1/platforms"
+        answer = client.post(path, json=wrong, headers=people.admin.headers)
+        assert answer.status_code == 422
+        assert [one["field"] for one in answer.json()["errors"]] == ["login_url", "jwks_url"]
+        assert "login_url: an address on the web" in answer.json()["detail"]
+        assert answer.json()["type"].endswith(":bad-input")
+
+    def test_one_that_is_registered_already_is_refused_before_anything_is_asked(
+        self, site: Site, root: Reader
+    ) -> None:
+        root.post("/platforms/new", **VALUES)
+        other = {**VALUES, "jwks_url": "https://moodle.example/other"}
+        refused = root.post("/platforms/new", **other)
+        assert re.findall(r'id="(\w+)-error"', refused.text) == ["client_id"]
+        words = "This issuer has a registration of this client already: Moodle of the faculty."
+        assert words in text_of(refused)
+        assert "who holds these keys" not in text_of(refused)
+
+    def test_its_addresses_are_tried_when_they_are_given(
+        self, site: Site, client: TestClient, people: People
+    ) -> None:
+        lms = Lms()
+        client.app.state.site = place = with_platform(site, lms)  # type: ignore[attr-defined]
+        root = reader(place, client, people.admin.actor)
+        doors = {"login_url": "auth", "token_url": "token", "jwks_url": "jwks"}
+        values = {**VALUES, "issuer": lms.base}
+        values |= {name: f"{lms.base}/{path}" for name, path in doors.items()}
+        made = root.post("/platforms/new", **values).headers["location"]
+        path = made.split("?")[0]
+        assert "1 key of it can be read" in text_of(root.get(path, done="registered"))
+        for answer, words in (
+            (Answer(404, {}, b""), "Public keyset URL: Status 404."),
+            (Answer(200, {}, b"<html>"), "Public keyset URL: Status 200, and no JSON."),
+            (Answer(200, {}, b'{"keys": []}'), "Public keyset URL: No key is there that can be"),
+        ):
+            lms.answers["/jwks"] = lambda answer=answer: answer  # type: ignore[misc]
+            shown = root.get(path, look="true")
+            assert "Not all of its addresses are right" in text_of(shown)
+            assert words in text_of(shown)
+        api = f"/api/v1{path}/addresses"
+        told = client.get(api, headers=people.admin.headers).json()
+        assert told == {"keys": 0, "problems": {"jwks_url": "no key is there that can be used"}}
+        # Nobody asks one that is disabled, and no page that is merely looked at asks anybody.
+        asked = len(lms.asked)
+        root.get(path)
+        root.post(f"{path}/disable")
+        root.get(path, look="true")
+        assert client.get(api, headers=people.admin.headers).status_code == 409
+        assert len(lms.asked) == asked
+
+    def test_a_host_that_is_misspelt_is_told_and_the_registration_stays(
+        self, site: Site, client: TestClient, people: People
+    ) -> None:
+        def look_up(host: str, port: int) -> list[str]:
+            return ["93.184.215.14"] if host == "moodle.example" else []
+
+        far = Outside(private=False, lookup=look_up)
+        keys = PlatformKeys(lambda _: far)
+        place = replace(site, outside=far, platform_keys=keys)
+        client.app.state.site = place  # type: ignore[attr-defined]
+        root = reader(place, client, people.admin.actor)
+        values = {
+            **VALUES,
+            "token_url": "https://moodel.example/t",
+            "jwks_url": "https://m.example",
+        }
+        made = root.post("/platforms/new", **values)
+        assert made.status_code == 303
+        words = text_of(root.get(made.headers["location"].split("?")[0], done="registered"))
+        assert "The platform is registered." in words
+        for label, host in (("Access token URL", "moodel"), ("Public keyset URL", "m")):
+            unknown = "is not known here; it is misspelt, or missing in DNS."
+            assert f"{label}: The name {host}.example {unknown}" in words
+        assert "Authentication request URL:" not in words
+
     def test_it_is_changed_but_for_who_it_is(
         self, site: Site, people: People, root: Reader
     ) -> None:
@@ -360,8 +451,13 @@ class TestPlatforms:
         with site.database.reading() as session:
             row = session.query(Platform).one()
         assert (row.name, row.token_audience) == ("M", "https://api.x")
-        refused = root.post(path, **{**VALUES, "issuer": "https://evil.example"})
-        assert 'id="issuer-error"' in refused.text
+        root.post(path, **{**VALUES, "issuer": "https://evil.example", "client_id": "other"})
+        with site.database.reading() as session:
+            row = session.query(Platform).one()
+        assert (row.issuer, row.client_id) == (VALUES["issuer"], VALUES["client_id"])
+        shown = root.get(path)
+        assert 'name="issuer"' not in shown.text
+        assert "Issuer (platform ID) https://moodle.example Client ID abc" in text_of(shown)
 
     def test_deployments_are_added_and_removed_unless_courses_hang_on_them(
         self, site: Site, people: People, root: Reader
@@ -382,8 +478,8 @@ class TestPlatforms:
         self, site: Site, people: People, root: Reader
     ) -> None:
         path = f"/platforms/{registered(site, people.admin.actor, Lms())}"
-        root.post(f"{path}/disable")
-        assert "its launches are refused" in text_of(root.get(path))
+        assert root.post(f"{path}/disable").headers["location"] == path
+        assert text_of(root.get(path)).count("its launches are refused") == 1
         root.post(f"{path}/enable")
         assert "its launches are refused" not in text_of(root.get(path))
         with site.database.reading() as session:
@@ -412,7 +508,8 @@ class TestPlatforms:
             first, second = (one.id for one in session.query(Invitation).order_by(Invitation.id))
         words = text_of(root.get("/platforms"))
         for one in (first, second):
-            assert re.search(rf"\b{one}, by root [\w ]+ in 6 days", words)
+            ends = rf"\b{one}, by root [\w ]+ \w+ \d\d \w+ \d{{4}}, \d\d:\d\d UTC"
+            assert re.search(ends, words)
         back = root.post(f"/platforms/invitations/{first}/take-back")
         assert back.headers["location"] == "/platforms?done=uninvited"
         root.post(f"/platforms/invitations/{first}/take-back")  # once more changes nothing
@@ -450,6 +547,7 @@ class TestPlatforms:
             words = text_of(root.get(path))
             assert "CHAINRULE_URL is not set" in words
             assert "no TLS" in words
+            assert 'button primary">Make a registration link' not in root.get(path).text
             assert words.index("not ready for an LMS") < words.index("for the LMS Tool URL")
         url = "https://chainrule.school.example"
         client.app.state.site = replace(  # type: ignore[attr-defined]
@@ -460,6 +558,7 @@ class TestPlatforms:
         shown = root.visit.get("/platforms", cookie=cookie)
         assert f"{url}/lti/launch" in shown.text
         assert "not ready for an LMS" not in text_of(shown)
+        assert 'button primary">Make a registration link' in shown.text
 
     def test_a_new_key_signs_and_the_former_stays_published(
         self, client: TestClient, root: Reader
@@ -490,6 +589,39 @@ def test_a_launch_links_a_course_and_brings_its_people(site: Site, people: Peopl
             for one in session.query(Enrolment).filter_by(course_id=course_id)
         }
     assert there == {"Tea": Role.INSTRUCTOR, "Stu": Role.STUDENT}
+
+
+def test_the_lms_page_of_a_course_without_a_link_leads_on(
+    site: Site, client: TestClient, people: People, root: Reader
+) -> None:
+    here = f"/courses/{people.course_id}"
+    ines = reader(site, client, people.instructor.actor)
+    shown = ines.get(f"{here}/lms")
+    ways = ("canvas", "gradebook/files", "gradebook/fill", "people/import", "webhooks")
+    for way in (*(f"{here}/{one}" for one in ways), "/api/v1/openapi.json", "/account"):
+        assert f'href="{way}"' in shown.text, way
+        assert ines.get(way).status_code == 200, way
+    assert "Ask who runs Chainrule to register yours first" in text_of(shown)
+    assert 'href="/platforms">Register yours' in root.get(f"{here}/lms").text
+    registered(site, people.admin.actor, Lms())
+    assert "No LMS is registered" not in text_of(ines.get(f"{here}/lms"))
+    link(site, people.course_id, people.instructor.actor.person_id)
+    assert "Other ways" not in text_of(ines.get(f"{here}/lms"))
+
+
+def test_the_navigation_says_where_one_is(
+    site: Site, client: TestClient, people: People, root: Reader
+) -> None:
+    here = f"/courses/{people.course_id}"
+    for page, marked in (
+        (f"{here}/lms", f"{here}/lms"),
+        (f"{here}/canvas", f"{here}/lms"),
+        ("/platforms", "/platforms"),
+        ("/platforms/new", "/platforms"),
+        ("/workers", "/workers"),
+    ):
+        found = re.findall(r'href="([^"]+)" aria-current="page"', root.get(page).text)
+        assert marked in found, page
 
 
 def test_the_lms_page_names_a_course_of_canvas_that_is_reached_by_a_token(

@@ -190,6 +190,22 @@ class TestAccount:
         assert ada.post(f"/account/tokens/{token_id[1]}/revoke").status_code == 303
         assert client.get("/api/v1/me", headers=headers).status_code == 401
 
+    def test_a_token_is_offered_what_its_owner_may_anywhere(
+        self, site: Site, client: TestClient, people: People, ada: Reader
+    ) -> None:
+        def offered(who: Reader) -> list[str]:
+            return re.findall(r'name="scopes" value="(\w+)"', who.get("/account").text)
+
+        assert offered(ada) == ["read", "submit"]
+        assert offered(reader(site, client, people.ta.actor))[2:] == ["grade"]
+        assert offered(reader(site, client, people.instructor.actor))[2:] == ["grade", "manage"]
+        assert offered(reader(site, client, people.admin.actor))[-1] == "admin"
+        # Who is a student here and an assistant there may have use for what assistants may.
+        with site.database.writing() as session:
+            key = {"course_id": people.other_course_id, "person_id": people.ada.actor.person_id}
+            session.add(Enrolment(**key, role=Role.TA))
+        assert offered(ada) == ["read", "submit", "grade"]
+
     def test_tokens_outlast_a_new_password_as_the_page_says_and_all_are_revoked_there(
         self, site: Site, client: TestClient, people: People, ada: Reader
     ) -> None:

@@ -51,6 +51,7 @@ def added(ines: Reader, path: str) -> tuple[str, str]:
 def test_a_webhook_is_added_and_its_secret_shown_this_once(ines: Reader, path: str) -> None:
     empty = text_of(ines.get(path))
     assert "Nobody is told" in empty
+    assert "to look" not in empty
     one, secret = added(ines, path)
     assert "whsec_" not in ines.get(one).text
     assert "whsec_" not in ines.get(path).text
@@ -66,7 +67,7 @@ def test_what_is_wrong_in_a_form_stands_beside_it(site: Site, ines: Reader, path
     ines.visit.client.app.state.site = site  # type: ignore[attr-defined]
     wrong = ines.post(path, name="Sync", url="https://127.0.0.1/", events=["grade.released"])
     assert wrong.status_code == 422
-    assert "127.0.0.1 is an address within a private network." in text_of(wrong)
+    assert "127.0.0.1 is an address within a private network. Who runs Chain" in text_of(wrong)
     assert 'id="url-error"' in wrong.text
     nothing = ines.post(path, name="Sync", url=URL)
     assert 'id="events-error"' in nothing.text
@@ -85,9 +86,14 @@ def test_how_it_stands_why_it_failed_and_sending_again(
     assert "status 500" in text_of(seen)
     assert "&lt;script&gt;alert(1)" in seen.text
     assert "<script>alert" not in seen.text
+    assert "1 of 1 needs somebody to look: Sync fails." in text_of(ines.get(path))
+    # The next try is due, and is not said to have been.
+    later(place)
+    assert "tried again in a moment" in text_of(ines.get(one))
     for _ in range(8):
         later(place)
         deliver(place)
+    assert re.search(r"Sync [\w ,]*1 message not delivered\.", text_of(ines.get(path)))
     stuck = ines.get(one, messages="stuck")
     assert "Not delivered submission.received" in text_of(stuck)
     replay = re.search(rf'action="({one}/messages/\d+/replay)"', stuck.text)
@@ -97,6 +103,7 @@ def test_how_it_stands_why_it_failed_and_sending_again(
     deliver(place)
     assert "Delivered submission.received" in text_of(ines.get(one))
     assert "Works" in text_of(ines.get(path))
+    assert "to look" not in text_of(ines.get(path))
     assert (
         ines.post(f"{one}/replay", since="2026-01-01T00:00")
         .headers["location"]
@@ -155,9 +162,12 @@ def test_it_is_changed_disabled_enabled_and_deleted(place: Site, ines: Reader, p
     with place.database.reading() as session:
         row = session.query(Webhook).one()
         assert (row.name, row.events) == ("Other", "attempt.graded grade.released")
-    assert ines.post(f"{one}/disable").status_code == 303
+    assert ines.post(f"{one}/disable").headers["location"] == one
     disabled = text_of(ines.get(one))
     assert "Why: somebody disabled it." in disabled
+    assert disabled.count("Disabled just now") == 1
+    assert "is told nothing more" not in disabled
+    assert "needs somebody" not in text_of(ines.get(path))
     assert "Try it" not in disabled
     assert ines.post(f"{one}/test").status_code == 409
     assert ines.post(f"{one}/enable").status_code == 303

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from fastapi.responses import StreamingResponse
 
 from grader.services import gradefiles
-from grader.services.gradefiles import Lms, Reason
+from grader.services.gradefiles import Absent, Lms, Reason
 from grader.web.api.bodies import RowId, View
 from grader.web.files import text_answer
 from grader.web.security import CurrentActor, CurrentSite
@@ -39,11 +39,20 @@ class LeftOutView(View):
     responses=text_answer("text/csv"),
 )
 def get_grades_for(
-    site: CurrentSite, actor: CurrentActor, course_id: CourseId, lms: Annotated[Lms, Path()]
+    site: CurrentSite,
+    actor: CurrentActor,
+    course_id: CourseId,
+    lms: Annotated[Lms, Path()],
+    every: Annotated[bool, Query()] = False,
+    absent: Annotated[Absent, Query()] = Absent.BLANK,
 ) -> StreamingResponse:
-    """Released grades as a file that this system imports; for staff."""
+    """Released grades as a file that this system imports; for staff.
+
+    It has a column for each assignment of which a grade is released, or for `every` one that has
+    points to get. `absent` is what it says of who handed in nothing though it was due for them.
+    """
     return StreamingResponse(
-        gradefiles.grade_file(site, actor, course_id, lms),
+        gradefiles.grade_file(site, actor, course_id, lms, every=every, absent=absent),
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="grades-{course_id}-{lms}.csv"'},
     )

@@ -11,6 +11,7 @@ from pydantic import Field
 from grader.db.models import Context, Platform
 from grader.services import invitations, linking, lmsroster, platforms, signingkeys
 from grader.services.lmsroster import Synced
+from grader.services.platformaddresses import try_addresses
 from grader.services.registrations import Registration
 from grader.web.api.bodies import Body, Name, PageView, Plain, RowId, View
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
@@ -94,6 +95,14 @@ class FullPlatformView(PlatformView):
     """A platform with its deployments."""
 
     deployments: list[DeploymentView]
+
+
+class AddressesView(View):
+    """What is found at a platform's addresses: how many keys that can be used, and by field what is
+    wrong; nothing where nothing is."""
+
+    keys: int
+    problems: dict[str, str]
 
 
 class InvitationView(View):
@@ -207,6 +216,14 @@ def get_platform(
 ) -> FullPlatformView:
     """A platform with its deployments; for admins."""
     return _full(site, actor, platform_id)
+
+
+@router.get("/platforms/{platform_id}/addresses")
+def try_platform(
+    site: CurrentSite, actor: CurrentActor, platform_id: Annotated[RowId, Path()]
+) -> AddressesView:
+    """Read its keys and look up its hosts now; for admins."""
+    return AddressesView.model_validate(try_addresses(site, actor, platform_id))
 
 
 @router.put("/platforms/{platform_id}")

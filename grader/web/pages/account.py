@@ -185,13 +185,14 @@ def _account(
     password = password or Sheet(PasswordForm)
     first = {"scopes": [Right.READ], "expires_in_days": 90}
     token = token or Sheet(TokenForm, first, prefix="token")
+    rights = people.rights_anywhere(site, visitor.actor)
     context = {
         "person": people.get_person(site, visitor.actor),
         "tokens": people.list_tokens(site, visitor.actor),
         "password": password,
         "token": token,
         "issued": issued,
-        "scopes": _SCOPES,
+        "scopes": {scope: words for scope, words in _SCOPES.items() if scope in rights},
         "done": what_is_done(request, _DONE),
     }
     return page(request, "account/account.html", context, status=max(password.status, token.status))

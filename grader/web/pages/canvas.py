@@ -181,7 +181,7 @@ def _links(
     sheet.values["token"] = ""  # never shown again
     context = {
         "frame": frame,
-        "tab": "settings",
+        "tab": "lms",
         "links": canvaslinks.list_links(site, visitor.actor, frame.course.id),
         "sheet": sheet,
         "done": what_is_done(request, _DONE),
@@ -201,7 +201,7 @@ def _link(
     row = canvaslinks.get_link(site, visitor.actor, frame.course.id, link_id)
     context: dict[str, Any] = {
         "frame": frame,
-        "tab": "settings",
+        "tab": "lms",
         "link": row,
         "problem": problem,
         "unseen": None,

@@ -28,7 +28,7 @@ from pydantic_core import ErrorDetails
 from pydantic_core.core_schema import ValidationInfo
 from starlette.datastructures import FormData, UploadFile
 
-from grader.errors import BadInput, Forbidden, NotFound, NotSignedIn
+from grader.errors import BadFields, BadInput, Forbidden, NotFound, NotSignedIn
 from grader.safetext import storable
 from grader.web.pages.visitors import CurrentVisitor
 
@@ -133,12 +133,19 @@ class Sheet(Generic[Read]):
         except BadInput as error:
             if self.is_wrong:
                 return
-            field, colon, words = str(error).partition(": ")
-            field = names.get(field, field)
-            if colon and field in self.form.model_fields:
-                self.errors[field] = sentence(words)
+            if isinstance(error, BadFields):
+                for name, words in error.fields.items():
+                    self._note(f"{name}: {words}", names)
             else:
-                self.problem = sentence(str(error))
+                self._note(str(error), names)
+
+    def _note(self, said: str, names: Mapping[str, str]) -> None:
+        field, colon, words = said.partition(": ")
+        field = names.get(field, field)
+        if colon and field in self.form.model_fields:
+            self.errors[field] = sentence(words)
+        else:
+            self.problem = sentence(said)
 
     @property
     def is_wrong(self) -> bool:

@@ -18,7 +18,7 @@ from grader.services import fillingin, gradefiles
 from grader.services.exportcolumns import number
 from grader.services.exportedsheets import MOST_TO_READ
 from grader.services.fillingin import Chosen, Filled
-from grader.services.gradefiles import Lms, Reason
+from grader.services.gradefiles import Absent, Lms, Reason
 from grader.services.site import Site
 from grader.web.files import download
 from grader.web.pages.forms import Form, Sheet, Typed, sentence, uploaded
@@ -61,6 +61,7 @@ class FillForm(Form):
 
     content: Annotated[str, AfterValidator(_decodable)] = Field(title="File")
     who: int | None = Field(None, title="Students are found by")
+    absent: Absent = Field(Absent.BLANK, title="Who handed in nothing")
     at: list[int] = Field(default_factory=list, title="Columns", max_length=_MOST_CHOICES)
     goes: list[int] = Field(default_factory=list, title="Takes the grades of")
     of: list[str] = Field(default_factory=list, title="Points there")
@@ -88,10 +89,15 @@ def show_files(
 
 @router.get("/courses/{course_id}/gradebook/for/{lms}.csv")
 def export_for(
-    site: CurrentSite, visitor: CurrentVisitor, course_id: RowInPath, lms: Lms
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    lms: Lms,
+    every: bool = False,
+    absent: Absent = Absent.BLANK,
 ) -> Response:
     """Released grades as a file that this system imports; for staff."""
-    lines = gradefiles.grade_file(site, visitor.actor, course_id, lms)
+    lines = gradefiles.grade_file(site, visitor.actor, course_id, lms, every=every, absent=absent)
     content = (line.encode() for line in lines)
     return download(f"grades-{course_id}-{lms}.csv", content, "text/csv; charset=utf-8")
 
@@ -142,7 +148,7 @@ def get_filled(
 
 
 # Answers with a file that is filled in, or with a page about it.
-_Answer = Callable[[Request, Site, Visitor, Frame, Filled, bytes, str], Response]
+_Answer = Callable[[Request, Site, Visitor, Frame, Filled, bytes, FillForm], Response]
 
 
 def _with_choices(
@@ -155,9 +161,14 @@ def _with_choices(
         form = sheet.read()
         content = base64.b64decode(form.content)
         filled = fillingin.fill_in(
-            site, visitor.actor, course_id, io.BytesIO(content), _chosen(form)
+            site,
+            visitor.actor,
+            course_id,
+            io.BytesIO(content),
+            _chosen(form),
+            absent=form.absent,
         )
-        return answer(request, site, visitor, frame, filled, content, form.seen)
+        return answer(request, site, visitor, frame, filled, content, form)
     problem = sheet.problem or next(iter(sheet.errors.values()))
     again = Sheet(FileForm)
     with again.refusing():
@@ -190,11 +201,11 @@ def _file(
     frame: Frame,
     filled: Filled,
     content: bytes,
-    seen: str,
+    form: FillForm,
 ) -> Response:
-    if seen != _digest(filled):
+    if form.seen != _digest(filled) or filled.doubled:
         problem = "The file is another one than you have looked at: look once more, then get it."
-        return _preview(request, site, visitor, frame, filled, content, problem=problem)
+        return _preview(request, site, visitor, frame, filled, content, form, problem=problem)
     name = f"grades-{frame.course.id}-{filled.lms or 'lms'}.csv"
     return download(name, [filled.content], "text/csv")
 
@@ -222,10 +233,16 @@ def _preview(
     frame: Frame,
     filled: Filled,
     content: bytes,
-    _: str = "",
+    form: FillForm | None = None,
     *,
     problem: str = "",
 ) -> Response:
+    if filled.doubled:
+        titles = ", ".join(f"“{one}”" for one in filled.doubled)
+        problem = (
+            f"Several columns are chosen for {titles}: the grades of an assignment go to one "
+            "column. Leave the others, and look again."
+        )
     # Columns that take grades first: what is cut off then is of no assignment.
     columns = sorted(filled.columns, key=lambda one: one.assignment_id is None)
     context = {
@@ -236,6 +253,7 @@ def _preview(
         "columns": columns[:_MOST_CHOICES],
         "more_columns": len(columns[_MOST_CHOICES:]),
         "assignments": gradefiles.what_is_released(site, visitor.actor, frame.course.id),
+        "with_zeros": form is not None and form.absent is Absent.ZERO,
         "shown": _SHOWN,
         "content": base64.b64encode(content).decode(),
         "seen": _digest(filled),

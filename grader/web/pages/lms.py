@@ -71,6 +71,7 @@ def _show(
         "frame": for_instructors(course_frame(site, visitor.actor, course_id)),
         "tab": "lms",
         "linked": linking.list_linked(site, visitor.actor, course_id),
+        "is_any_registered": linking.is_any_registered(site, visitor.actor, course_id),
         "in_canvas": canvaslinks.list_links(site, visitor.actor, course_id),
         "columns": gradesout.grades_out(site, visitor.actor, course_id, limit=1).columns,
         "synced": synced,

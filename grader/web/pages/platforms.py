@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from grader.services import invitations, platforms, signingkeys
+from grader.errors import BadInput
+from grader.services import invitations, platforms, registrations, signingkeys
 from grader.services.access import permit_admin
 from grader.services.invitations import Invited
 from grader.services.ownaddress import obstacles
+from grader.services.platformaddresses import try_addresses
 from grader.services.registrations import Registration
 from grader.services.site import Site
-from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, what_is_done
+from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, sentence, what_is_done
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
 from grader.web.security import CurrentSite, Cursor, RowInPath
@@ -27,29 +30,59 @@ _DONE = {
     "rotated": "A new key signs. The former ones stay published for two weeks.",
     "added": "The deployment is registered: its launches come in.",
     "removed": "The deployment is registered no more.",
-    "disabled": "The platform is disabled: it can launch nobody, and is asked nothing.",
     "enabled": "The platform is let in again.",
     "deleted": "The registration is deleted.",
     "uninvited": "The registration link is taken back: nobody can register by it.",
 }
 
 
-class PlatformForm(Form):
-    """A platform by its own values."""
+def _judged(judge: Callable[[str], str]) -> AfterValidator:
+    """What the registration itself would refuse, so that all that is wrong is said at once."""
+
+    def judged(text: str) -> str:
+        try:
+            judge(text)
+        except BadInput as error:
+            raise ValueError(str(error)) from None
+        return text
+
+    return AfterValidator(judged)
+
+
+_Address = Annotated[Plain, _judged(registrations.address)]
+_Id = Annotated[Plain, _judged(registrations.plain)]
+
+
+class NamedForm(Form):
+    """What a platform is called."""
 
     name: Plain = Field(title="Name", max_length=200)
-    issuer: Plain = Field(title="Issuer (platform ID)", max_length=255)
-    client_id: Plain = Field(title="Client ID", max_length=255)
-    login_url: Plain = Field(title="Authentication request URL", max_length=2000)
-    token_url: Plain = Field(title="Access token URL", max_length=2000)
-    jwks_url: Plain = Field(title="Public keyset URL", max_length=2000)
-    token_audience: Plain | None = Field(None, title="Audience of tokens", max_length=2000)
-    pages: Plain = Field("", title="Addresses of its pages", max_length=1000)
+
+
+class WhoForm(NamedForm):
+    """Who a platform is, and who we are to it: what never changes of it."""
+
+    issuer: _Id = Field(title="Issuer (platform ID)", max_length=255)
+    client_id: _Id = Field(title="Client ID", max_length=255)
+
+
+class PlatformForm(NamedForm):
+    """A platform's values that may change."""
+
+    login_url: _Address = Field(title="Authentication request URL", max_length=2000)
+    token_url: _Address = Field(title="Access token URL", max_length=2000)
+    jwks_url: _Address = Field(title="Public keyset URL", max_length=2000)
+    token_audience: Annotated[Plain, _judged(registrations.audience)] | None = Field(
+        None, title="Audience of tokens", max_length=2000
+    )
+    pages: Annotated[Plain, _judged(registrations.origins)] = Field(
+        "", title="Addresses of its pages", max_length=1000
+    )
     is_private: bool = Field(False, title="Its addresses may lie in private networks")
     other_keys: bool = Field(False, title="Both registrations are the same LMS")
 
 
-class NewPlatformForm(PlatformForm):
+class NewPlatformForm(PlatformForm, WhoForm):
     """A platform to be registered, with a first deployment."""
 
     deployment_id: Plain | None = Field(None, title="Deployment ID", max_length=255)
@@ -122,10 +155,18 @@ def register(
 
 @router.get("/{platform_id}")
 def show(
-    request: Request, site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    platform_id: RowInPath,
+    look: Annotated[bool, Query()] = False,
 ) -> Response:
-    """A platform, its deployments, and its values to be changed; for admins."""
-    return _show(request, site, visitor, platform_id)
+    """A platform, its deployments, and its values to be changed; for admins.
+
+    With `look`, and when they have just been given, its addresses are tried.
+    """
+    is_new = request.query_params.get("done") in ("registered", "saved")
+    return _show(request, site, visitor, platform_id, look=look or is_new)
 
 
 @router.post("/{platform_id}")
@@ -142,7 +183,8 @@ def change(
         row, _ = platforms.get_platform(site, visitor.actor, platform_id)
         fields = sheet.read().model_dump()
         other_keys = fields.pop("other_keys")
-        given = Registration(**fields, product=row.product)
+        kept = {name: getattr(row, name) for name in ("issuer", "client_id", "product")}
+        given = Registration(**fields, **kept)
         platforms.change_platform(site, visitor.actor, platform_id, given, other_keys=other_keys)
         return go(f"/platforms/{platform_id}", "saved")
     return _show(request, site, visitor, platform_id, sheet=sheet)
@@ -152,7 +194,7 @@ def change(
 def disable(site: CurrentSite, visitor: CurrentVisitor, platform_id: RowInPath) -> Response:
     """Its launches are refused."""
     platforms.disable_platform(site, visitor.actor, platform_id, disabled=True)
-    return go(f"/platforms/{platform_id}", "disabled")
+    return go(f"/platforms/{platform_id}")  # which says so itself
 
 
 @router.post("/{platform_id}/enable")
@@ -224,6 +266,7 @@ def _list(
         "keys": signingkeys.list_keys(site, visitor.actor),
         "invitations": invitations.open_invitations(site, visitor.actor, cursor=links),
         "link": None if invited is None else invitations.invitation_url(site, invited),
+        "link_ends": None if invited is None else invited.invitation.expires_at,
         "done": what_is_done(request, _DONE),
     }
     return page(request, "platforms/list.html", context)
@@ -242,9 +285,11 @@ def _show(
     *,
     sheet: Sheet[PlatformForm] | None = None,
     deployment: Sheet[DeploymentForm] | None = None,
+    look: bool = False,
 ) -> Response:
     row, deployments = platforms.get_platform(site, visitor.actor, platform_id)
     values = {name: getattr(row, name, None) for name in PlatformForm.model_fields}
+    is_asked = look and row.disabled_at is None
     sheet = sheet or Sheet(PlatformForm, values)
     deployment = deployment or Sheet(DeploymentForm, prefix="deployment")
     context = {
@@ -253,6 +298,8 @@ def _show(
         "why_kept": platforms.use_of(site, visitor.actor, platform_id).why_kept,
         "sheet": sheet,
         "deployment": deployment,
+        "found": try_addresses(site, visitor.actor, platform_id) if is_asked else None,
+        "sentence": sentence,
         "done": what_is_done(request, _DONE),
     }
     status = max(sheet.status, deployment.status)

@@ -37,7 +37,6 @@ _STATE_WORDS = {
 _DONE = {
     "saved": "Saved.",
     "deleted": "The webhook is deleted.",
-    "disabled": "The webhook is disabled: it is told nothing more.",
     "enabled": "The webhook is enabled. What was not delivered can be sent again below.",
     "tested": "The test is on its way: load the page again to see what came of it.",
     "replayed": "The message is sent once more.",
@@ -150,7 +149,7 @@ def disable(
 ) -> Response:
     """Tell it nothing more."""
     webhooks.change(site, visitor.actor, course_id, webhook_id, enabled=False)
-    return go(_address(course_id, webhook_id), "disabled")
+    return go(_address(course_id, webhook_id))  # which says so itself
 
 
 @router.post("/{webhook_id}/enable")

@@ -73,6 +73,17 @@ class Clock:
         return self.now
 
 
+def test_who_has_registered_it_sees_what_is_found_there_and_waits_for_a_while_alone() -> None:
+    door = Door()
+    keys = PlatformKeys(lambda _: door, patience_s=0.1)
+    assert keys.look(PLATFORM) == (1, "")
+    door.broken.set()
+    assert keys.look(PLATFORM) == (0, "it is broken")  # asked anew, without a pause
+    door.open.clear()
+    assert keys.look(PLATFORM) == (0, "there is no answer within 0 seconds")
+    door.open.set()
+
+
 def test_who_comes_with_a_known_key_does_not_wait_for_who_comes_with_an_unknown_one() -> None:
     door, clock = Door(), Clock()
     keys = PlatformKeys(lambda _: door, clock=clock)
