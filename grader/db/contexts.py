@@ -182,7 +182,10 @@ def forget(session: Session, row: Context) -> None:
 
     What the LMS has, it keeps.
     """
+    # So that nothing comes to refer to it or to its columns meanwhile.
+    session.refresh(row, with_for_update=True)
     columns = select(GradeColumn.id).where(GradeColumn.context_id == row.id)
+    session.scalars(columns.order_by(GradeColumn.id).with_for_update()).all()
     session.execute(delete(Passback).where(Passback.column_id.in_(columns)))
     for table in (GradeColumn, ResourceLink, ContextMember):
         session.execute(delete(table).where(table.context_id == row.id))

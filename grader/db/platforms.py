@@ -20,6 +20,7 @@ from grader.db.models import (
     PlatformPerson,
 )
 from grader.db.pages import Page, page
+from grader.db.session import hold
 from grader.db.types import now
 
 
@@ -89,6 +90,14 @@ def deployment(session: Session, platform_id: int, deployment_id: str) -> Deploy
     )
 
 
+def stays(session: Session, row: Platform | Deployment) -> bool:
+    """Whether it is there still. Until the end of this transaction it stays that, too: rows that
+    refer to it may be made. Of both the platform is asked for first."""
+    table = type(row)
+    held = select(table.id).where(table.id == row.id).with_for_update(read=True, key_share=True)
+    return session.scalar(held) is not None
+
+
 def people_by_issuer_alone(session: Session, row: Platform) -> int:
     """How many people are known by the platform's issuer, of which it is the only registration."""
     others = select(Platform.id).where(Platform.issuer == row.issuer, Platform.id != row.id)
@@ -98,10 +107,13 @@ def people_by_issuer_alone(session: Session, row: Platform) -> int:
 
 def hold_whole(session: Session, row: Platform) -> None:
     """Hold a platform and its deployments, so that nothing comes to refer to them meanwhile, and
-    the other registrations of its issuer, so that one of them stays for the people known by it."""
+    the other registrations of its issuer, so that one of them stays for the people known by it.
+
+    Raises NotFound where it was removed meanwhile.
+    """
     of_issuer = select(Platform.id).where(Platform.issuer == row.issuer).order_by(Platform.id)
     session.scalars(of_issuer.with_for_update()).all()
-    session.refresh(row)
+    hold(session, row)
     of_it = select(Deployment).where(Deployment.platform_id == row.id).order_by(Deployment.id)
     session.scalars(of_it.with_for_update()).all()
 
@@ -113,7 +125,9 @@ def forget(session: Session, row: Platform) -> None:
     session.execute(delete(Deployment).where(Deployment.platform_id == row.id))
     session.execute(delete(PlatformLogin).where(PlatformLogin.platform_id == row.id))
     session.execute(
-        update(Invitation).where(Invitation.platform_id == row.id).values(platform_id=None)
+        update(Invitation)
+        .where(Invitation.platform_id == row.id)
+        .values(platform_id=None, expires_at=Invitation.created_at)
     )
     session.delete(row)
     session.flush()
@@ -122,12 +136,12 @@ def forget(session: Session, row: Platform) -> None:
 def open_invitations(
     session: Session, *, cursor: str | None, limit: int
 ) -> Page[tuple[Invitation, str]]:
-    """Those that may still be used and who has made each, the latest first."""
-    holds = (Invitation.used_at.is_(None), Invitation.expires_at > now())
+    """Those by which a platform may still register, or is registering, and who has made each; the
+    latest first."""
     query = (
         select(Invitation, Person.name)
         .join(Person, Person.id == Invitation.author_id)
-        .where(*holds)
+        .where(Invitation.platform_id.is_(None), Invitation.expires_at > now())
     )
     return page(session, query, [Invitation.id], cursor=cursor, limit=limit, descending=True)
 
@@ -175,9 +189,14 @@ def begin_login(session: Session, row: PlatformLogin, most: int) -> None:
     session.add(row)
 
 
-def login(session: Session, state_hash: str) -> PlatformLogin | None:
-    """The launch that began with that state, used or not, until it is swept."""
-    return session.scalar(select(PlatformLogin).where(PlatformLogin.state_hash == state_hash))
+def login(session: Session, state_hash: str) -> tuple[PlatformLogin, Platform] | None:
+    """The launch that began with that state, used or not, until it is swept, and its platform."""
+    row = session.execute(
+        select(PlatformLogin, Platform)
+        .join(Platform, Platform.id == PlatformLogin.platform_id)
+        .where(PlatformLogin.state_hash == state_hash)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def use_login(session: Session, state_hash: str, browser_hash: str) -> int | None:
@@ -222,9 +241,24 @@ def launch_by_ticket(session: Session, hashed: str, lasts: timedelta) -> Launch 
     return session.scalar(select(Launch).where(*_unused(hashed, lasts)))
 
 
-def launch_of_ticket(session: Session, hashed: str) -> Launch | None:
-    """The launch of a ticket, used or not, until it is swept."""
-    return session.scalar(select(Launch).where(Launch.ticket_hash == hashed))
+def platform_of_ticket(session: Session, hashed: str) -> Platform | None:
+    """The platform of a launch by its ticket, used or not, until it is swept."""
+    return session.scalar(
+        select(Platform)
+        .join(Deployment, Deployment.platform_id == Platform.id)
+        .join(Launch, Launch.deployment_id == Deployment.id)
+        .where(Launch.ticket_hash == hashed)
+    )
+
+
+def deployment_of(session: Session, row: Launch) -> tuple[Deployment, Platform] | None:
+    """Where a launch came from; None where that was removed meanwhile."""
+    found = session.execute(
+        select(Deployment, Platform)
+        .join(Platform, Platform.id == Deployment.platform_id)
+        .where(Deployment.id == row.deployment_id)
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def use_ticket(session: Session, hashed: str, lasts: timedelta) -> int | None:

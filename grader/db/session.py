@@ -10,12 +10,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, create_engine, event, inspect, select
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session, sessionmaker
 
 from grader.db.types import now
-from grader.errors import Conflict, NotNow
+from grader.errors import Conflict, NotFound, NotNow
 
 __all__ = ["Database", "Session", "engine_for", "hold", "moment"]
 
@@ -87,9 +87,17 @@ def moment(session: Session) -> datetime:
 
 
 def hold(session: Session, row: object) -> None:
-    """Read the row anew, and have whoever else holds it wait for the end of this transaction."""
-    # Not so that rows that refer to it have to wait, too: key_share.
-    session.refresh(row, with_for_update={"key_share": True})
+    """Read the row anew, and have whoever else holds it wait for the end of this transaction.
+
+    Raises NotFound where somebody has removed it meanwhile.
+    """
+    try:
+        # Not so that rows that refer to it have to wait, too: key_share.
+        session.refresh(row, with_for_update={"key_share": True})
+    except InvalidRequestError as error:
+        if not inspect(row, raiseerr=True).persistent:
+            raise  # it was never there: a fault of ours
+        raise NotFound("it was removed a moment ago: there is no such thing any more") from error
 
 
 class Database:
