@@ -317,9 +317,30 @@ def knows(session: Session, issuer: str, person_id: int) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def move_launches(session: Session, former_id: int, person_id: int) -> None:
-    """Launches of somebody become another person's: what they lead to is opened as that one."""
-    session.execute(update(Launch).where(Launch.person_id == former_id).values(person_id=person_id))
+def identities(session: Session, person_id: int) -> Sequence[tuple[PlatformPerson, str | None]]:
+    """Who somebody is to issuers, each with the name of a platform of it."""
+    of_it = select(func.min(Platform.name)).where(Platform.issuer == PlatformPerson.issuer)
+    rows = session.execute(
+        select(PlatformPerson, of_it.scalar_subquery())
+        .where(PlatformPerson.person_id == person_id)
+        .order_by(PlatformPerson.id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def move_launches(
+    session: Session, former_id: int, person_id: int, issuer: str | None = None
+) -> None:
+    """Launches of somebody, of an issuer or all, become another person's: what they lead to is
+    opened as that one."""
+    where = [Launch.person_id == former_id]
+    if issuer is not None:
+        of_it = select(Deployment.id).join(Platform, Platform.id == Deployment.platform_id)
+        where.append(Launch.deployment_id.in_(of_it.where(Platform.issuer == issuer)))
+    session.execute(
+        update(Launch).where(*where).values(person_id=person_id),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def forget_deployment(session: Session, row: Deployment) -> None:

@@ -80,12 +80,14 @@ class Waiting:
 @dataclass(frozen=True)
 class Landed:
     """A launch that has held. `path` is where it leads, for the person who is `actor`; the ticket
-    leads there in another window. `picking` is set where an instructor is to choose."""
+    leads there in another window. `picking` is set where an instructor is to choose, and
+    `is_joined` where the person has an account here."""
 
     launch_id: int
     actor: Actor
     path: str
     ticket: str
+    is_joined: bool
     platform_name: str
     origins: tuple[str, ...]
     picking: Picking | None
@@ -357,6 +359,7 @@ def _landed(site: Site, platform: Platform, message: Message) -> Landed:
         actor=Actor(person.id, person.name),
         path=path,
         ticket=ticket,
+        is_joined=person.email is not None,
         platform_name=platform.name,
         origins=frame_origins(platform),
         picking=message.picking,
