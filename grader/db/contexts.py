@@ -153,10 +153,11 @@ def has_ever_handed_in(session: Session, person_id: int) -> bool:
     return session.scalar(query) is not None
 
 
-def due(session: Session, every: timedelta, most: int) -> Sequence[int]:
-    """Linked courses whose people were not asked for in a while, as far as they can be."""
-    return session.scalars(
-        select(Context.id)
+def due(session: Session, every: timedelta, most: int) -> Sequence[tuple[int, int]]:
+    """Linked courses whose people were not asked for in a while, as far as they can be, each with
+    its platform."""
+    rows = session.execute(
+        select(Context.id, Platform.id)
         .join(Deployment, Deployment.id == Context.deployment_id)
         .join(Platform, Platform.id == Deployment.platform_id)
         .where(
@@ -164,7 +165,8 @@ def due(session: Session, every: timedelta, most: int) -> Sequence[int]:
         )
         .order_by(Context.sync_begun_at, Context.id)
         .limit(most)
-    ).all()
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def begin_sync(session: Session, row_id: int, every: timedelta) -> datetime | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, select
 from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session, sessionmaker
 
+from grader.db.fairlock import FairLock
 from grader.db.types import now
 from grader.errors import Conflict, NotFound, NotNow
 
@@ -108,8 +108,8 @@ class Database:
         self._reader = sessionmaker(engine, expire_on_commit=False)
         immediate = engine.execution_options(sqlite_begin="IMMEDIATE")
         self._writer = sessionmaker(immediate, expire_on_commit=False)
-        # Of one process one thread at a time tries to become SQLite's one writer.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+        # Of one process one thread at a time tries to become SQLite's one writer, as they came.
+        self._turn = FairLock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
