@@ -70,7 +70,7 @@ def linked(
     )
     session.add_all([context, launch])
     session.add(PlatformPerson(issuer=platform.issuer, subject=subject, person_id=teacher_id))
-    under_way = {"created_at": _FAR, "expires_at": _FAR, "used_at": _FAR}
+    under_way = {"expires_at": _FAR, "used_at": datetime(2026, 9, 1, tzinfo=UTC)}
     session.add(Invitation(hash=f"i{mark}".zfill(64), author_id=teacher_id, **under_way))
     session.flush()
     session.add(ResourceLink(context_id=context.id, link_id="1", assignment_id=assignment_id))

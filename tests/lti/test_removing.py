@@ -139,3 +139,19 @@ def test_an_admin_who_changes_what_another_one_deletes_is_told_that_it_is_gone(
 ) -> None:
     with pytest.raises(NotFound, match="removed a moment ago"):
         meanwhile(site, the_platform, lambda: work(site, people.admin.actor, platform_id))
+
+
+def test_a_platform_by_which_somebody_comes_meanwhile_is_not_deleted(
+    site: Site, people: People, platform_id: int
+) -> None:
+    def come(session: Session) -> None:
+        row = session.get_one(Platform, platform_id)
+        assert platforms.stays(session, row)
+        una = Person(email=None, name="Una")
+        session.add(una)
+        session.flush()
+        session.add(PlatformPerson(issuer=row.issuer, subject="u1", person_id=una.id))
+        session.flush()
+
+    with pytest.raises(Conflict, match="1 person is known by its issuer alone"):
+        meanwhile(site, come, lambda: delete_platform(site, people.admin.actor, platform_id))
