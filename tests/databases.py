@@ -33,6 +33,30 @@ KINDS = ("sqlite", "postgresql")
 _LIKE_NEW = 10 * 8192
 _GONE_S = 2.0
 
+# Tables, indexes, triggers and functions, and what the planner was told of them: by where the rows
+# about them stand and which transaction has written these. To compare the definitions themselves
+# would take longer than most tests.
+_SHAPE = """
+WITH ours AS (SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)
+SELECT sum(hashtextextended(what, 0)) FROM (
+    SELECT concat('relation', oid, ctid, xmin, reltuples) AS what FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace
+    UNION ALL SELECT concat('column', attrelid, attnum, ctid, xmin) FROM pg_attribute
+        WHERE attrelid IN (SELECT oid FROM ours)
+    UNION ALL SELECT concat('default', oid, ctid, xmin) FROM pg_attrdef
+    UNION ALL SELECT concat('sequence', seqrelid, ctid, xmin) FROM pg_sequence
+    UNION ALL SELECT concat('constraint', oid, ctid, xmin) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace
+    UNION ALL SELECT concat('trigger', oid, ctid, xmin) FROM pg_trigger
+    UNION ALL SELECT concat('function', oid, ctid, xmin) FROM pg_proc
+        WHERE pronamespace = 'public'::regnamespace
+    UNION ALL SELECT concat('statistics', starelid, staattnum, ctid, xmin) FROM pg_statistic
+        WHERE starelid IN (SELECT oid FROM ours)
+    UNION ALL SELECT concat('setting', setconfig) FROM pg_db_role_setting
+    UNION ALL SELECT concat('version', version_num) FROM alembic_version
+) AS everything
+"""
+
 _numbers = itertools.count()
 
 
@@ -86,8 +110,15 @@ class Used:
         self.url = url
         plain = make_url(url).set(drivername="postgresql").render_as_string(False)
         self._connection = psycopg.connect(plain, autocommit=True)
-        self._first_version = self._version()
+        self._first_shape = self._value(_SHAPE)
+        self._last_test = ""
         names = [f'"{table.name}"' for table in Base.metadata.sorted_tables]
+        self._written = " UNION ALL ".join(
+            [
+                *(f"SELECT '{name}' WHERE EXISTS (SELECT FROM {name})" for name in names),
+                "SELECT sequencename::text FROM pg_sequences WHERE last_value IS NOT NULL",
+            ]
+        )
         self._emptying = "; ".join(
             [
                 "BEGIN",
@@ -99,9 +130,20 @@ class Used:
             ]
         )
 
+    def begin(self, test: str) -> None:
+        """A test of that name uses it. Fails where something of the last one still writes."""
+        written = [name for (name,) in self._connection.execute(self._written)]
+        if written:
+            self.close()
+            pytest.fail(
+                f"{self._last_test} was over, and something that it had begun has still written "
+                f"to its database: {', '.join(written)}"
+            )
+        self._last_test = test
+
     def emptied(self) -> bool:
-        """Take out all rows; whether it is as good as a new one: small, of the same version, and
-        nobody holds it."""
+        """Take out all rows; whether it is as good as a new one: small, with the tables and the
+        statistics of the beginning, and nobody holds it."""
         try:
             wait_until(self._is_alone, _GONE_S)
         except AssertionError:
@@ -111,14 +153,11 @@ class Used:
             "SELECT max(pg_relation_size(oid)) FROM pg_class"
             " WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
         )
-        return bool(largest <= _LIKE_NEW) and self._version() == self._first_version
+        return bool(largest <= _LIKE_NEW) and self._value(_SHAPE) == self._first_shape
 
     def close(self) -> None:
         """Hold it no longer."""
         self._connection.close()
-
-    def _version(self) -> object:
-        return self._value("SELECT string_agg(version_num, ' ') FROM alembic_version")
 
     def _is_alone(self) -> bool:
         others = self._value(
@@ -154,6 +193,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     else:
         server = request.getfixturevalue("postgresql")
         one = new(server, request.getfixturevalue("migrated_postgresql"))
+    one.begin(request.node.nodeid)
     yield one.url
     if one.emptied():
         idle.append(one)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.testclient import TestClient
@@ -32,12 +33,22 @@ _idle: list[FastAPI] = []
 def app_of(site: Site) -> Iterator[FastAPI]:
     """The application that answers for this installation.
 
-    They serve one after the other: making the routes of one takes longer than most tests.
+    They serve one after the other: making the routes of one takes longer than most tests. One that
+    a test has changed otherwise than by whom it answers for serves no other.
     """
     app = _idle.pop() if _idle else create_app(site)
     serve(app, site)
+    before = _made_of(app)
     yield app
-    _idle.append(app)
+    if _made_of(app) == before:
+        _idle.append(app)
+
+
+def _made_of(app: FastAPI) -> tuple[Any, ...]:
+    """What `serve` does not set anew."""
+    middleware, overrides = list(app.user_middleware), dict(app.dependency_overrides)
+    handlers = dict(app.exception_handlers)
+    return list(app.routes), overrides, middleware, handlers, set(app.state._state)
 
 
 @contextmanager

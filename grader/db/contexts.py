@@ -153,10 +153,11 @@ def has_ever_handed_in(session: Session, person_id: int) -> bool:
     return session.scalar(query) is not None
 
 
-def due(session: Session, every: timedelta, most: int) -> Sequence[int]:
-    """Linked courses whose people were not asked for in a while, as far as they can be."""
-    return session.scalars(
-        select(Context.id)
+def due(session: Session, every: timedelta, most: int) -> Sequence[tuple[int, int]]:
+    """Linked courses whose people were not asked for in a while, as far as they can be, each with
+    its platform."""
+    rows = session.execute(
+        select(Context.id, Platform.id)
         .join(Deployment, Deployment.id == Context.deployment_id)
         .join(Platform, Platform.id == Deployment.platform_id)
         .where(
@@ -164,7 +165,8 @@ def due(session: Session, every: timedelta, most: int) -> Sequence[int]:
         )
         .order_by(Context.sync_begun_at, Context.id)
         .limit(most)
-    ).all()
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def begin_sync(session: Session, row_id: int, every: timedelta) -> datetime | None:
@@ -182,7 +184,10 @@ def forget(session: Session, row: Context) -> None:
 
     What the LMS has, it keeps.
     """
+    # So that nothing comes to refer to it or to its columns meanwhile.
+    session.refresh(row, with_for_update=True)
     columns = select(GradeColumn.id).where(GradeColumn.context_id == row.id)
+    session.scalars(columns.order_by(GradeColumn.id).with_for_update()).all()
     session.execute(delete(Passback).where(Passback.column_id.in_(columns)))
     for table in (GradeColumn, ResourceLink, ContextMember):
         session.execute(delete(table).where(table.context_id == row.id))
@@ -225,3 +230,45 @@ def move_memberships(session: Session, former_id: int, person_id: int) -> None:
             execution_options={"synchronize_session": False},
         )
     session.expire_all()
+
+
+def is_noted_in(session: Session, course_id: int, person_id: int) -> bool:
+    """Whether staff have noted more of somebody in a course than that they are in it: a team, more
+    time, a grade that is released."""
+    in_team = select(Enrolment.course_id).where(
+        Enrolment.course_id == course_id,
+        Enrolment.person_id == person_id,
+        Enrolment.team.is_not(None),
+    )
+    noted = [
+        select(table.person_id)
+        .join(Assignment, Assignment.id == table.assignment_id)
+        .where(table.person_id == person_id, Assignment.course_id == course_id)
+        for table in (Extension, Release)
+    ]
+    return bool(session.scalar(select(or_(*(one.exists() for one in (in_team, *noted))))))
+
+
+def move_members_of(session: Session, issuer: str, former_id: int, person_id: int) -> Sequence[int]:
+    """What an issuer's LMS says that somebody is in courses is said of another person from now on,
+    of whom it has said nothing yet; the courses here, by their ids."""
+    there = (
+        select(Context.id)
+        .join(Deployment, Deployment.id == Context.deployment_id)
+        .join(Platform, Platform.id == Deployment.platform_id)
+        .where(Platform.issuer == issuer)
+    )
+    its = (ContextMember.person_id == former_id, ContextMember.context_id.in_(there))
+    course_ids = session.scalars(
+        select(Context.course_id)
+        .join(ContextMember, ContextMember.context_id == Context.id)
+        .where(*its)
+        .distinct()
+        .order_by(Context.course_id)
+    ).all()
+    session.execute(
+        update(ContextMember).where(*its).values(person_id=person_id),
+        execution_options={"synchronize_session": False},
+    )
+    session.expire_all()
+    return course_ids

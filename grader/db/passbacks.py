@@ -50,7 +50,9 @@ def follow(session: Session, assignment_id: int) -> None:
     """
     session.flush()
     columns = select(GradeColumn.id).where(GradeColumn.assignment_id == assignment_id)
-    if session.scalar(columns.limit(1)) is None:
+    # A course that is unlinked meanwhile waits with its columns: rows come to refer to them.
+    stay = columns.order_by(GradeColumn.id).with_for_update(read=True, key_share=True)
+    if not session.scalars(stay).all():
         return
     released = Release.__table__.alias("released")
     mine = and_(

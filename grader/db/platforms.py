@@ -20,6 +20,7 @@ from grader.db.models import (
     PlatformPerson,
 )
 from grader.db.pages import Page, page
+from grader.db.session import hold
 from grader.db.types import now
 
 
@@ -95,6 +96,14 @@ def deployment(session: Session, platform_id: int, deployment_id: str) -> Deploy
     )
 
 
+def stays(session: Session, row: Platform | Deployment) -> bool:
+    """Whether it is there still. Until the end of this transaction it stays that, too: rows that
+    refer to it may be made. Of both the platform is asked for first."""
+    table = type(row)
+    held = select(table.id).where(table.id == row.id).with_for_update(read=True, key_share=True)
+    return session.scalar(held) is not None
+
+
 def people_by_issuer_alone(session: Session, row: Platform) -> int:
     """How many people are known by the platform's issuer, of which it is the only registration."""
     others = select(Platform.id).where(Platform.issuer == row.issuer, Platform.id != row.id)
@@ -104,10 +113,13 @@ def people_by_issuer_alone(session: Session, row: Platform) -> int:
 
 def hold_whole(session: Session, row: Platform) -> None:
     """Hold a platform and its deployments, so that nothing comes to refer to them meanwhile, and
-    the other registrations of its issuer, so that one of them stays for the people known by it."""
+    the other registrations of its issuer, so that one of them stays for the people known by it.
+
+    Raises NotFound where it was removed meanwhile.
+    """
     of_issuer = select(Platform.id).where(Platform.issuer == row.issuer).order_by(Platform.id)
     session.scalars(of_issuer.with_for_update()).all()
-    session.refresh(row)
+    hold(session, row)
     of_it = select(Deployment).where(Deployment.platform_id == row.id).order_by(Deployment.id)
     session.scalars(of_it.with_for_update()).all()
 
@@ -119,7 +131,9 @@ def forget(session: Session, row: Platform) -> None:
     session.execute(delete(Deployment).where(Deployment.platform_id == row.id))
     session.execute(delete(PlatformLogin).where(PlatformLogin.platform_id == row.id))
     session.execute(
-        update(Invitation).where(Invitation.platform_id == row.id).values(platform_id=None)
+        update(Invitation)
+        .where(Invitation.platform_id == row.id)
+        .values(platform_id=None, expires_at=Invitation.created_at)
     )
     session.delete(row)
     session.flush()
@@ -128,12 +142,12 @@ def forget(session: Session, row: Platform) -> None:
 def open_invitations(
     session: Session, *, cursor: str | None, limit: int
 ) -> Page[tuple[Invitation, str]]:
-    """Those that may still be used and who has made each, the latest first."""
-    holds = (Invitation.used_at.is_(None), Invitation.expires_at > now())
+    """Those by which a platform may still register, or is registering, and who has made each; the
+    latest first."""
     query = (
         select(Invitation, Person.name)
         .join(Person, Person.id == Invitation.author_id)
-        .where(*holds)
+        .where(Invitation.platform_id.is_(None), Invitation.expires_at > now())
     )
     return page(session, query, [Invitation.id], cursor=cursor, limit=limit, descending=True)
 
@@ -181,9 +195,14 @@ def begin_login(session: Session, row: PlatformLogin, most: int) -> None:
     session.add(row)
 
 
-def login(session: Session, state_hash: str) -> PlatformLogin | None:
-    """The launch that began with that state, used or not, until it is swept."""
-    return session.scalar(select(PlatformLogin).where(PlatformLogin.state_hash == state_hash))
+def login(session: Session, state_hash: str) -> tuple[PlatformLogin, Platform] | None:
+    """The launch that began with that state, used or not, until it is swept, and its platform."""
+    row = session.execute(
+        select(PlatformLogin, Platform)
+        .join(Platform, Platform.id == PlatformLogin.platform_id)
+        .where(PlatformLogin.state_hash == state_hash)
+    ).one_or_none()
+    return None if row is None else (row[0], row[1])
 
 
 def use_login(session: Session, state_hash: str, browser_hash: str) -> int | None:
@@ -228,9 +247,24 @@ def launch_by_ticket(session: Session, hashed: str, lasts: timedelta) -> Launch 
     return session.scalar(select(Launch).where(*_unused(hashed, lasts)))
 
 
-def launch_of_ticket(session: Session, hashed: str) -> Launch | None:
-    """The launch of a ticket, used or not, until it is swept."""
-    return session.scalar(select(Launch).where(Launch.ticket_hash == hashed))
+def platform_of_ticket(session: Session, hashed: str) -> Platform | None:
+    """The platform of a launch by its ticket, used or not, until it is swept."""
+    return session.scalar(
+        select(Platform)
+        .join(Deployment, Deployment.platform_id == Platform.id)
+        .join(Launch, Launch.deployment_id == Deployment.id)
+        .where(Launch.ticket_hash == hashed)
+    )
+
+
+def deployment_of(session: Session, row: Launch) -> tuple[Deployment, Platform] | None:
+    """Where a launch came from; None where that was removed meanwhile."""
+    found = session.execute(
+        select(Deployment, Platform)
+        .join(Platform, Platform.id == Deployment.platform_id)
+        .where(Deployment.id == row.deployment_id)
+    ).one_or_none()
+    return None if found is None else (found[0], found[1])
 
 
 def use_ticket(session: Session, hashed: str, lasts: timedelta) -> int | None:
@@ -289,9 +323,30 @@ def knows(session: Session, issuer: str, person_id: int) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def move_launches(session: Session, former_id: int, person_id: int) -> None:
-    """Launches of somebody become another person's: what they lead to is opened as that one."""
-    session.execute(update(Launch).where(Launch.person_id == former_id).values(person_id=person_id))
+def identities(session: Session, person_id: int) -> Sequence[tuple[PlatformPerson, str | None]]:
+    """Who somebody is to issuers, each with the name of a platform of it."""
+    of_it = select(func.min(Platform.name)).where(Platform.issuer == PlatformPerson.issuer)
+    rows = session.execute(
+        select(PlatformPerson, of_it.scalar_subquery())
+        .where(PlatformPerson.person_id == person_id)
+        .order_by(PlatformPerson.id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def move_launches(
+    session: Session, former_id: int, person_id: int, issuer: str | None = None
+) -> None:
+    """Launches of somebody, of an issuer or all, become another person's: what they lead to is
+    opened as that one."""
+    where = [Launch.person_id == former_id]
+    if issuer is not None:
+        of_it = select(Deployment.id).join(Platform, Platform.id == Deployment.platform_id)
+        where.append(Launch.deployment_id.in_(of_it.where(Platform.issuer == issuer)))
+    session.execute(
+        update(Launch).where(*where).values(person_id=person_id),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def forget_deployment(session: Session, row: Deployment) -> None:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine, create_engine, event, inspect, select
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
 from sqlalchemy.orm import Session, sessionmaker
 
+from grader.db.fairlock import FairLock
 from grader.db.types import now
-from grader.errors import Conflict, NotNow
+from grader.errors import Conflict, NotFound, NotNow
 
 __all__ = ["Database", "Session", "engine_for", "hold", "moment"]
 
@@ -87,9 +87,17 @@ def moment(session: Session) -> datetime:
 
 
 def hold(session: Session, row: object) -> None:
-    """Read the row anew, and have whoever else holds it wait for the end of this transaction."""
-    # Not so that rows that refer to it have to wait, too: key_share.
-    session.refresh(row, with_for_update={"key_share": True})
+    """Read the row anew, and have whoever else holds it wait for the end of this transaction.
+
+    Raises NotFound where somebody has removed it meanwhile.
+    """
+    try:
+        # Not so that rows that refer to it have to wait, too: key_share.
+        session.refresh(row, with_for_update={"key_share": True})
+    except InvalidRequestError as error:
+        if not inspect(row, raiseerr=True).persistent:
+            raise  # it was never there: a fault of ours
+        raise NotFound("it was removed a moment ago: there is no such thing any more") from error
 
 
 class Database:
@@ -100,8 +108,8 @@ class Database:
         self._reader = sessionmaker(engine, expire_on_commit=False)
         immediate = engine.execution_options(sqlite_begin="IMMEDIATE")
         self._writer = sessionmaker(immediate, expire_on_commit=False)
-        # Of one process one thread at a time tries to become SQLite's one writer.
-        self._turn = threading.Lock() if engine.dialect.name == "sqlite" else None
+        # Of one process one thread at a time tries to become SQLite's one writer, as they came.
+        self._turn = FairLock() if engine.dialect.name == "sqlite" else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

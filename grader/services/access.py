@@ -99,6 +99,12 @@ def permit_admin(actor: Actor) -> None:
         raise _forbidden(actor, Right.ADMIN)
 
 
+def permit_own(actor: Actor, right: Right) -> None:
+    """Raise Forbidden where the actor's token lacks the right for what concerns them alone."""
+    if right not in actor.scopes:
+        raise _forbidden(actor, right)
+
+
 def _forbidden(actor: Actor, right: Right) -> Forbidden:
     if right not in actor.scopes:
         return Forbidden(f"this token lacks the scope {right}")

@@ -51,7 +51,8 @@ def invitation_url(site: Site, invited: Invited) -> str:
 def open_invitations(
     site: Site, actor: Actor, *, cursor: str | None = None, limit: int = 50
 ) -> Page[tuple[Invitation, str]]:
-    """Invitations that may still be used, the latest first, each with who made it; for admins."""
+    """Invitations that may still be used, or by which an LMS is registering, the latest first, each
+    with who made it; for admins."""
     permit_admin(actor)
     with site.database.reading() as session:
         return platforms.open_invitations(session, cursor=cursor, limit=limit)

@@ -27,7 +27,7 @@ from grader.db.models import (
     Role,
 )
 from grader.db.session import Session, hold, moment
-from grader.errors import BadInput, Conflict, Forbidden, NotNow
+from grader.errors import BadInput, Conflict, Forbidden, NotFound, NotNow
 from grader.lms.claims import is_address, origin_of
 from grader.lms.messages import Message, Picking, Refused, verified
 from grader.services import signing_in
@@ -43,6 +43,8 @@ TICKET_LASTS = timedelta(minutes=30)
 _LAUNCH_LASTS = timedelta(hours=3)
 _LONGEST = {"iss": 255, "client_id": 255, "login_hint": 4000, "lti_message_hint": 8000}
 _DISABLED = "this LMS is not let in any more: ask who runs Chainrule"
+_UNKNOWN = "this LMS is not registered here (iss, client_id): who runs Chainrule can register it"
+_REMOVED = "where this launch came from is registered no more: ask who runs Chainrule"
 # How often launches may begin from one address, behind which several lecture halls may sit.
 _MOST, _WINDOW = 3000, timedelta(minutes=5)
 _MOST_OPEN = 10_000  # of one platform, that have begun and are kept
@@ -78,12 +80,14 @@ class Waiting:
 @dataclass(frozen=True)
 class Landed:
     """A launch that has held. `path` is where it leads, for the person who is `actor`; the ticket
-    leads there in another window. `picking` is set where an instructor is to choose."""
+    leads there in another window. `picking` is set where an instructor is to choose, and
+    `is_joined` where the person has an account here."""
 
     launch_id: int
     actor: Actor
     path: str
     ticket: str
+    is_joined: bool
     platform_name: str
     origins: tuple[str, ...]
     picking: Picking | None
@@ -111,6 +115,8 @@ def begin(site: Site, given: Mapping[str, str], storage_target: str | None, addr
     state, nonce, browser = (secrets.token_urlsafe(32) for _ in range(3))
     with site.database.writing() as session:
         platform = _registered(session, issuer, given.get("client_id") or None)
+        if not platforms.stays(session, platform):
+            raise Refused(_UNKNOWN)
         row = PlatformLogin(
             state_hash=hashed(state),
             browser_hash=hashed(browser),
@@ -147,10 +153,12 @@ def begin(site: Site, given: Mapping[str, str], storage_target: str | None, addr
 def waiting(site: Site, state: str) -> Waiting | None:
     """How a browser without a cookie may show that it is the one; None where it can't."""
     with site.database.reading() as session:
-        row = platforms.login(session, hashed(state))
-        if row is None or row.used_at is not None or row.storage_target is None:
-            return None
-        platform = session.get_one(Platform, row.platform_id)
+        found = platforms.login(session, hashed(state))
+    if found is None:
+        return None
+    row, platform = found
+    if row.used_at is not None or row.storage_target is None:
+        return None
     origin = origin_of(platform.login_url) or ""
     return Waiting(row.storage_target, origin, frame_origins(platform))
 
@@ -158,18 +166,15 @@ def waiting(site: Site, state: str) -> Waiting | None:
 def origins_of_ticket(site: Site, ticket: str) -> tuple[str, ...]:
     """Where a page about the launch with this ticket, used or not, may be shown in frames."""
     with site.database.reading() as session:
-        launch = platforms.launch_of_ticket(session, hashed(ticket))
-        if launch is None:
-            return ()
-        deployment = session.get_one(Deployment, launch.deployment_id)
-        return frame_origins(session.get_one(Platform, deployment.platform_id))
+        platform = platforms.platform_of_ticket(session, hashed(ticket))
+    return () if platform is None else frame_origins(platform)
 
 
 def origins_of_state(site: Site, state: str) -> tuple[str, ...]:
     """Where a page about the launch with this state may be shown in frames."""
     with site.database.reading() as session:
-        row = platforms.login(session, hashed(state))
-        return () if row is None else frame_origins(session.get_one(Platform, row.platform_id))
+        found = platforms.login(session, hashed(state))
+    return () if found is None else frame_origins(found[1])
 
 
 def land(site: Site, state: str, token: str, browser: str | None) -> Landed:
@@ -190,12 +195,11 @@ def land(site: Site, state: str, token: str, browser: str | None) -> Landed:
     except BadInput as error:
         log.warning("a launch was refused: %s", error)
         raise
-    if message.role is None:
-        _take_role(site, platform, message)  # for good, before they are told
     try:
-        return _landed(site, platform, message)
-    except Conflict:  # the same person twice at the same moment, for the first time
-        return _landed(site, platform, message)
+        return _judged(site, platform, message)
+    except (Conflict, NotFound):
+        # The same person twice at the same moment, for the first time; or the course was unlinked.
+        return _judged(site, platform, message)
 
 
 def open_ticket(site: Site, ticket: str) -> tuple[SignedIn, str]:
@@ -275,9 +279,10 @@ def _used_up(site: Site, state: str, browser: str | None) -> tuple[PlatformLogin
 
 
 def _why_not(session: Session, state: str, browser: str | None) -> str:
-    row = platforms.login(session, hashed(state))
-    if row is None:
+    found = platforms.login(session, hashed(state))
+    if found is None:
         return "this launch did not begin here, or long ago (state): open it again"
+    row, _ = found
     if row.used_at is not None:
         return "this launch was used already (state): open it again from your course's page"
     if row.expires_at <= moment(session):
@@ -314,11 +319,19 @@ def _held_context(
     return context
 
 
+def _judged(site: Site, platform: Platform, message: Message) -> Landed:
+    if message.role is None:
+        _take_role(site, platform, message)  # for good, before they are told
+    return _landed(site, platform, message)
+
+
 def _landed(site: Site, platform: Platform, message: Message) -> Landed:
     ticket = secrets.token_urlsafe(32)
     with site.database.writing() as session:
+        if not platforms.stays(session, platform):
+            raise Refused(_UNKNOWN)
         deployment = platforms.deployment(session, platform.id, message.deployment_id)
-        if deployment is None:
+        if deployment is None or not platforms.stays(session, deployment):
             log.warning("a launch from the unknown deployment %r", message.deployment_id)
             raise Refused(
                 f"the tool was added in a place of the LMS that is not registered here "
@@ -346,6 +359,7 @@ def _landed(site: Site, platform: Platform, message: Message) -> Landed:
         actor=Actor(person.id, person.name),
         path=path,
         ticket=ticket,
+        is_joined=person.email is not None,
         platform_name=platform.name,
         origins=frame_origins(platform),
         picking=message.picking,
@@ -366,9 +380,7 @@ def _registered(session: Session, issuer: str, client_id: str | None) -> Platfor
     found = platforms.of_issuer(session, issuer, client_id)
     if not found:
         log.warning("a launch by an unknown platform: iss %.255r, client %.255r", issuer, client_id)
-        raise Refused(
-            "this LMS is not registered here (iss, client_id): who runs Chainrule can register it"
-        )
+        raise Refused(_UNKNOWN)
     let_in = [one for one in found if one.disabled_at is None]
     if not let_in:
         raise Refused(_DISABLED)
@@ -392,8 +404,9 @@ def _is_frame(name: str) -> bool:
 
 def deployment_of(session: Session, launch: Launch) -> tuple[Deployment, Platform]:
     """The place that a launch came from; raises Refused where it is not let in any more."""
-    deployment = session.get_one(Deployment, launch.deployment_id)
-    platform = session.get_one(Platform, deployment.platform_id)
-    if platform.disabled_at is not None:
+    found = platforms.deployment_of(session, launch)
+    if found is None:
+        raise Refused(_REMOVED)
+    if found[1].disabled_at is not None:
         raise Refused(_DISABLED)
-    return deployment, platform
+    return found

@@ -262,6 +262,9 @@ def _link(session: Session, actor: Actor, launch: Launch, message: Message, cour
     if _context(session, launch, message) is not None:
         raise Conflict("this course of the LMS is connected already")
     assert message.context_id is not None
+    deployment, platform = deployment_of(session, launch)
+    if not platforms.stays(session, platform) or not platforms.stays(session, deployment):
+        raise Conflict("this LMS was removed a moment ago: ask who runs Chainrule")
     context = Context(
         deployment_id=launch.deployment_id,
         context_id=message.context_id,

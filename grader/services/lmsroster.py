@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from grader.db import audit, contexts, people, platforms
 from grader.db.models import Context, ContextMember, Person, Platform, Role
@@ -27,7 +30,8 @@ from grader.services.site import Site
 _EVERY = timedelta(hours=1)
 _LEAST = timedelta(seconds=10)  # between two times that a person asks
 _LOOK = timedelta(seconds=15)
-_AT_ONCE = 20
+_A_ROUND = 20  # courses
+_AT_ONCE = 4  # LMSs, each of which is asked for one course after the other
 _UNLISTED_LASTS = timedelta(days=1)
 
 log = logging.getLogger(__name__)
@@ -69,11 +73,20 @@ def sync(site: Site, actor: Actor, context_row: int) -> Synced:
 
 
 def sync_due(site: Site) -> int:
-    """Those that were not asked for in a while; how many were tried."""
+    """Those that were not asked for in a while; how many were tried. Several LMSs are asked at a
+    time, so that one that is slow is waited for by few others."""
     with site.database.reading() as session:
-        due = contexts.due(session, _EVERY, _AT_ONCE)
+        due = contexts.due(session, _EVERY, _A_ROUND)
+    by_platform: defaultdict[int, list[int]] = defaultdict(list)
+    for row_id, platform_id in due:
+        by_platform[platform_id].append(row_id)
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return sum(threads.map(partial(_sync_each, site), by_platform.values()))
+
+
+def _sync_each(site: Site, row_ids: Sequence[int]) -> int:
     tried = 0
-    for row_id in due:
+    for row_id in row_ids:
         with site.database.writing() as session:
             begun = contexts.begin_sync(session, row_id, _EVERY)
         if begun is not None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from grader.db import audit, passbacks, platforms
 from grader.db.models import Deployment, Platform
 from grader.db.pages import Page
-from grader.db.session import Session, moment
+from grader.db.session import Session, hold, moment
 from grader.errors import BadInput, Conflict, NotFound
 from grader.lms.claims import LONGEST_ID, origin_of
 from grader.lms.outside import Outside
@@ -134,7 +134,7 @@ def change_platform(
     permit_admin(actor)
     checked(site, given)
     with site.database.writing() as session:
-        row = _platform(session, platform_id)
+        row = _held(session, platform_id)
         if (given.issuer, given.client_id) != (row.issuer, row.client_id):
             raise Conflict("issuer: another issuer or client is another platform: register that")
         is_moved = given.jwks_url != row.jwks_url
@@ -152,7 +152,7 @@ def disable_platform(site: Site, actor: Actor, platform_id: int, *, disabled: bo
     """Refuse its launches and ask nothing of it, or take it up again."""
     permit_admin(actor)
     with site.database.writing() as session:
-        row = _platform(session, platform_id)
+        row = _held(session, platform_id)
         if (row.disabled_at is not None) is not disabled:
             row.disabled_at = moment(session) if disabled else None
             if not disabled:
@@ -194,7 +194,7 @@ def add_deployment(site: Site, actor: Actor, platform_id: int, deployment_id: st
     """A further place in the platform where the tool was added."""
     permit_admin(actor)
     with site.database.writing() as session:
-        row = _platform(session, platform_id)
+        row = _held(session, platform_id)
         given = _deployment_id(deployment_id)
         if platforms.deployment(session, platform_id, given) is not None:
             raise Conflict("deployment_id: it is registered already")
@@ -211,6 +211,7 @@ def remove_deployment(site: Site, actor: Actor, platform_id: int, deployment_row
     permit_admin(actor)
     with site.database.writing() as session:
         row = _platform(session, platform_id)
+        platforms.hold_whole(session, row)
         of_it = {one.id: (one, linked) for one, linked in platforms.deployments(session, row.id)}
         if deployment_row not in of_it:
             raise NotFound("there is no such deployment")
@@ -241,13 +242,15 @@ def facts_of(row: Platform) -> PlatformFacts:
 
 
 def frame_origins(row: Platform) -> tuple[str, ...]:
-    """Where pages of the platform may show ours in frames."""
+    """Where pages of the platform may show ours in frames: nowhere while it is disabled."""
+    if row.disabled_at is not None:
+        return ()
     found = [origin_of(row.issuer), origin_of(row.login_url), *row.pages.split()]
     return tuple(dict.fromkeys(one for one in found if one))
 
 
 def origins_of_issuer(site: Site, issuer: str) -> tuple[str, ...]:
-    """Where pages of an issuer's platforms may show ours: nowhere where nobody knows it."""
+    """Where pages of an issuer's platforms may show ours: nowhere where nobody lets it in."""
     if "\0" in issuer:
         return ()
     with site.database.reading() as session:
@@ -309,4 +312,11 @@ def _platform(session: Session, platform_id: int) -> Platform:
     row = session.get(Platform, platform_id)
     if row is None:
         raise NotFound("there is no such platform")
+    return row
+
+
+def _held(session: Session, platform_id: int) -> Platform:
+    """The same, which nobody else changes or deletes meanwhile."""
+    row = _platform(session, platform_id)
+    hold(session, row)
     return row

@@ -22,9 +22,11 @@ from grader.services.site import Site
 _OVER = (
     "this link to register a platform is used, taken back, expired or unknown: ask for another one"
 )
+# Whoever holds a link is told what they have said themselves. Of others admins read in the log.
 _OTHER_KEYS = (
-    "{}. People are known by their issuer: who runs Chainrule can change the Public keyset URL of "
-    "the registration that is there, or register this one by hand"
+    "the issuer {} is registered already, with keys at another address than {}. People are known "
+    "by their issuer: who runs Chainrule finds both in the log, and can change the Public keyset "
+    "URL of the registration that is there, or register this one by hand"
 )
 # Our assertions name us by this id. One that a platform has had from us may be good at another.
 _SAME_CLIENT = (
@@ -123,7 +125,8 @@ def _kept(site: Site, invitation_id: int, done: Registered) -> Platform:
         if is_taken_back(invitation):
             raise Forbidden(_OVER)
         if words := other_keys_of(session, given):
-            raise Conflict(_OTHER_KEYS.format(words))
+            log.warning("not registered: %s", words)
+            raise Conflict(_OTHER_KEYS.format(given.issuer, shown(given.jwks_url)))
         if words := same_client_of(session, given):
             log.warning("not registered: %s", words)
             raise Conflict(_SAME_CLIENT.format(given.client_id))

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -116,31 +115,38 @@ async def _chainrule_error(request: Request, error: Exception) -> Response:
 
 def _by_field(request: Request, error: ChainruleError) -> Sequence[Mapping[str, str]]:
     """Use cases begin their words with the name of the field that is wrong, where it is one."""
-    endpoint = getattr(request.scope.get("route"), "endpoint", None)
-    if isinstance(error, BadFields) and endpoint is not None:
+    fields = _fields(request.scope.get("route"))
+    if isinstance(error, BadFields):
         return [
             {"field": name, "message": storable(words)[:500]}
             for name, words in error.fields.items()
-            if name in _fields(endpoint)
+            if name in fields
         ]
     named = _NAMED.fullmatch(str(error))
-    if named is None or endpoint is None or named["first"] not in _fields(endpoint):
+    if named is None or named["first"] not in fields:
         return ()
     return [{"field": named["field"], "message": storable(named["words"])[:500]}]
 
 
-@cache
-def _fields(endpoint: Callable[..., Any]) -> frozenset[str]:
-    """What a request to a route may name: its parameters, and the fields of its body."""
-    found: set[str] = set()
-    for name, hint in get_type_hints(endpoint).items():
-        if name == "return":
-            continue
-        found.add(name)
+def _fields(route: Any) -> set[str]:
+    """What a request to a route may name: what stands in its path and query, and the fields of its
+    body or its form. What the route is handed besides, as who sends it, is no field of anybody's.
+    """
+    asked = getattr(route, "dependant", None)
+    if asked is None:
+        return set()
+    found = set()
+    for field in (*asked.path_params, *asked.query_params, *asked.body_params):
+        found.add(field.alias)
+        hint = field.field_info.annotation
         for one in (hint, *get_args(hint)):
             if isinstance(one, type) and issubclass(one, BaseModel):
                 found.update(one.model_fields)
-    return frozenset(found)
+    # A file is read by the route's own way, and told to the document by it.
+    form = (route.openapi_extra or {}).get("requestBody", {}).get("content", {})
+    for one in form.values():
+        found.update(one["schema"]["properties"])
+    return found
 
 
 async def _invalid_request(request: Request, error: Exception) -> Response:

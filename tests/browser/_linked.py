@@ -12,6 +12,7 @@ from grader.db.models import (
     DeliveryState,
     Deployment,
     GradeColumn,
+    Invitation,
     Launch,
     Passback,
     Platform,
@@ -69,6 +70,8 @@ def linked(
     )
     session.add_all([context, launch])
     session.add(PlatformPerson(issuer=platform.issuer, subject=subject, person_id=teacher_id))
+    under_way = {"expires_at": _FAR, "used_at": datetime(2026, 9, 1, tzinfo=UTC)}
+    session.add(Invitation(hash=f"i{mark}".zfill(64), author_id=teacher_id, **under_way))
     session.flush()
     session.add(ResourceLink(context_id=context.id, link_id="1", assignment_id=assignment_id))
     return {"platform_id": platform.id, "launch_id": launch.id}

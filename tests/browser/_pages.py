@@ -17,7 +17,7 @@ NOBODY = "nobody"
 
 # By the route's path those who look, by first names (see `_filled`).
 PAGES: Mapping[str, tuple[str, ...]] = {
-    "/account": ("ada",),
+    "/account": ("ines",),
     "/account/join": ("ada",),
     "/assignments/{assignment_id}": ("ada", "ines"),
     "/assignments/{assignment_id}/extensions": ("ines",),

@@ -7,22 +7,26 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from grader.db import contexts, platforms
+from grader.db import contexts, passbacks, platforms
 from grader.db.models import (
     Context,
     Deployment,
+    GradeColumn,
     Invitation,
     Launch,
+    Passback,
     Person,
     Platform,
     PlatformLogin,
     PlatformPerson,
+    Release,
 )
-from grader.db.session import Database, Session
+from grader.db.session import Database, Session, moment
 from tests.db import _rows
+from tests.waiting import wait_until
 
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 PAST = datetime(2020, 1, 1, tzinfo=UTC)
@@ -160,13 +164,14 @@ def test_a_ticket_ends_before_its_launch(database: Database) -> None:
 def test_people_are_due_again_after_a_while_or_when_that_is_wanted(database: Database) -> None:
     context_id, _ = made(database)
     with database.writing() as session:
-        assert contexts.due(session, HOUR, 10) == [context_id]
+        due = [(context_id, session.query(Platform).one().id)]
+        assert contexts.due(session, HOUR, 10) == due
         contexts.begin_sync(session, context_id, HOUR)
     with database.writing() as session:
         assert contexts.due(session, HOUR, 10) == []
         session.get_one(Context, context_id).sync_begun_at = PAST
     with database.writing() as session:
-        assert contexts.due(session, HOUR, 10) == [context_id]
+        assert contexts.due(session, HOUR, 10) == due
         session.query(Platform).update({"disabled_at": PAST})
     with database.reading() as session:
         assert contexts.due(session, HOUR, 10) == []
@@ -193,3 +198,45 @@ def test_who_deletes_a_registration_holds_the_others_of_its_issuer(database: Dat
         with pytest.raises(OperationalError, match="lock"):
             other.execute(held)
         other.rollback()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize("first", ["unlinked", "released"])
+def test_a_course_is_unlinked_while_a_grade_is_released_to_its_column(
+    database: Database, first: str
+) -> None:
+    with database.writing() as session:
+        column = _rows.column(
+            session, context_id=_rows.context(session, _rows.platform(session)).id
+        )
+        whose = _rows.attempt(session, "ada").submission_id
+        key = {"person_id": _rows.person(session, "ada").id, "submission_id": whose}
+        worth = {"score": 7.0, "max_score": 10.0, "author_id": _rows.person(session, "ines").id}
+        at = moment(session)
+        session.add(Release(assignment_id=column.assignment_id, released_at=at, **key, **worth))
+
+    def unlinked(session: Session) -> None:
+        contexts.forget(session, session.query(Context).one())
+        session.flush()
+
+    def released(session: Session) -> None:
+        passbacks.follow(session, column.assignment_id)
+
+    def second() -> None:
+        with database.writing() as session:
+            (released if first == "unlinked" else unlinked)(session)
+
+    def waits() -> bool:
+        with database.reading() as session:
+            return session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) == 1
+
+    with ThreadPoolExecutor(1) as thread:
+        with database.writing() as session:
+            (unlinked if first == "unlinked" else released)(session)
+            other = thread.submit(second)
+            wait_until(lambda: other.done() or waits())
+            assert not other.done()
+        other.result(20)
+    with database.reading() as session:
+        left = [session.query(one).count() for one in (Context, GradeColumn, Passback, Release)]
+    assert left == [0, 0, 0, 1]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import pytest
-from sqlalchemy.exc import IntegrityError
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
 
-from grader.db.models import Enrolment, Person, Role
-from grader.db.session import Database
-from grader.errors import Conflict
+import pytest
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError, InvalidRequestError
+
+from grader.db.fairlock import FairLock
+from grader.db.models import Course, Enrolment, Person, Role
+from grader.db.session import Database, hold
+from grader.errors import Conflict, NotFound
+from tests.waiting import wait_until
 
 
 def test_what_may_be_there_once_and_is_made_twice_is_a_conflict(database: Database) -> None:
@@ -27,3 +35,66 @@ def test_an_error_says_nothing_of_the_values_in_its_statement(database: Database
     with pytest.raises(Exception) as caught, database.writing() as session:  # noqa: PT011
         session.add(stranger)
     assert "argon2id" not in str(caught.value)
+
+
+def test_what_is_held_and_gone_meanwhile_is_not_found(database: Database) -> None:
+    with database.writing() as session:
+        session.add(Course(slug="dl", title="Deep learning"))
+    with database.reading() as session:
+        row = session.query(Course).one()
+        session.execute(delete(Course), execution_options={"synchronize_session": False})
+        with pytest.raises(NotFound, match="removed a moment ago"):
+            hold(session, row)
+    with pytest.raises(InvalidRequestError), database.writing() as session:
+        hold(session, Course(slug="x", title="never there"))
+
+
+def has_more(lock: FairLock, than: int) -> bool:
+    return len(lock._waiting) > than
+
+
+@contextmanager
+def waiting(lock: FairLock, order: list[str], *names: str) -> Iterator[None]:
+    """Threads that wait for the lock one behind the other, and write down that they had it."""
+
+    def take(name: str) -> None:
+        assert lock.acquire(60)
+        order.append(name)
+        lock.release()
+
+    threads = []
+    for name in names:
+        behind = len(lock._waiting)
+        threads.append(threading.Thread(target=take, args=(name,)))
+        threads[-1].start()
+        wait_until(partial(has_more, lock, behind))
+    yield
+    for thread in threads:
+        thread.join(60)
+
+
+def test_who_has_waited_longest_for_their_turn_to_write_has_it_first() -> None:
+    lock, order = FairLock(), list[str]()
+    assert lock.acquire(0)
+    with waiting(lock, order, "first", "second", "third"):
+        assert not lock.acquire(0)  # who can't wait is not in anybody's way
+        lock.release()
+        # It is handed on, and nobody who comes now has it before them.
+        if lock.acquire(60):
+            order.append("late")
+            lock.release()
+    assert order == ["first", "second", "third", "late"]
+    assert lock.acquire(0)
+
+
+def test_who_gives_up_waiting_leaves_the_turn_to_the_next() -> None:
+    lock, order = FairLock(), list[str]()
+    assert lock.acquire(0)
+    assert not lock.acquire(0.001)
+    with waiting(lock, order, "next"):
+        lock.release()
+    assert order == ["next"]
+
+
+def test_writers_of_one_process_have_their_turns_in_a_fair_lock(database: Database) -> None:
+    assert isinstance(database._turn, FairLock) is (database.engine.dialect.name == "sqlite")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine, insert, text
 
-from grader.db.models import AuditEntry, Base
+from grader.db.models import AuditEntry, Base, Course
 from tests import databases
 from tests.databases import Used, new
-from tests.sites import people_of, site_at
+from tests.sites import app_of, people_of, site_at
 
 
 @pytest.fixture
@@ -64,10 +65,66 @@ def test_nor_is_one_that_has_grown(fresh: Used, tmp_path: Path) -> None:
     fresh.close()
 
 
-def test_nor_is_one_that_says_it_is_of_another_version(fresh: Used) -> None:
-    engine = create_engine(fresh.url)
-    with engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'later'"))
-    engine.dispose()
-    assert not fresh.emptied()
+CHANGES = [
+    "ANALYZE course",
+    "UPDATE alembic_version SET version_num = 'later'",
+    "ALTER TABLE course ADD COLUMN more text",
+    "ALTER TABLE course ALTER COLUMN title DROP NOT NULL",
+    "ALTER TABLE course ALTER COLUMN title SET DEFAULT 'x'",
+    "ALTER TABLE course DROP COLUMN title",
+    "ALTER TABLE course DISABLE TRIGGER ALL",
+    "ALTER TABLE enrolment DROP CONSTRAINT fk_enrolment_person_id_person",
+    "CREATE INDEX another ON course (slug)",
+    "DROP INDEX ix_passback_due",
+    "CREATE TABLE another (id int)",
+    "ALTER SEQUENCE course_id_seq INCREMENT 5",
+]
+
+
+def test_nor_is_one_that_is_made_otherwise_or_of_which_the_planner_knows_more(fresh: Used) -> None:
+    engine = create_engine(fresh.url, isolation_level="AUTOCOMMIT")
+    for change in CHANGES:
+        with engine.connect() as connection:
+            connection.execute(text(change))
+        engine.dispose()
+        assert not fresh.emptied(), change
+        fresh._first_shape = fresh._value(databases._SHAPE)
+        assert fresh.emptied(), change
     fresh.close()
+
+
+def test_what_a_test_has_left_running_fails_when_it_writes_afterwards(
+    fresh: Used,
+) -> None:
+    fresh.begin("the first test")
+    assert fresh.emptied()
+    fresh.begin("the second test")
+    assert fresh.emptied()
+    engine = create_engine(fresh.url)
+    with engine.connect() as connection:
+        # Though it is undone: the numbers of the next test's rows would be others.
+        connection.execute(insert(Course).values(slug="dl", title="late"))
+    engine.dispose()
+    with pytest.raises(pytest.fail.Exception, match=r"the second test was over, .* course_id_seq"):
+        fresh.begin("the third test")
+
+
+def test_an_application_that_a_test_has_changed_serves_no_other(
+    migrated_sqlite: Path, tmp_path: Path
+) -> None:
+    shutil.copy(migrated_sqlite, tmp_path / "chainrule.db")
+    site = site_at(f"sqlite:///{tmp_path}/chainrule.db", tmp_path)
+    with app_of(site) as first:
+        pass
+    with app_of(site) as again:
+        assert again is first
+        again.dependency_overrides[rows] = rows
+    with app_of(site) as other:
+        assert other is not first
+        other.add_api_route("/more", lambda: None)
+    with app_of(site) as third:
+        assert third not in (first, other)
+        third.state.more = 1
+    with app_of(site) as last:
+        assert last not in (first, other, third)
+    site.close()

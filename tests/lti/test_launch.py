@@ -108,10 +108,17 @@ class TestLogin:
         self, browser: Browser, site: Site, people: People, platform_id: int
     ) -> None:
         other = registered(site, people.admin.actor, Lms(client_id="client-2"))
-        assert "several registrations" in text_of(browser.begin("u1", client_id=""))
+        with site.database.writing() as session:
+            session.get_one(Platform, platform_id).pages = "https://former.example"
+        several = browser.begin("u1", client_id="")
+        assert "several registrations" in text_of(several)
+        assert "https://former.example" in several.headers["content-security-policy"]
         disable_platform(site, people.admin.actor, platform_id, disabled=True)
         answer = browser.begin("u1", client_id="")
         assert "client_id=client-2" in answer.headers["location"]
+        wrong = browser.begin("u1", client_id="", target_link_uri="https://evil.example/")
+        policy = wrong.headers["content-security-policy"]
+        assert "frame-ancestors https://lms.example;" in policy
         disable_platform(site, people.admin.actor, other, disabled=True)
         assert "not let in any more" in text_of(browser.begin("u1", client_id=""))
 
@@ -255,8 +262,11 @@ class TestRefusals:
     ) -> None:
         form = browser.lms.launch(browser.asked("u1"), "u1", [LEARNER])
         disable_platform(site, people.admin.actor, platform_id, disabled=True)
-        self.refused(site, browser.post(form), "not let in any more")
-        assert "not let in any more" in text_of(browser.begin("u1"))
+        answers = [browser.post(form), browser.begin("u1")]
+        self.refused(site, answers[0], "not let in any more")
+        assert "not let in any more" in text_of(answers[1])
+        for one in answers:  # nor may its pages show ours
+            assert "frame-ancestors 'none';" in one.headers["content-security-policy"]
         disable_platform(site, people.admin.actor, platform_id, disabled=False)
         assert browser.come("u1", [LEARNER]).status_code == 303
 

@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from grader.db.models import (
     Context,
     ContextMember,
     Course,
+    Deployment,
     Enrolment,
     GradeColumn,
     Launch,
@@ -694,6 +696,28 @@ class TestRoster:
         assert lmsroster.sync_due(site) == 0
         browser.come("t1", [INSTRUCTOR])
         assert lmsroster.sync_due(site) == 1
+
+    def test_several_lmss_are_asked_at_a_time_and_each_for_one_course_after_the_other(
+        self, site: Site, people: People, linked: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        author = people.instructor.actor.person_id
+        second = link(site, people.course_id, author, "course-8")
+        other = Lms(base="https://other.example", client_id="client-2")
+        platform_id = registered(site, people.admin.actor, other, "another")
+        with site.database.writing() as session:
+            there = session.query(Deployment).filter_by(platform_id=platform_id).one()
+            session.query(Context).filter_by(id=linked).update({"deployment_id": there.id})
+        third = link(site, people.course_id, author, "course-9")
+        both, asked = Barrier(2, timeout=20), list[int]()
+
+        def ask(_: Site, row_id: int, __: object) -> None:
+            if row_id in (linked, second):
+                both.wait()  # for the other LMS, which is asked at the same moment
+            asked.append(row_id)
+
+        monkeypatch.setattr(lmsroster, "_sync", ask)
+        assert lmsroster.sync_due(site) == 3
+        assert [one for one in asked if one != linked] == [second, third]
 
     def test_one_that_fails_keeps_none_of_the_others(
         self, lms: Lms, site: Site, people: People, linked: int

@@ -17,6 +17,7 @@ from grader.db.session import hold
 from grader.errors import Conflict
 from grader.services import linking, lmsroster
 from grader.services.access import Actor
+from grader.services.identities import list_identities, separate
 from grader.services.people import change_person
 from grader.services.site import Site
 from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, with_platform
@@ -73,7 +74,7 @@ def test_a_launch_and_a_list_hold_rows_in_one_order(
     assert tables(sync) == ORDER
 
 
-def test_a_joining_holds_them_in_the_same_order_and_people_by_their_ids(
+def test_joining_and_separating_hold_them_in_the_same_order_and_people_by_their_ids(
     browser: Browser, site: Site, people: People, linked: int
 ) -> None:
     ines = people.instructor.actor.person_id
@@ -90,6 +91,9 @@ def test_a_joining_holds_them_in_the_same_order_and_people_by_their_ids(
     assert tables(found) == ORDER
     held = [list(values.values()) for table, values in found if table == "person"]
     assert held == [[ines], [former.id]]
+    (identity,) = list_identities(site, people.instructor.actor)
+    apart = taken(site, lambda: separate(site, people.instructor.actor, identity.id))
+    assert tables(apart) == ORDER
 
 
 def test_of_two_of_an_lms_who_join_one_account_at_once_one_does(

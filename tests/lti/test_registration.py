@@ -189,7 +189,12 @@ def test_one_that_is_registered_already_is_not_registered_twice(
 
 
 def test_an_issuer_of_somebody_else_is_not_registered_with_other_keys(
-    client: TestClient, site: Site, people: People, lms: Lms, form: dict[str, str]
+    client: TestClient,
+    site: Site,
+    people: People,
+    lms: Lms,
+    form: dict[str, str],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     platform_id = registered(site, people.admin.actor, lms)
     disable_platform(site, people.admin.actor, platform_id, disabled=True)
@@ -198,11 +203,17 @@ def test_an_issuer_of_somebody_else_is_not_registered_with_other_keys(
     refused = send(client, form)
     assert refused.status_code == 409
     assert (
-        "The issuer https://lms.example is registered already, as Moodle of the faculty "
-        "(client ID client-1, disabled), with keys at https://lms.example/jwks; "
-        "client ID client-2 has them at https://lms.example/~eve/jwks."
+        "The issuer https://lms.example is registered already, with keys at another address than "
+        "https://lms.example/~eve/jwks."
     ) in text_of(refused)
     assert "register this one by hand" in text_of(refused)
+    # Of the other registration nothing is told to whoever holds a link.
+    for theirs in ("Moodle of the faculty", "client-1", "disabled", "https://lms.example/jwks"):
+        assert theirs not in refused.text
+    assert (
+        "is registered already, as Moodle of the faculty (client ID client-1, disabled), with keys "
+        "at https://lms.example/jwks; client ID client-2 has them at https://lms.example/~eve/jwks"
+    ) in caplog.text
     with site.database.reading() as session:
         assert session.query(Platform).count() == 1
     # By the same keys nobody can come in who could not before.

@@ -25,6 +25,7 @@ from grader.db.models import (
     Extension,
     Node,
     Override,
+    PlatformPerson,
     Role,
     Token,
     Webhook,
@@ -96,6 +97,10 @@ TABLE: dict[str, tuple[Any, Body]] = {
     "DELETE /tokens/{token_id}": (SIGNED_IN, nothing),
     "POST /persons": (Right.ADMIN, json(email="n@example.org", name="N")),
     "PATCH /persons/{person_id}": (Right.ADMIN, json(name="Ada")),
+    "GET /me/identities": (SIGNED_IN, nothing),
+    "DELETE /me/identities/{identity_id}": (SIGNED_IN, nothing),
+    "GET /persons/{person_id}/identities": (Right.ADMIN, nothing),
+    "DELETE /persons/{person_id}/identities/{identity_id}": (Right.ADMIN, nothing),
     "PUT /me/password": (NO_PASSWORD, json(old="wrong horse", new="correct horse")),
     "POST /courses": (Right.ADMIN, json(slug="new", title="New")),
     "GET /courses": (SIGNED_IN, nothing),
@@ -401,9 +406,12 @@ def linked(site: Site, people: People, lms: Lms) -> dict[str, Any]:
             token=REST_TOKEN,
             author_id=staff,
         )
-        session.add(course)
+        ada = people.ada.actor.person_id
+        identity = PlatformPerson(issuer=lms.base, subject="ada", person_id=ada)
+        session.add_all([course, identity])
         session.flush()
         return {
+            "identity_id": identity.id,
             "platform_id": platform_id,
             "deployment_id": unused.id,
             "invitation_id": invited.invitation.id,
@@ -462,7 +470,7 @@ def test_a_token_alone_does_not_change_a_password(label: str, closed_world: Worl
 
 @pytest.mark.parametrize("label", labels(SIGNED_IN))
 def test_what_concerns_oneself_is_for_everybody_s_own_things(label: str, world: World) -> None:
-    others = 404 if "{token_id}" in label else 200
+    others = 404 if "{token_id}" in label or "{identity_id}" in label else 200
     assert world.ask(label, world.people.bob) in (others, 201, 204)
     assert world.ask(label, world.people.ada) < 300
 

@@ -15,6 +15,7 @@ from tests.web._pages import reader, text_of
 ROUTES = {
     "GET /account/join": "signed in",
     "POST /account/join": "signed in",
+    "POST /account/identities/{identity_id}/separate": "signed in",
 }
 pytestmark = pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
 

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import AuditEntry
+from grader.db.models import AuditEntry, Invitation, Platform
+from grader.db.types import now
+from grader.errors import BadInput
+from grader.services import platforms
 from grader.services.site import Site
 from tests.databases import KINDS
 from tests.sites import People
@@ -68,6 +71,22 @@ def test_words_that_are_of_no_field_name_none(api: TestClient, people: People) -
     assert wrong(api.get(f"{PLATFORMS}/99")) == (404, [])
 
 
+def test_what_a_route_is_handed_besides_is_no_field_of_the_caller_s(
+    api: TestClient, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = iter(["site: it is away", "actor: it is nobody", "limit: it is odd"])
+
+    def refuse(*_: object, **__: object) -> None:
+        raise BadInput(next(words))
+
+    monkeypatch.setattr(platforms, "list_platforms", refuse)
+    assert [wrong(api.get(PLATFORMS)) for _ in range(3)] == [(422, []), (422, []), (422, ["limit"])]
+    versions = f"/api/v1/courses/{people.course_id}/assignments"
+    made = api.post(versions, json={"slug": "a1", "title": "One"}).json()["id"]
+    bundle = api.post(f"/api/v1/assignments/{made}/versions", content=b"PK")
+    assert wrong(bundle) == (422, ["bundle"])
+
+
 def test_both_may_be_meant(api: TestClient) -> None:
     assert api.post(PLATFORMS, json=VALUES).status_code == 201
     other = {**VALUES, "client_id": "def", "jwks_url": "https://moodle.example/other"}
@@ -94,14 +113,27 @@ def test_open_links_are_listed_without_their_secrets_and_taken_back(
     assert api.delete(f"{PLATFORMS}/invitations/{made[1]['id']}").status_code == 204
     left = api.get(f"{PLATFORMS}/invitations").json()["items"]
     assert [one["id"] for one in left] == [made[2]["id"], made[0]["id"]]
+    # One by which an LMS is registering is under way until it is done, and may be taken back.
+    assert [one["used_at"] for one in left] == [None, None]
+    with site.database.writing() as session:
+        session.query(Invitation).filter_by(id=made[0]["id"]).update({"used_at": now()})
+    begun = api.get(f"{PLATFORMS}/invitations").json()["items"][1]
+    assert begun["id"] == made[0]["id"]
+    assert begun["used_at"] is not None
     with site.database.reading() as session:
         entry = session.query(AuditEntry).filter_by(action="platform.uninvited").one()
     assert (entry.subject, entry.subject_id) == ("Invitation", made[1]["id"])
     assert entry.actor_id == people.admin.actor.person_id
 
 
-def test_a_registration_on_which_nothing_hangs_is_deleted(api: TestClient) -> None:
+def test_a_registration_on_which_nothing_hangs_is_deleted(api: TestClient, site: Site) -> None:
     one = f"{PLATFORMS}/{api.post(PLATFORMS, json=VALUES).json()['id']}"
+    invited = api.post(f"{PLATFORMS}/invitations").json()["id"]
+    with site.database.writing() as session:
+        used = {"used_at": now(), "platform_id": session.query(Platform).one().id}
+        session.query(Invitation).filter_by(id=invited).update(used)
     assert api.delete(one).status_code == 204
+    # Its link is not under way again.
+    assert api.get(f"{PLATFORMS}/invitations").json()["items"] == []
     assert api.get(one).status_code == 404
     assert api.delete(one).status_code == 404

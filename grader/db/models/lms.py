@@ -83,7 +83,8 @@ class Deployment(Base):
 class Invitation(Base):
     """A link by which one platform may register itself, once; its secret is kept as a hash.
 
-    One that was taken back ends when it was made.
+    One that was taken back, or whose platform is deleted, ends when it was made. One that is used
+    and has no platform is under way.
     """
 
     __tablename__ = "invitation"

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from pydantic import Field, SecretStr
 
 from grader.db.models import Token
-from grader.services import people
+from grader.services import identities, people
 from grader.services.access import Right
 from grader.web.api.bodies import Body, Email, Name, RowId, View
 from grader.web.security import CurrentActor, CurrentSite
@@ -85,6 +85,16 @@ class PersonView(View):
     is_admin: bool
 
 
+class IdentityView(View):
+    """Who somebody is in an LMS; `platform` is null where none of that issuer is registered."""
+
+    id: int
+    platform: str | None
+    issuer: str
+    subject: str
+    known_since: datetime
+
+
 @router.post("/sign-in", status_code=201)
 def sign_in(site: CurrentSite, body: SignIn) -> IssuedTokenView:
     """A token for who has an address and a password here."""
@@ -150,6 +160,42 @@ def change_person(
         site, actor, person_id, name=body.name, password=password, is_admin=body.is_admin
     )
     return PersonView.model_validate(person)
+
+
+@router.get("/me/identities")
+def list_own_identities(site: CurrentSite, actor: CurrentActor) -> list[IdentityView]:
+    """Who one is in LMSs."""
+    found = identities.list_identities(site, actor)
+    return [IdentityView.model_validate(one) for one in found]
+
+
+@router.delete("/me/identities/{identity_id}", status_code=204)
+def separate_oneself(
+    site: CurrentSite, actor: CurrentActor, identity_id: Annotated[RowId, Path()]
+) -> None:
+    """Whoever comes from that LMS is somebody else from now on. One's work, grades and tokens stay;
+    sessions end."""
+    identities.separate(site, actor, identity_id)
+
+
+@router.get("/persons/{person_id}/identities")
+def list_identities(
+    site: CurrentSite, actor: CurrentActor, person_id: Annotated[RowId, Path()]
+) -> list[IdentityView]:
+    """Who a person is in LMSs; for admins."""
+    found = identities.list_identities(site, actor, person_id)
+    return [IdentityView.model_validate(one) for one in found]
+
+
+@router.delete("/persons/{person_id}/identities/{identity_id}", status_code=204)
+def separate_person(
+    site: CurrentSite,
+    actor: CurrentActor,
+    person_id: Annotated[RowId, Path()],
+    identity_id: Annotated[RowId, Path()],
+) -> None:
+    """Whoever comes from that LMS is somebody else than this person from now on; for admins."""
+    identities.separate(site, actor, identity_id, person_id)
 
 
 @router.put("/me/password", status_code=204)

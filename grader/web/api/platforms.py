@@ -114,13 +114,17 @@ class InvitationView(View):
 
 
 class OpenInvitationView(View):
-    """A link that may still be used, without its secret: who has made it, and when it ends."""
+    """A link that may still be used, without its secret: who has made it, and when it ends.
+
+    Where `used_at` is set, an LMS has begun to register by it then, and is not done.
+    """
 
     id: int
     author_id: int
     author: str
     created_at: datetime
     expires_at: datetime
+    used_at: datetime | None
 
 
 class SigningKeyView(View):
@@ -187,7 +191,8 @@ def invite_platform(site: CurrentSite, actor: CurrentActor) -> InvitationView:
 def list_invitations(
     site: CurrentSite, actor: CurrentActor, cursor: Cursor = None, limit: Limit = 50
 ) -> PageView[OpenInvitationView]:
-    """Links to register that may still be used, the latest first; for admins."""
+    """Links to register that may still be used, or by which an LMS is registering, the latest
+    first; for admins."""
     found = invitations.open_invitations(site, actor, cursor=cursor, limit=limit)
     items = [
         OpenInvitationView(
@@ -196,6 +201,7 @@ def list_invitations(
             author=author,
             created_at=row.created_at,
             expires_at=row.expires_at,
+            used_at=row.used_at,
         )
         for row, author in found.items
     ]

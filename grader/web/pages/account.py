@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
 from grader.errors import BadInput, NotNow, NotSignedIn
-from grader.services import people, signing_in
+from grader.services import identities, people, signing_in
 from grader.services.access import Right
 from grader.services.people import IssuedToken
 from grader.services.site import Site
@@ -36,6 +36,8 @@ Text = Annotated[str, Form(max_length=1000)]
 _DONE = {
     "password": "Your password is changed. You are signed out everywhere but here.",
     "joined": "The two are one person from now on, whichever way you come.",
+    "separated": "The two are separate: who comes from there is somebody else here from now on. "
+    "You are signed out everywhere but here.",
     "revoked": "The token is revoked: it holds no more.",
     "all-revoked": "All tokens are revoked: none holds any more.",
 }
@@ -116,7 +118,7 @@ def sign_out(site: CurrentSite, visitor: CurrentVisitor) -> Response:
 
 @router.get("/account")
 def show_account(request: Request, site: CurrentSite, visitor: CurrentVisitor) -> Response:
-    """One's own password and tokens."""
+    """One's own password, tokens, and who one is in LMSs."""
     return _account(request, site, visitor)
 
 
@@ -173,6 +175,15 @@ def revoke_token(site: CurrentSite, visitor: CurrentVisitor, token_id: RowInPath
     return go("/account", "revoked")
 
 
+@router.post("/account/identities/{identity_id}/separate")
+def separate(site: CurrentSite, visitor: CurrentVisitor, identity_id: RowInPath) -> Response:
+    """Who comes from that LMS is somebody else from now on, and this browser goes on."""
+    identities.separate(site, visitor.actor, identity_id)
+    response = go("/account", "separated")
+    keep(response, site, signing_in.begin(site, visitor.actor).secret)
+    return response
+
+
 def _account(
     request: Request,
     site: Site,
@@ -189,6 +200,7 @@ def _account(
     context = {
         "person": people.get_person(site, visitor.actor),
         "tokens": people.list_tokens(site, visitor.actor),
+        "identities": identities.list_identities(site, visitor.actor),
         "password": password,
         "token": token,
         "issued": issued,
