@@ -117,24 +117,6 @@ def figures(session: Session, assignment_ids: Collection[int]) -> dict[int, Figu
     }
 
 
-def needing_a_person(session: Session, assignment_ids: Collection[int]) -> dict[int, int]:
-    """Of how many people's latest submission points wait for a person, by assignment."""
-    last = _latest(assignment_ids)
-    each = (
-        select(
-            last.c.assignment_id,
-            standing_of(Assignment.live_version_id, last.c.id).label("standing"),
-        )
-        .select_from(last)
-        .join(Assignment, Assignment.id == last.c.assignment_id)
-        .subquery()
-    )
-    query = select(each.c.assignment_id, func.count()).where(
-        each.c.standing == Standing.NEEDS_PERSON
-    )
-    return _counts(session, query)
-
-
 def students(session: Session, course_id: int) -> int:
     """How many students a course has."""
     query = select(func.count()).where(

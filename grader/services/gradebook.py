@@ -13,6 +13,7 @@ from grader.domain.grades import Grade
 from grader.services.access import Actor, Right, permit
 from grader.services.anonymity import is_nameless
 from grader.services.grades import grade_from
+from grader.services.needing import numbers
 from grader.services.policies import policy_of
 from grader.services.site import Site
 from grader.services.tables import csv_text
@@ -41,7 +42,7 @@ class Gradebook:
 @dataclass(frozen=True)
 class Head:
     """What a gradebook's head says: how many students there are, and by assignment how many
-    people's latest submission needs a person."""
+    submissions that count need a person."""
 
     students: int
     needing: Mapping[int, int]
@@ -51,8 +52,8 @@ def head(site: Site, actor: Actor, course_id: int) -> Head:
     """The head of a course's gradebook, for staff."""
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
-        ids = [live.assignment.id for live in grades.assignments(session, course_id)]
-        return Head(overview.students(session, course_id), overview.needing_a_person(session, ids))
+        every = [live.assignment for live in grades.assignments(session, course_id)]
+        return Head(overview.students(session, course_id), numbers(site, session, every))
 
 
 def gradebook(

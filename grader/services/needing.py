@@ -13,7 +13,7 @@ from grader.db.models import Assignment
 from grader.db.overview import Figures
 from grader.db.session import Session
 from grader.db.submissionfilters import Filters, Standing
-from grader.services.counted import counted, counted_each
+from grader.services.counted import Counted, counted, counted_each
 from grader.services.site import Site
 
 NEEDS_PERSON = Filters(standing=Standing.NEEDS_PERSON, counts=True)
@@ -29,16 +29,12 @@ def with_needs(
 
     Where points wait for one, what is left to release is counted by the grades themselves, too.
     """
-    waiting = answers.with_points_that_wait(session, [one.id for one in assignments])
+    each, needing = _counted_and_needing(site, session, assignments)
     found = dict(figures)
-    if not waiting:
+    if not each:
         return found
-    each = counted_each(site, session, [one for one in assignments if one.id in waiting])
-    needing = answers.that_need_a_person(
-        session, sorted(key for one in each.values() for key in one.names)
-    )
-    latest = answers.latest_that_need_a_person(session, waiting)
-    released = grades.released_to(session, waiting)
+    latest = answers.latest_that_need_a_person(session, each.keys())
+    released = grades.released_to(session, each.keys())
     for key, one in each.items():
         found[key] = replace(
             figures[key],
@@ -49,6 +45,13 @@ def with_needs(
     return found
 
 
+def numbers(site: Site, session: Session, assignments: Sequence[Assignment]) -> dict[int, int]:
+    """How many submissions that count need a person, by assignment, where there are any."""
+    each, needing = _counted_and_needing(site, session, assignments)
+    found = {key: len(needing & one.names.keys()) for key, one in each.items()}
+    return {key: number for key, number in found.items() if number}
+
+
 def resolved(site: Site, session: Session, assignment: Assignment, filters: Filters) -> Filters:
     """The filters with what counts, where they ask for that."""
     if filters.counts is None:
@@ -56,3 +59,14 @@ def resolved(site: Site, session: Session, assignment: Assignment, filters: Filt
     if filters == NEEDS_PERSON and not answers.with_points_that_wait(session, [assignment.id]):
         return filters  # nothing passes, whatever counts
     return replace(filters, counting=sorted(counted(site, session, assignment).ids))
+
+
+def _counted_and_needing(
+    site: Site, session: Session, assignments: Sequence[Assignment]
+) -> tuple[dict[int, Counted], set[int]]:
+    """What counts in the assignments in which any points wait for a person, and of which of these
+    submissions they do."""
+    waiting = answers.with_points_that_wait(session, [one.id for one in assignments])
+    each = counted_each(site, session, [one for one in assignments if one.id in waiting])
+    names = sorted(key for one in each.values() for key in one.names)
+    return each, answers.that_need_a_person(session, names)
