@@ -127,6 +127,13 @@ _INVERSES: dict[str, Callable[[Array], Array]] = {
 }
 
 
+_NO_HIDDEN = NearMiss(
+    "no-hidden-activation",
+    "Up to the last activation it depends linearly on the input: there is no activation in the "
+    "hidden layer, or it has no effect.",
+)
+
+
 def _wide(array: Array) -> Array:
     return array.astype(np.float64)
 
@@ -176,14 +183,27 @@ def _linear(cases: Sequence[Case]) -> NearMiss | None:
     A network of several layers is that when the activations in between are missing.
     """
     for undo in (None, *_INVERSES.values()):
-        told = [fit for case in cases if (fit := _fits(case, undo)) is not None]
-        if all(got < _EXACT for got, _ in told) and any(want > 0.05 for _, want in told):
-            words = (
-                "Up to the last activation it depends linearly on the input: there is no "
-                "activation in the hidden layer, or it has no effect."
-            )
-            return NearMiss("no-hidden-activation", words)
+        told = _all_fits(cases, undo)
+        if _is_linear(told) and any(want > 0.05 for _, want in told):
+            return _NO_HIDDEN
     return None
+
+
+def placed(missing: NearMiss, cases: Sequence[Case]) -> NearMiss:
+    """A missing activation by the name of its place: it is the hidden layer's where without it the
+    results are linear in the input, however little the right ones differ from that."""
+    is_hidden = missing.cause == "missing-activation" and _is_linear(_all_fits(cases, None))
+    return _NO_HIDDEN if is_hidden else missing
+
+
+def _is_linear(told: Sequence[tuple[float, float]]) -> bool:
+    return bool(told) and all(got < _EXACT for got, _ in told)
+
+
+def _all_fits(
+    cases: Sequence[Case], undo: Callable[[Array], Array] | None
+) -> list[tuple[float, float]]:
+    return [fit for case in cases if (fit := _fits(case, undo)) is not None]
 
 
 def _fits(case: Case, undo: Callable[[Array], Array] | None) -> tuple[float, float] | None:

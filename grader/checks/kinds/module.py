@@ -16,7 +16,7 @@ from grader.checks.base import Context
 from grader.checks.calling.activations import with_other_activations
 from grader.checks.calling.calls import reference_tensor, widened
 from grader.checks.calling.inputs import Draw, check_sizes, check_tolerance, draw
-from grader.checks.calling.nearmiss import Case, explains, named
+from grader.checks.calling.nearmiss import Case, explains, named, placed
 from grader.checks.exhibits import of_mismatch
 from grader.checks.looks import (
     Asking,
@@ -233,8 +233,13 @@ def _other_activations(
     answers = yield from with_other_activations(
         probe, lambda one: _only_matching(reference_module(one, len(inputs)))
     )
-    explained = (one for one in answers if any(explains(cases, one.results) for cases in matched))
-    return next((one.near_miss for one in explained), None)
+    explained = (
+        placed(one.near_miss, cases)
+        for one in answers
+        for cases in matched
+        if explains(cases, one.results)
+    )
+    return next(explained, None)
 
 
 def _unusable(spec: ModuleSpec, context: Context, outcome: Output) -> Failure | None:

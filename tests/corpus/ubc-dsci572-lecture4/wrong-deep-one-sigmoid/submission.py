@@ -223,7 +223,7 @@ class multiClassifier(nn.Module):
 curve_model = deepRegression(1, 10, 10, 1)
 dataloader = DataLoader(TensorDataset(X_curve, y_curve), batch_size=20, shuffle=True)
 optimizer = optim.Adam(curve_model.parameters(), lr=0.05)
-trainer(curve_model, nn.MSELoss(), optimizer, dataloader, epochs=30, verbose=False)
+trainer(curve_model, nn.MSELoss(), optimizer, dataloader, epochs=150, verbose=False)
 
 # %%
 # chainrule: ex11-classes
