@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PEERS := build/peers
 PEERS_STAMP := $(PEERS)/.installed
-CHROMIUM := /usr/bin/chromium
+CHROMIUM := /usr/bin/chromium-headless-shell
 
 # Many processes of the tests run the same modules: they are compiled once.
 export PYTHONDONTWRITEBYTECODE :=
@@ -31,9 +31,9 @@ $(PEERS_STAMP): tests/peers/requirements.txt tests/peers/constraints.txt
 # The tests look at the pages in it.
 $(CHROMIUM):
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium-headless-shell; \
 	else \
-		echo "the tests need Chromium at $@: apt install chromium" >&2; exit 1; \
+		echo "the tests need Chromium at $@: apt install chromium-headless-shell" >&2; exit 1; \
 	fi
 
 run: $(STAMP) ## Set everything up and run the whole service on this machine

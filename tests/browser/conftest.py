@@ -16,7 +16,8 @@ from tests.serving import Serving, served
 
 expect.set_options(timeout=30_000)  # on a machine that does other things as well
 
-CHROMIUM = "/usr/bin/chromium"
+# Chromium itself, without the windows around it.
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 # Without them it looks for hosts of its maker's at every start.
 CHROMIUM_ARGUMENTS = (
     "--no-sandbox",
@@ -53,7 +54,7 @@ def site(service: Serving) -> Iterator[Site]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    """Chromium as Debian has it, without a window."""
+    """Chromium as Debian has it, without windows."""
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(
             executable_path=CHROMIUM, args=list(CHROMIUM_ARGUMENTS)
