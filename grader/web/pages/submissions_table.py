@@ -278,7 +278,7 @@ def _open(rows: Sequence[submissiontable.Row]) -> str:
     same people is listed: another one of theirs may count in the end."""
     people = {one.found.submission.person_id for one in rows if one.is_open}
     submissions = [one.found.submission for one in rows]
-    return ",".join(str(one.id) for one in submissions if one.person_id in people)
+    return ",".join(str(key) for key in sorted(s.id for s in submissions if s.person_id in people))
 
 
 def _address(assignment_id: int) -> str:
