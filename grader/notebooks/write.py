@@ -88,27 +88,24 @@ def retold(notebook: bytes, told: Mapping[str, Any]) -> bytes:
     return _written(read)
 
 
-def numbered_errors(notebook: bytes) -> list[tuple[int, str]]:
-    """What cells of an executed notebook of ours raised, by their numbers among all its cells."""
-    numbers = [
-        number
-        for number, cell in enumerate(json.loads(notebook)["cells"], 1)
-        if cell["cell_type"] == "code"
-    ]
-    return [(numbers[one.index], one.error or "") for one in errors_of(notebook)]
-
-
 def errors_of(notebook: bytes) -> list[CellOutput]:
     """The code cells of an executed notebook of ours that raised, with their errors alone."""
-    code = (cell for cell in json.loads(notebook)["cells"] if cell["cell_type"] == "code")
-    found = []
-    for index, cell in enumerate(code):
-        for output in cell["outputs"]:
-            if output["output_type"] == "error":
-                words = f"{output['ename']}: {output['evalue']}"
-                found.append(CellOutput(index=index, error=words))
-                break
-    return found
+    return [CellOutput(index=index, error=words) for index, _, words in _raised(notebook)]
+
+
+def numbered_errors(notebook: bytes) -> list[tuple[int, str]]:
+    """What cells of an executed notebook of ours raised, by their numbers among all its cells."""
+    return [(number, words) for _, number, words in _raised(notebook)]
+
+
+def _raised(notebook: bytes) -> Iterator[tuple[int, int, str]]:
+    """Of each cell that raised its index among the code cells, its number, and what it raised."""
+    cells = enumerate(json.loads(notebook)["cells"], 1)
+    code = ((number, cell) for number, cell in cells if cell["cell_type"] == "code")
+    for index, (number, cell) in enumerate(code):
+        errors = (one for one in cell["outputs"] if one["output_type"] == "error")
+        if first := next(errors, None):
+            yield index, number, f"{first['ename']}: {first['evalue']}"
 
 
 def _written(notebook: Mapping[str, object]) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -114,7 +114,8 @@ def _blobs(room: Classroom, payload: Payload) -> tuple[str, str, str]:
     """The file, the result's document and the executed notebook; all hold the payload."""
     text = payload.text
     lost = check("lost", Outcome.FAILED, 0.0, 4.0, text, text, {"cause": text, "received": text})
-    open_ = check("open", Outcome.PENDING, 0.0, 4.0, text)
+    open_ = check("open", Outcome.PENDING, 0.0, 4.0, text, detail={"answer": text})
+    open_ = replace(open_, kind="manual")
     told: dict[str, Any] = dict(
         document(result(exercise(check(message=text), lost, open_, id=EXERCISE)))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import pytest
@@ -54,8 +55,11 @@ def test_the_answer_comes_first() -> None:
 def test_what_nobody_could_judge_yet_is_no_zero(outcome: Outcome) -> None:
     text = report(result(exercise(check("answer", outcome, 0.0, 2.0, "Later."), id="ex3")))
 
-    assert "– of 2" in text
-    assert "0 of 2" not in text
+    assert any(line.endswith("Forward  – of 2") for line in map(_spaced, text.splitlines()))
+
+
+def _spaced(line: str) -> str:
+    return re.sub(r" {2,}", "  ", line)
 
 
 def test_every_exercise_and_check_is_there_with_why() -> None:
