@@ -736,7 +736,7 @@ def test_of_two_with_one_address_neither_gets_the_other_s_grade_in_a_file(
     assert "2 students here have the address ada@example.org" in text_of(shown)
     assert "Who is here twice, and what helps" in text_of(shown)
     # Their grades are released, and they may be who the row is for: neither is said otherwise.
-    words = "Nothing to fill in: no row is found for its 1 released grade, as points of 10"
+    words = "Nothing to fill in: no row is found for its 1 released grade"
     assert columns(shown) == [("a0 (Real)", words)]
     assert "Not in the file" not in text_of(shown)
 

@@ -28,6 +28,7 @@ from grader.services import lmsroster
 from grader.services.invitations import invite
 from grader.services.site import Site
 from grader.web.pages.visitors import COOKIE
+from tests.databases import KINDS
 from tests.lmsplatform import INSTRUCTOR, LEARNER, Browser, Lms, registered, with_platform
 from tests.lti._linked import link
 from tests.sites import People, app_of
@@ -352,6 +353,7 @@ class TestPlatforms:
             assert f'id="{field}-error"' in refused.text
             assert words in text_of(refused)
 
+    @pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
     def test_all_that_is_wrong_is_told_at_once_each_at_its_field(self, root: Reader) -> None:
         wrong = {"issuer": "", "login_url": "lms.example", "jwks_url": "x", "pages": "y"}
         refused = root.post("/platforms/new", **{**VALUES, **wrong})
@@ -363,6 +365,7 @@ class TestPlatforms:
         assert told == ["token_url", "jwks_url", "pages"]
         assert "is_private" not in text_of(refused)
 
+    @pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
     def test_the_api_tells_all_that_is_wrong_by_field(
         self, client: TestClient, people: People
     ) -> None:
@@ -385,6 +388,7 @@ class TestPlatforms:
         assert words in text_of(refused)
         assert "who holds these keys" not in text_of(refused)
 
+    @pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
     def test_its_addresses_are_tried_when_they_are_given(
         self, site: Site, client: TestClient, people: People
     ) -> None:
@@ -398,9 +402,9 @@ class TestPlatforms:
         path = made.split("?")[0]
         assert "1 key of it can be read" in text_of(root.get(path, done="registered"))
         for answer, words in (
-            (Answer(404, {}, b""), "Public keyset URL: Status 404."),
-            (Answer(200, {}, b"<html>"), "Public keyset URL: Status 200, and no JSON."),
-            (Answer(200, {}, b'{"keys": []}'), "Public keyset URL: No key is there that can be"),
+            (Answer(404, {}, b""), "Public keyset URL : Status 404."),
+            (Answer(200, {}, b"<html>"), "Public keyset URL : Status 200, and no JSON."),
+            (Answer(200, {}, b'{"keys": []}'), "Public keyset URL : No key is there that can be"),
         ):
             lms.answers["/jwks"] = lambda answer=answer: answer  # type: ignore[misc]
             shown = root.get(path, look="true")
@@ -417,6 +421,7 @@ class TestPlatforms:
         assert client.get(api, headers=people.admin.headers).status_code == 409
         assert len(lms.asked) == asked
 
+    @pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
     def test_a_host_that_is_misspelt_is_told_and_the_registration_stays(
         self, site: Site, client: TestClient, people: People
     ) -> None:
@@ -439,8 +444,8 @@ class TestPlatforms:
         assert "The platform is registered." in words
         for label, host in (("Access token URL", "moodel"), ("Public keyset URL", "m")):
             unknown = "is not known here; it is misspelt, or missing in DNS."
-            assert f"{label}: The name {host}.example {unknown}" in words
-        assert "Authentication request URL:" not in words
+            assert f"{label} : The name {host}.example {unknown}" in words
+        assert "Authentication request URL :" not in words
 
     def test_it_is_changed_but_for_who_it_is(
         self, site: Site, people: People, root: Reader
@@ -591,6 +596,7 @@ def test_a_launch_links_a_course_and_brings_its_people(site: Site, people: Peopl
     assert there == {"Tea": Role.INSTRUCTOR, "Stu": Role.STUDENT}
 
 
+@pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
 def test_the_lms_page_of_a_course_without_a_link_leads_on(
     site: Site, client: TestClient, people: People, root: Reader
 ) -> None:
@@ -609,6 +615,7 @@ def test_the_lms_page_of_a_course_without_a_link_leads_on(
     assert "Other ways" not in text_of(ines.get(f"{here}/lms"))
 
 
+@pytest.mark.parametrize("database_url", KINDS[:1], indirect=True)
 def test_the_navigation_says_where_one_is(
     site: Site, client: TestClient, people: People, root: Reader
 ) -> None:
@@ -629,7 +636,7 @@ def test_the_lms_page_names_a_course_of_canvas_that_is_reached_by_a_token(
 ) -> None:
     ines = reader(site, client, people.instructor.actor)
     page = f"/courses/{people.course_id}/lms"
-    assert "Canvas by a token" not in text_of(ines.get(page))
+    assert "Grades also go, by a token" not in text_of(ines.get(page))
     with site.database.writing() as session:
         made = CanvasCourse(
             course_id=people.course_id,
