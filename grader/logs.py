@@ -14,10 +14,16 @@ from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
 
-import structlog
-
 from grader.config import Settings
 from grader.safetext import printable
+
+# It would load rich, for tracebacks that it never writes here: 4 MB of each process that serves.
+_is_missing = sys.modules.setdefault("rich", None) is None  # type: ignore[arg-type]
+try:
+    import structlog
+finally:
+    if _is_missing:
+        del sys.modules["rich"]
 
 # Libraries that bring handlers of their own; without them their records go to the root's.
 _WITH_HANDLERS = (

@@ -21,7 +21,6 @@ from grader.domain.visibility import student_view
 from grader.errors import Forbidden, NotFound
 from grader.notebooks.read import parse
 from grader.notebooks.write import errors_of, retold
-from grader.report import report_text
 from grader.resultdoc import ResultDocument
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.anonymity import shown_file
@@ -59,6 +58,8 @@ def result_document(
 
 def report(site: Site, actor: Actor, submission_id: int, version_id: int | None = None) -> str:
     """The same for people, as plain text."""
+    from grader.report import report_text  # it loads rich, which nothing else here needs
+
     shown = _shown(site, actor, submission_id, version_id)
     submission = parse(shown.submission.name, site.blobs.read(shown.submission.sha256))
     notebook = shown.result.notebook

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,10 @@ from tests.sites import app_of, people_of, site_at
 
 
 @pytest.fixture
-def fresh(postgresql: str, migrated_postgresql: str) -> Used:
-    return new(postgresql, migrated_postgresql)
+def fresh(postgresql: str, migrated_postgresql: str) -> Iterator[Used]:
+    made = new(postgresql, migrated_postgresql)
+    yield made
+    made.close()
 
 
 def rows(engine: Engine) -> dict[str, int]:
@@ -39,7 +42,6 @@ def test_it_is_empty_and_counts_from_the_beginning(fresh: Used, tmp_path: Path) 
         assert fresh.emptied()
         assert rows(site.database.engine) == {}
         site.close()
-    fresh.close()
 
 
 def test_one_that_somebody_still_holds_is_not_handed_on(
@@ -50,7 +52,6 @@ def test_one_that_somebody_still_holds_is_not_handed_on(
     with engine.connect():
         assert not fresh.emptied()
     engine.dispose()
-    fresh.close()
 
 
 def test_nor_is_one_that_has_grown(fresh: Used, tmp_path: Path) -> None:
@@ -62,7 +63,6 @@ def test_nor_is_one_that_has_grown(fresh: Used, tmp_path: Path) -> None:
         )
     site.close()
     assert not fresh.emptied()
-    fresh.close()
 
 
 CHANGES = [
@@ -74,7 +74,7 @@ CHANGES = [
     "ALTER TABLE course DROP COLUMN title",
     "ALTER TABLE course DISABLE TRIGGER ALL",
     "ALTER TABLE enrolment DROP CONSTRAINT fk_enrolment_person_id_person",
-    "CREATE INDEX another ON course (slug)",
+    "CREATE INDEX ix_more ON course (slug)",
     "DROP INDEX ix_passback_due",
     "CREATE TABLE another (id int)",
     "ALTER SEQUENCE course_id_seq INCREMENT 5",
@@ -90,7 +90,6 @@ def test_nor_is_one_that_is_made_otherwise_or_of_which_the_planner_knows_more(fr
         assert not fresh.emptied(), change
         fresh._first_shape = fresh._value(databases._SHAPE)
         assert fresh.emptied(), change
-    fresh.close()
 
 
 def test_what_a_test_has_left_running_fails_when_it_writes_afterwards(

@@ -20,7 +20,17 @@ site = open_site(load_settings())
 create_app(site).openapi()
 print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
 """
-HEAVY = {"torch", "numpy", "pandas", "matplotlib", "IPython", "nbconvert", "boto3", "workers"}
+HEAVY = {
+    "torch",
+    "numpy",
+    "pandas",
+    "matplotlib",
+    "IPython",
+    "nbconvert",
+    "boto3",
+    "rich",
+    "workers",
+}
 
 
 def test_a_web_process_loads_neither_torch_nor_the_workers_nor_anything_large(
