@@ -215,6 +215,7 @@ def test_comments_are_kept_and_used_again(site: Site, room: Classroom, look: Loo
     page.get_by_label("Besides").fill("0")
     page.keyboard.press("Enter")
     counts(page, "1 of 2 graded")
+    expect(page.locator("#answer-title")).to_be_focused()
     page.keyboard.press("b")
     page.get_by_label("Search").fill("no such words")
     expect(page.get_by_role("button", name="Which <rate>?", exact=True)).to_be_hidden()

@@ -74,7 +74,7 @@ def test_a_student_hands_in_reads_the_result_and_asks_and_the_ta_answers(
 
     expect(page.get_by_role("heading", name="Submission 1 of 1")).to_be_visible()
     watch_shifts(page)
-    expect(page.locator("[data-words]")).to_have_text("Cell 1 of 27 runs.", timeout=SOON)
+    expect(page.locator("[data-words]")).to_have_text("Cell 1 of 52 runs.", timeout=SOON)
     assert violations(page) == []
     expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
     assert shifts(page) == []  # nor was it loaded anew

@@ -16,8 +16,20 @@ function showSum() {
 
 document.addEventListener("input", (event) => {
   if (event.target.id === "library-search") searchLibrary(event.target.value);
-  if (event.target.closest("#rubric")) showSum();
+  if (!event.target.closest("#rubric")) return;
+  showSum();
+  document.getElementById("nothing-given").hidden = true;
 });
+
+// Without an item and without points there is no mark: the server says so, too.
+function isGiven() {
+  return document.querySelector("#rubric [name=item]:checked") || document.getElementById("adjustment").value !== "";
+}
+
+function askForPoints() {
+  document.querySelector("dialog[open]")?.close();
+  document.getElementById("nothing-given").hidden = false;
+}
 
 // Keys that are pressed while an answer is fetched are for the one that comes: they wait.
 let isBusy = false;
@@ -29,6 +41,11 @@ function swapsDesk(event) {
 
 document.addEventListener("htmx:beforeRequest", (event) => {
   if (!swapsDesk(event)) return;
+  if (event.detail.elt === form() && !isGiven()) {
+    event.preventDefault();
+    askForPoints();
+    return;
+  }
   if (isBusy) event.preventDefault(); // a second press
   isBusy = true;
 });
@@ -49,8 +66,9 @@ function goOn() {
 }
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  // Where nothing is swapped, nothing settles.
-  if (swapsDesk(event) && !event.detail.successful) goOn();
+  // Where nothing is swapped, nothing settles; what is refused has gone to the messages instead.
+  const isOfDesk = event.detail.requestConfig?.target?.id === "desk";
+  if (isOfDesk && !event.detail.successful) goOn();
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
