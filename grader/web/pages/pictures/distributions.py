@@ -126,7 +126,7 @@ def exercise_matrix(rows: Iterable[tuple[str, Mapping[str, int], Mapping[str, st
     heads = [tag("th", "Exercise", scope="col"), tag("th", "Shares", scope="col")]
     heads += [tag("th", OUTCOME_WORDS[one], scope="col", class_="right") for one in used]
     body = [_exercise(title, counts, hrefs, used) for title, counts, hrefs in listed]
-    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *body))
+    table = tag("table", tag("thead", tag("tr", *heads)), tag("tbody", *body), class_="folds")
     return tag("div", table, class_="scroll picture matrix")
 
 
@@ -137,10 +137,16 @@ def _exercise(
     used: Sequence[Outcome],
 ) -> Markup:
     numbers = [
-        tag("td", _number(title, one, counts.get(one, 0), hrefs.get(one)), class_="right")
+        tag(
+            "td",
+            _number(title, one, counts.get(one, 0), hrefs.get(one)),
+            class_="right",
+            data_label=OUTCOME_WORDS[one],
+        )
         for one in used
     ]
-    return tag("tr", tag("th", title, scope="row"), tag("td", _shares(counts)), *numbers)
+    shares = tag("td", _shares(counts), class_="does")
+    return tag("tr", tag("th", title, scope="row"), shares, *numbers)
 
 
 def _number(title: str, outcome: Outcome, count: int, href: str | None) -> object:
