@@ -16,9 +16,9 @@ from grader.db.session import Session
 from grader.errors import Conflict
 
 _ASK_FIRST = (
-    "is_known: the password of this account was chosen by a link that instructors of another "
-    "course made, and nobody here has looked whose hands it came to. Before you make them staff, "
-    "have them tell you that they sign in here, and say then that they are who you mean"
+    "is_known: the password of this account was chosen by a link of another course, whose "
+    "instructors may have chosen it themselves. Before you make them staff, have them tell you "
+    "that they sign in here, and say so"
 )
 
 
