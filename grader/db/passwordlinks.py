@@ -9,7 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Select, delete, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
-from grader.db.models import Enrolment, PasswordLink, Person, PlatformPerson, Role
+from grader.db.models import Enrolment, PasswordLink, Person, PlatformPerson, Role, Token
 from grader.db.session import moment
 from grader.db.types import now
 
@@ -17,7 +17,8 @@ _AT_ONCE = 10_000  # ids in one query; a database takes some ten thousand parame
 
 
 class Missing(NamedTuple):
-    """How many of a course have no way in: with a link that is still open, and without one."""
+    """How many of a course have no way in: with a link of the course that is still open, and
+    without one."""
 
     open: int
     without: int
@@ -49,8 +50,9 @@ def may_be_let_in(session: Session, course_id: int, person_ids: Collection[int])
 
 def missing(session: Session, course_id: int) -> Missing:
     """How many of a course have no way in."""
-    query = _without_way_in(course_id).with_only_columns(_is_open().label("is_open")).subquery()
-    rows = session.execute(select(query.c.is_open, func.count()).group_by(query.c.is_open))
+    query = _without_way_in(course_id).with_only_columns(_is_open(course_id).label("is_open"))
+    each = query.subquery()
+    rows = session.execute(select(each.c.is_open, func.count()).group_by(each.c.is_open))
     found = {bool(row[0]): row[1] for row in rows}
     return Missing(open=found.get(True, 0), without=found.get(False, 0))
 
@@ -64,13 +66,16 @@ def put(
     author_id: int,
     expires_at: datetime,
 ) -> None:
-    """A link for each of these people, who are held; whichever they had before holds no more."""
+    """A link of the course for each of these people, who are held; the one of it that they had
+    before holds no more."""
     session.flush()
     at = moment(session)
     for first in range(0, len(person_ids), _AT_ONCE):
         piece = person_ids[first : first + _AT_ONCE]
         session.execute(
-            delete(PasswordLink).where(PasswordLink.person_id.in_(piece)),
+            delete(PasswordLink).where(
+                PasswordLink.course_id == course_id, PasswordLink.person_id.in_(piece)
+            ),
             execution_options={"synchronize_session": False},
         )
     session.add_all(
@@ -89,12 +94,22 @@ def put(
     session.flush()
 
 
-def open_among(session: Session, person_ids: Collection[int]) -> dict[int, datetime]:
-    """Those of these people who have a link that is still open, and until when."""
-    query = select(PasswordLink.person_id, PasswordLink.expires_at).where(
-        PasswordLink.person_id.in_(person_ids), *_open()
+def end_others(session: Session, link: PasswordLink) -> None:
+    """Links that other courses have made for whom this one is for, which is used, hold no more."""
+    others = delete(PasswordLink).where(
+        PasswordLink.person_id == link.person_id, PasswordLink.course_id != link.course_id
     )
-    return {row[0]: row[1] for row in session.execute(query)}
+    session.execute(others)
+
+
+def open_among(session: Session, course_id: int, person_ids: Sequence[int]) -> set[int]:
+    """Those of these people who have a link of the course that is still open."""
+    found: set[int] = set()
+    for first in range(0, len(person_ids), _AT_ONCE):
+        piece = person_ids[first : first + _AT_ONCE]
+        here = (PasswordLink.course_id == course_id, PasswordLink.person_id.in_(piece))
+        found.update(session.scalars(select(PasswordLink.person_id).where(*here, *_open())))
+    return found
 
 
 def opened_by(session: Session, person_ids: Collection[int]) -> dict[int, int]:
@@ -125,6 +140,9 @@ def _without_way_in(course_id: int) -> Select[Person]:
         elsewhere.course_id != course_id,
         elsewhere.role != Role.STUDENT,
     )
+    has_token = exists().where(
+        Token.person_id == Person.id, Token.revoked_at.is_(None), Token.expires_at > now()
+    )
     return (
         select(Person)
         .select_from(Person)
@@ -136,12 +154,14 @@ def _without_way_in(course_id: int) -> Select[Person]:
             Person.is_admin.is_(False),
             ~exists().where(PlatformPerson.person_id == Person.id),
             ~is_staff_elsewhere,
+            ~has_token,
         )
     )
 
 
-def _is_open() -> ColumnElement[bool]:
-    return exists().where(PasswordLink.person_id == Person.id, *_open())
+def _is_open(course_id: int) -> ColumnElement[bool]:
+    here = (PasswordLink.person_id == Person.id, PasswordLink.course_id == course_id)
+    return exists().where(*here, *_open())
 
 
 def _open() -> tuple[ColumnElement[bool], ...]:

@@ -69,6 +69,22 @@ def instructors_of(session: Session, course_id: int) -> set[int]:
     return set(session.scalars(query))
 
 
+def hold_all(session: Session, person_ids: Collection[int]) -> Sequence[Person]:
+    """These people, by their ids, read anew; whoever else holds one waits for the end of this
+    transaction."""
+    query = select(Person).where(Person.id.in_(person_ids)).order_by(Person.id)
+    held = query.with_for_update(key_share=True)
+    return session.scalars(held.execution_options(populate_existing=True)).all()
+
+
+def staffed_by(session: Session, person_id: int) -> Sequence[int]:
+    """The courses of whose staff somebody is."""
+    query = select(Enrolment.course_id).where(
+        Enrolment.person_id == person_id, Enrolment.role != Role.STUDENT
+    )
+    return session.scalars(query).all()
+
+
 def managed_by(session: Session, person_id: int) -> Sequence[int]:
     """The courses that somebody manages, by their ids."""
     query = select(Enrolment.course_id).where(

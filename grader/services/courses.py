@@ -13,7 +13,7 @@ from grader.db.pages import Page
 from grader.db.session import hold
 from grader.errors import BadInput, Conflict, NotFound
 from grader.services.access import Actor, Right, permit, permit_admin
-from grader.services.roles import give_role
+from grader.services.roles import gains, give_role, hold_new_staff
 from grader.services.site import Site
 
 
@@ -118,39 +118,60 @@ def enrol(
     name: str,
     role: Role,
     team: str | None = None,
+    is_known: bool = False,
 ) -> tuple[Enrolment, Person]:
-    """Give somebody a role in the course, or another one; a person who is new is created."""
+    """Give somebody a role in the course, or another one; a person who is new is created.
+
+    Raises Conflict for staff whose password was chosen by a link of another course, unless the
+    actor says that they are known.
+    """
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
         course = session.get(Course, course_id)
         if course is None:
             raise NotFound("there is no such course")
-        hold(session, course)
         person = people.by_email(session, email)
+        if person is not None and gains(None, role):
+            hold_new_staff(session, [person.id])
+        hold(session, course)
+        person = person or people.by_email(session, email)  # whoever held it may have made them
         if person is None:
             person = Person(email=email, name=name)
             session.add(person)
             session.flush()
         before = session.get(Enrolment, (course_id, person.id))
-        enrolment = give_role(session, actor.person_id, course_id, person, before, role, team)
+        enrolment = give_role(
+            session, actor.person_id, course_id, person, before, role, team, is_known=is_known
+        )
         session.flush()
         session.refresh(enrolment)
     return enrolment, person
 
 
 def change_role(
-    site: Site, actor: Actor, course_id: int, person_id: int, *, role: Role, team: str | None
+    site: Site,
+    actor: Actor,
+    course_id: int,
+    person_id: int,
+    *,
+    role: Role,
+    team: str | None,
+    is_known: bool = False,
 ) -> None:
-    """Another role or team for somebody who is in the course."""
+    """Another role or team for somebody who is in the course; raises what `enrol` does."""
     with site.database.writing() as session:
         permit(session, actor, course_id, Right.MANAGE)
+        if gains(None, role):
+            hold_new_staff(session, [person_id])
         # As lists of LMSs do, which leave the last instructor.
         hold(session, session.get_one(Course, course_id))
         before = session.get(Enrolment, (course_id, person_id))
         if before is None:
             raise NotFound("they are not in this course")
         person = session.get_one(Person, person_id)
-        give_role(session, actor.person_id, course_id, person, before, role, team)
+        give_role(
+            session, actor.person_id, course_id, person, before, role, team, is_known=is_known
+        )
 
 
 def unenrol(site: Site, actor: Actor, course_id: int, person_id: int) -> None:

@@ -26,7 +26,7 @@ from grader.services import signing_in
 from grader.services.access import Actor, Right, permit
 from grader.services.courses import zone
 from grader.services.launching import deployment_of, enter, message_of
-from grader.services.roles import give_role
+from grader.services.roles import give_role, unvouched
 from grader.services.signing_in import SignedIn
 from grader.services.site import Site
 
@@ -119,8 +119,8 @@ def join_account(
     """From now on who launched is the person who has this address and password here.
 
     What they were in courses by the LMS goes over to that account, which keeps what it is already,
-    but for a course that nobody would manage. A session of it begins. Raises NotSignedIn, NotNow,
-    Conflict, Forbidden.
+    but for a course that nobody would manage. No course's staff become an account that another
+    one's link has opened. A session of it begins. Raises NotSignedIn, NotNow, Conflict, Forbidden.
     """
     with site.database.reading() as session:
         _launched(session, actor, launch_id)
@@ -151,6 +151,13 @@ def join_account(
                 "LMS: that can't be moved. Ask them, and go on without joining until they have "
                 "seen to it"
             )
+        staffed = people.staffed_by(session, former.id)
+        if any(unvouched(session, course_id, [joined.id]) for course_id in staffed):
+            raise Conflict(
+                "the password of this account was chosen by a link that instructors of a course "
+                "made, and you are staff of another by the LMS: whoever had that link could come "
+                "into it. Ask an administrator to set a password for the account first"
+            )
         known.person_id = joined.id
         _keep_managed(session, former, joined)
         contexts.move_memberships(session, former.id, joined.id)
@@ -165,7 +172,7 @@ def join_account(
             issuer=platform.issuer,
             former_id=former.id,
         )
-    return signing_in.begin(site, account)
+        return signing_in.begin_in(session, account)
 
 
 def _held(

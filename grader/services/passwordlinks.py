@@ -1,9 +1,10 @@
 """A first password for who has none: links for one use, which a course's instructors hand out.
 
 A link is made for those alone who are the course's to let in: with an address that was added by
-hand, no password, no LMS that they come from, no say in another course or the installation. All
-of that is asked once more when it is used, and whether its author still manages the course. Who has
-a password keeps it, whatever an instructor does.
+hand, no password, no token, no LMS that they come from, no say in another course or the
+installation. All of that is asked once more when it is used, and whether its author still manages
+the course. Who has a password keeps it, whatever an instructor does. Each course makes its own: the
+first one that is used ends them all.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class WayIn(StrEnum):
     # By a password that was chosen with a link of another course: on the word of its instructors.
     PASSWORD_ELSEWHERE = "password_elsewhere"
     LMS = "lms"
+    LMS_OR_ELSEWHERE = "lms_or_elsewhere"  # both of these
     LINK = "link"  # not yet, but a link for them is open
     NONE = "none"
     OTHERS = "others"  # not yet, and it is an administrator's to let them in
@@ -57,7 +59,7 @@ class IssuedLink:
 
 
 def make_link(site: Site, actor: Actor, course_id: int, person_id: int) -> IssuedLink:
-    """A link for somebody in the course; one that they had before holds no more.
+    """A link for somebody in the course; one of the course that they had before holds no more.
 
     Raises Conflict where it is not the instructors' to let them in.
     """
@@ -83,7 +85,7 @@ def make_links(site: Site, actor: Actor, course_id: int, *, again: bool) -> list
         found = passwordlinks.held_without_way_in(session, course_id)
         if not again:
             # Asked once they are held: two who press the button at once make one link for each.
-            there = passwordlinks.open_among(session, [one.id for one in found])
+            there = passwordlinks.open_among(session, course_id, [one.id for one in found])
             found = [one for one in found if one.id not in there]
         if not found:
             raise Conflict(
@@ -110,14 +112,17 @@ def ways_in(
         by_lms = passwordlinks.known_to_platforms(session, ids)
         opened = passwordlinks.opened_by(session, ids)
         may = passwordlinks.may_be_let_in(session, course_id, ids)
-        links = passwordlinks.open_among(session, ids)
+        links = passwordlinks.open_among(session, course_id, ids)
 
     def way(person: Person) -> WayIn:
-        if person.id in by_lms or person.email is None:
+        comes_by_lms = person.id in by_lms or person.email is None
+        # First: an LMS that they come from as well vouches for nobody's password.
+        if opened.get(person.id, course_id) != course_id:
+            return WayIn.LMS_OR_ELSEWHERE if comes_by_lms else WayIn.PASSWORD_ELSEWHERE
+        if comes_by_lms:
             return WayIn.LMS
         if person.password_hash is not None:
-            at_home = opened.get(person.id, course_id) == course_id
-            return WayIn.PASSWORD if at_home else WayIn.PASSWORD_ELSEWHERE
+            return WayIn.PASSWORD
         if person.id not in may:
             return WayIn.OTHERS
         return WayIn.LINK if person.id in links else WayIn.NONE
@@ -149,6 +154,7 @@ def choose_password(site: Site, secret: str, password: str) -> SignedIn:
     with site.database.writing() as session:
         link, person = _holding(session, secret, held=True)
         person.password_hash, link.used_at = kept, moment(session)
+        passwordlinks.end_others(session, link)
         audit.record(
             session,
             person.id,
@@ -157,8 +163,8 @@ def choose_password(site: Site, secret: str, password: str) -> SignedIn:
             course_id=link.course_id,
             author_id=link.author_id,
         )
-        actor = Actor(person.id, person.name)
-    return signing_in.begin(site, actor)
+        # In the same transaction, so that a password which an admin sets next ends this one, too.
+        return signing_in.begin_in(session, Actor(person.id, person.name))
 
 
 def _made(

@@ -14,7 +14,7 @@ from grader.db.session import Session
 from grader.errors import BadInput, Conflict
 from grader.safetext import storable
 from grader.services.access import Actor, Right, permit
-from grader.services.roles import give_role
+from grader.services.roles import Wanted, gains, give_roles, hold_new_staff, unvouched
 from grader.services.site import Site
 from grader.services.tables import CellError, Table
 
@@ -26,6 +26,10 @@ _ROLES = {
     "teaching assistant": Role.TA,
     "instructor": Role.INSTRUCTOR,
 }
+_ASK_FIRST = (
+    "their password was chosen by a link of another course: add them by hand, where you say that "
+    "you know them"
+)
 _LONGEST = {"email": 254, "name": 200, "team": 80}
 
 Kind = Literal["new", "enrolled", "changed", "unchanged"]
@@ -90,11 +94,15 @@ def enrol_all(site: Site, actor: Actor, course_id: int, table: Table, digest: st
                 session.add(person)
                 known[one.line.email] = person
         session.flush()
+        staff = [known[one.line.email].id for one in changes if _gains(one)]
+        hold_new_staff(session, staff)
         there = people.enrolments_of(session, course_id, [one.id for one in known.values()])
-        for one in changes:
-            person, line = known[one.line.email], one.line
-            before = there.get(person.id)
-            give_role(session, actor.person_id, course_id, person, before, line.role, line.team)
+        wanted = [
+            Wanted(person, there.get(person.id), one.line.role, one.line.team)
+            for one in changes
+            for person in [known[one.line.email]]
+        ]
+        give_roles(session, actor.person_id, course_id, wanted)
     return len(changes)
 
 
@@ -116,6 +124,10 @@ def _planned(session: Session, course_id: int, table: Table) -> Roster:
             errors.append(CellError(line.row, "name", "nobody has this address yet: who is it?"))
             continue
         planned.append(Planned(line, kind, before))
+    staff = {known[one.line.email].id: one for one in planned if one.kind != "new" and _gains(one)}
+    for person_id in unvouched(session, course_id, staff.keys()):
+        planned.remove(staff[person_id])
+        errors.append(CellError(staff[person_id].line.row, "role", _ASK_FIRST))
     told = [
         [one.line.email, one.line.name, one.line.role, one.line.team, one.before]
         for one in planned
@@ -123,6 +135,11 @@ def _planned(session: Session, course_id: int, table: Table) -> Roster:
     ]
     digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     return Roster(planned, sorted(errors, key=lambda error: error.row), digest)
+
+
+def _gains(one: Planned) -> bool:
+    """Whether they become staff by it."""
+    return gains(one.before[0] if one.before else None, one.line.role)
 
 
 def _kept(line: Line, columns: Collection[str], role: Role, team: str | None) -> Line:

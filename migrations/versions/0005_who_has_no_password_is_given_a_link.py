@@ -19,8 +19,8 @@ def upgrade() -> None:
     op.create_table(
         "password_link",
         sa.Column("person_id", KEY, nullable=False),
-        sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("course_id", KEY, nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
         sa.Column("author_id", KEY, nullable=False),
         sa.Column("created_at", sa.BigInteger(), server_default=now(), nullable=False),
         sa.Column("expires_at", sa.BigInteger(), nullable=False),
@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["person_id"], ["person.id"], name=op.f("fk_password_link_person_id_person")
         ),
-        sa.PrimaryKeyConstraint("person_id", name=op.f("pk_password_link")),
+        sa.PrimaryKeyConstraint("person_id", "course_id", name=op.f("pk_password_link")),
         sa.UniqueConstraint("hash", name=op.f("uq_password_link_hash")),
     )
 

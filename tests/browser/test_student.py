@@ -30,6 +30,26 @@ from tests.unit._builders import check, code, exercise, notebook
 JUDGED = re.compile(r"15 of 20 points")
 SOON = 60_000  # for what a worker does
 
+# The first file that is looked into waits, until it is let go and has had its time.
+SLOW = """() => {
+  window.waiting = [];
+  const read = Blob.prototype.arrayBuffer;
+  let left = 1;
+  Blob.prototype.arrayBuffer = async function () {
+    const found = await read.call(this);
+    if (left) {
+      left = 0;
+      document.body.dataset.waits = "";
+      await new Promise((go) => waiting.push(go));
+    }
+    return found;
+  };
+}"""
+LET_GO = """async () => {
+  waiting.pop()();
+  for (let turn = 0; turn < 5; turn += 1) await new Blob(["x"]).arrayBuffer();
+}"""
+
 
 def drop(page: Page, name: str, content: bytes) -> None:
     """Drop a file where files are handed in."""
@@ -168,6 +188,15 @@ def test_of_several_files_the_student_says_which_is_graded(
     expect(page.get_by_role("alert")).to_contain_text("Choose which one")
     expect(page.get_by_role("radio")).to_have_count(2)
     assert sent == []  # it was asked before anything was sent
+
+    # Of two zips the one chosen later is asked about, whichever is looked into last.
+    page.evaluate(SLOW)
+    drop(page, "slow.zip", zipped("slow/one.py", "slow/two.py"))
+    expect(page.locator("body[data-waits]")).to_be_attached()
+    drop(page, "hw.zip", zipped("hw/one.py", "hw/two.py"))
+    expect(page.get_by_role("group", name="Which one in hw.zip")).to_be_visible()
+    page.evaluate(LET_GO)
+    expect(page.get_by_role("radio")).to_have_count(2)
     page.get_by_label("hw/one.py").check()
     expect(page.get_by_text("hw.zip (")).to_contain_text("hw/one.py is graded")
     page.get_by_role("button", name="Hand in").click()

@@ -20,9 +20,11 @@ from grader.db.models import (
     Release,
     Role,
     Submission,
+    Token,
 )
 from grader.db.types import now
 from grader.errors import Conflict, Forbidden, NotFound
+from grader.services import passwordlinks
 from grader.services.access import Actor, Right
 from grader.services.gradefiles import Reason, who_is_known
 from grader.services.identities import list_identities, separate
@@ -265,3 +267,20 @@ def test_identities_are_for_whose_they_are_and_for_admins(
         assert session.query(PlatformPerson).filter_by(person_id=ada).count() == 0
         entry = session.query(AuditEntry).filter_by(action="person.separated").one()
     assert (entry.actor_id, entry.subject_id) == (people.admin.actor.person_id, ada)
+
+
+def test_staff_of_an_lms_become_no_account_that_another_course_s_link_has_opened(
+    browser: Browser, site: Site, people: People, linked: int
+) -> None:
+    with site.database.writing() as session:
+        session.query(Token).delete()
+    olaf, otto = people.outside_instructor.actor, people.outsider.actor.person_id
+    made = passwordlinks.make_link(site, olaf, people.other_course_id, otto)
+    passwordlinks.choose_password(site, made.url.partition("#")[2], PASSWORD)
+    browser.come("t1", [INSTRUCTOR], name="Otto")
+    refused = join(browser, email=people.outsider.email)
+    assert refused.status_code == 422
+    assert "Ask an administrator to set a password for the account first" in text_of(refused)
+    assert person(site, "t1").id != otto
+    change_person(site, people.admin.actor, otto, password=PASSWORD)
+    assert join(browser, email=people.outsider.email).headers["location"] == "/account?done=joined"

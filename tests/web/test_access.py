@@ -22,9 +22,11 @@ from grader.db import trials
 from grader.db.models import (
     AssignmentVersion,
     CanvasCourse,
+    Enrolment,
     Extension,
     Node,
     Override,
+    Person,
     PlatformPerson,
     Role,
     Token,
@@ -277,6 +279,8 @@ def a_world(migrated_sqlite: Path, folder: Path, label: str = "") -> Iterator[Wo
     states = (WHILE_IT_WAITS, IN_THE_SHADOW, WHERE_NOTHING_HANGS)
     origin, people, ids = filled(migrated_sqlite, *(label in one for one in states))
     shutil.copytree(origin, folder, dirs_exist_ok=True)
+    if label.endswith("password-link"):
+        ids = {**ids, "person_id": ids["newcomer_id"]}
     with installation(folder) as (site, _), client_of(site) as client:
         yield World(client, people, ids)
 
@@ -368,6 +372,11 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
         )
         session.add(hook)
         session.flush()
+        newcomer = Person(email="newcomer@example.org", name="newcomer")  # with no way in
+        session.add(newcomer)
+        session.flush()
+        key = {"course_id": people.course_id, "person_id": newcomer.id}
+        session.add(Enrolment(role=Role.STUDENT, **key))
         message = WebhookMessage(webhook_id=hook.id, message_id="msg_1", event="x", body={})
         session.add(message)
         trial = trials.enqueue(session, session.get_one(AssignmentVersion, live), staff)
@@ -382,6 +391,7 @@ def made(site: Site, client: TestClient, people: People, *, waits: bool) -> dict
             "attempt_id": attempt,
             "override_id": override.id,
             "person_id": ada,
+            "newcomer_id": newcomer.id,
             "token_id": token.id,
             "name": "w1",
             "webhook_id": hook.id,

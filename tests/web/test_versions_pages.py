@@ -166,8 +166,13 @@ def test_with_one_it_is_published_at_once(
     shown = ines.get(f"/versions/{made}")
     assert "Its own test Run the test again Passed" in text_of(shown)
     assert 'name="because"' not in shown.text
+    # Only who has the form is sent a part of it, and only as long as it is there.
+    tom = reader(site, client, people.ta.actor)
+    assert "publish-because" not in tom.get(f"/versions/{made}/trial").text
+    ines = reader(site, client, people.instructor.actor)
     assert ines.post(f"/versions/{made}/publish").status_code == 303
     assert state(site, made) is VersionState.PUBLISHED
+    assert "publish-because" not in ines.get(f"/versions/{made}/trial").text
 
 
 def test_the_bundle_is_downloaded_as_a_file(

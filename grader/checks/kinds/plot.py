@@ -244,7 +244,7 @@ def _data(spec: PlotSpec, series: Sequence[Series], wanted: Wanted) -> Failure |
 
 def _detail(context: Context, figure: Figure) -> dict[str, object]:
     return {
-        "cell": cell_number(context, figure.cell),
+        "cell_number": cell_number(context, figure.cell),
         "axes": [
             {
                 "title": shown(one.title, 60),

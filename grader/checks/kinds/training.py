@@ -158,7 +158,7 @@ def _detail(trials: Trials[Measured]) -> dict[str, object]:
     return {
         "runs": [
             {
-                "cell": cell_number(trials.context, cell),
+                "cell_number": cell_number(trials.context, cell),
                 "loss": finite(one.value),
                 "own": finite(one.own),
             }

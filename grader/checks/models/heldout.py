@@ -204,7 +204,7 @@ def _verdict(spec: HeldOutSpec, trials: Trials[Scored]) -> Verdict:
     key = goal.name.partition(" on ")[0]
     detail = {
         "runs": [
-            {"cell": cell_number(trials.context, run.cell), key: finite(run.value)}
+            {"cell_number": cell_number(trials.context, run.cell), key: finite(run.value)}
             for run in trials.runs[-50:]
         ],
         **trials.detail(key),

@@ -164,7 +164,7 @@ class Trials(Generic[M]):
             "reruns": [{"seed": run.seed, number: finite(run.value)} for run in self.reruns],
             "counted": None
             if best is None
-            else {"cell": cell_number(self.context, best.cell), "seed": best.seed},
+            else {"cell_number": cell_number(self.context, best.cell), "seed": best.seed},
         }
 
     def exhibits(self, points: float, *, is_loss: bool) -> tuple[Exhibit, ...]:

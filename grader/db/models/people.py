@@ -116,18 +116,19 @@ class BrowserSession(Base):
 
 
 class PasswordLink(Base):
-    """The last link that was made for somebody to choose their first password by; its secret is
-    kept as a hash.
+    """The last link that a course made for somebody to choose their first password by; its secret
+    is kept as a hash.
 
-    It holds on the word of its author, for the course that it was made in. One that was used stays:
-    it tells on whose word the account was opened, until an administrator sets a password for it.
+    It holds on the word of its author, for the course that it was made in. One that was used stays,
+    and ends those of other courses: it tells on whose word the account was opened, until an
+    administrator sets a password for it.
     """
 
     __tablename__ = "password_link"
 
     person_id: Mapped[int] = refers_to("person.id", primary_key=True)
+    course_id: Mapped[int] = refers_to("course.id", primary_key=True)
     hash: Mapped[str] = mapped_column(String(64), unique=True)
-    course_id: Mapped[int] = refers_to("course.id")
     author_id: Mapped[int] = refers_to("person.id")
     created_at: Mapped[Created]
     expires_at: Mapped[datetime]

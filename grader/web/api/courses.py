@@ -46,12 +46,17 @@ class CourseView(View):
 
 
 class EnrolmentBody(Body):
-    """Somebody's role. Those of one team share submissions and scores."""
+    """Somebody's role. Those of one team share submissions and scores.
+
+    `is_known`: they have said that they sign in here, and are who is meant; asked for (409) before
+    somebody becomes staff whose password was chosen by a link of another course.
+    """
 
     email: Email
     name: Name
     role: Role
     team: Name | None = Field(None, max_length=80)
+    is_known: bool = False
 
 
 class EnrolmentView(View):
@@ -181,9 +186,10 @@ def make_password_link(
     person_id: Annotated[RowId, Path()],
     response: Response,
 ) -> PasswordLinkView:
-    """A link for somebody who has no way in yet; one that they had holds no more.
+    """A link for somebody who has no way in yet; one of this course that they had holds no more.
 
-    409 for who has a password, comes from an LMS, is an administrator or staff of another course.
+    409 for who has a password or a token, comes from an LMS, is an administrator or staff of
+    another course.
     """
     response.headers["Cache-Control"] = "no-store"
     return _link(passwordlinks.make_link(site, actor, course_id, person_id))

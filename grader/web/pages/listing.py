@@ -7,7 +7,7 @@ was opened from it, so that the next one is the next one of that list.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from math import isfinite
 from typing import TypeVar, get_args
@@ -72,7 +72,9 @@ class Listing:
     @property
     def folded(self) -> int:
         """How many filters besides the search are in use."""
-        return len(self.given.keys() - {"q", "sort", "dir", *_PLACE})
+        # Not how many words: an exercise, a check of it and a cause are one filter.
+        given = [one for one in fields(Filters) if getattr(self.filters, one.name) != one.default]
+        return len([one for one in given if one.name != "search"])
 
     @property
     def query(self) -> str:

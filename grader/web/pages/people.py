@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi import Form as FormField
-from fastapi.responses import Response, StreamingResponse
+from fastapi.responses import Response
 from pydantic import Field
 
-from grader.db.models import Role
+from grader.db.models import Enrolment, Person, Role
+from grader.errors import Conflict
 from grader.services import courses, passwordlinks, people
 from grader.services.access import permit_admin
 from grader.services.passwordlinks import IssuedLink, WayIn
 from grader.services.site import Site
-from grader.web.files import download
 from grader.web.pages.forms import (
     Email,
     Form,
@@ -46,6 +48,12 @@ WAYS_IN = {
         "Nobody here has looked whose hands that link came to: before you make them staff, have "
         "them tell you that they sign in, and are who you mean.",
     ),
+    WayIn.LMS_OR_ELSEWHERE: (
+        "LMS, or password by another course's link",
+        "They come from an LMS, and have a password as well, which was chosen by a link that "
+        "instructors of another course made. Nobody here has looked whose hands that link came to: "
+        "before you make them staff, have them tell you that they chose it themselves.",
+    ),
     WayIn.LMS: ("LMS", "They come from your course's page in the LMS."),
     WayIn.LINK: (
         "Link is open",
@@ -59,10 +67,14 @@ WAYS_IN = {
         "can set a password.",
     ),
 }
+# Whose word a password is on matters for staff alone: in the list, students have just one.
+_OF_STUDENTS = {WayIn.PASSWORD_ELSEWHERE: WayIn.PASSWORD, WayIn.LMS_OR_ELSEWHERE: WayIn.LMS}
+_IN_A_FILE = 2000  # links: browsers take addresses of up to some megabytes
 _DONE = {
     "added": "They are in the course.",
     "changed": "Saved.",
     "removed": "They are in the course no more. What they handed in is kept.",
+    "nobody": "No link was made: everybody has a way in, or a link that is still open.",
     "imported": "The people of the file are in the course.",
     "password": "The password is set. They are signed out everywhere; their tokens are revoked.",
 }
@@ -73,6 +85,9 @@ class RoleForm(Form):
 
     role: Role = Field(Role.STUDENT, title="Role")
     team: Plain | None = Field(None, title="Team", max_length=80)
+    is_known: bool = Field(
+        False, title="They have told me that they sign in here, and are who I mean"
+    )
 
 
 class PersonForm(RoleForm):
@@ -120,17 +135,30 @@ def add(
     return _list(request, site, visitor, course_id, sheet, "", "", None)
 
 
-@router.post("/courses/{course_id}/people/links", response_class=StreamingResponse)
+@router.post("/courses/{course_id}/people/links")
 def make_links(
+    request: Request,
     site: CurrentSite,
     visitor: CurrentVisitor,
     course_id: RowInPath,
     again: Annotated[bool, FormField()] = False,
-) -> StreamingResponse:
-    """A file with a link for everybody who has no way in yet."""
-    issued = passwordlinks.make_links(site, visitor.actor, course_id, again=again)
-    lines = (line.encode() for line in passwordlinks.links_csv(issued))
-    return download(f"links-{course_id}.csv", lines, "text/csv; charset=utf-8")
+) -> Response:
+    """A link for everybody who has no way in yet; they are in the files on the page that answers,
+    and nowhere else."""
+    frame = for_instructors(course_frame(site, visitor.actor, course_id))
+    try:
+        issued = passwordlinks.make_links(site, visitor.actor, course_id, again=again)
+    except Conflict:
+        return go(f"/courses/{course_id}/people", "nobody")
+    pieces = [issued[at : at + _IN_A_FILE] for at in range(0, len(issued), _IN_A_FILE)]
+    context = {
+        "frame": frame,
+        "tab": "people",
+        "count": len(issued),
+        "until": issued[0].expires_at,
+        "files": [(len(piece), _csv(piece)) for piece in pieces],
+    }
+    return page(request, "people/links.html", context)
 
 
 @router.get("/courses/{course_id}/people/{person_id}")
@@ -160,9 +188,7 @@ def change(
     sheet = Sheet(RoleForm, typed)
     with sheet.refusing():
         form = sheet.read()
-        courses.change_role(
-            site, visitor.actor, course_id, person_id, role=form.role, team=form.team
-        )
+        courses.change_role(site, visitor.actor, course_id, person_id, **form.model_dump())
         return go(f"/courses/{course_id}/people", "changed")
     return _member(request, site, visitor, course_id, person_id, sheet)
 
@@ -211,6 +237,24 @@ def set_password(
     return _member(request, site, visitor, course_id, person_id, role, password=sheet)
 
 
+def _csv(issued: Sequence[IssuedLink]) -> str:
+    """The file of these links as an address: it is kept nowhere, so it can be fetched nowhere."""
+    text = "".join(passwordlinks.links_csv(issued))
+    return f"data:text/csv;charset=utf-8;base64,{b64encode(text.encode()).decode()}"
+
+
+def _ways_in(
+    site: Site, visitor: Visitor, course_id: int, found: Sequence[tuple[Enrolment, Person]]
+) -> Mapping[int, WayIn]:
+    """How these people sign in, as far as it matters for what they are in the course."""
+    people_here = [person for _, person in found]
+    ways = passwordlinks.ways_in(site, visitor.actor, course_id, people_here)
+    students = {one.person_id for one, _ in found if one.role is Role.STUDENT}
+    return {
+        key: _OF_STUDENTS.get(way, way) if key in students else way for key, way in ways.items()
+    }
+
+
 def _list(
     request: Request,
     site: Site,
@@ -226,14 +270,12 @@ def _list(
         site, visitor.actor, course_id, role=wanted, search=search.strip(), cursor=cursor
     )
     frame = for_staff(course_frame(site, visitor.actor, course_id))
-    people_here = [person for _, person in found.items]
     context = {
         "frame": frame,
         "tab": "people",
         "found": found,
         "missing": frame.is_instructor and passwordlinks.missing(site, visitor.actor, course_id),
-        "ways": frame.is_instructor
-        and passwordlinks.ways_in(site, visitor.actor, course_id, people_here),
+        "ways": frame.is_instructor and _ways_in(site, visitor, course_id, found.items),
         "ways_in": WAYS_IN,
         "days": passwordlinks.LASTS.days,
         "counts": courses.count_people(site, visitor.actor, course_id),

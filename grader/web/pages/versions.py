@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from grader.db.models import AttemptState
+from grader.db.models import AttemptState, VersionState
 from grader.errors import BadBundle, BadInput
 from grader.services import versions
 from grader.services.site import Site
@@ -91,9 +91,8 @@ def show_trial(
     """How the version's own test stands: a part of its page, asked for until it has ended."""
     tried = versions.get_version(site, visitor.actor, version_id)
     frame = assignment_frame(site, visitor.actor, tried.version.assignment_id)
-    context = {"frame": frame, "version": tried.version, **_trial(tried)}
     # At the end, what its outcome changes on the page comes along.
-    context["needs_reason"] = needs_reason(tried)
+    context = {"frame": frame, **_publishing(frame, tried), **_trial(tried)}
     return page(request, "versions/trial_part.html", context)
 
 
@@ -171,16 +170,26 @@ def _show(
     context = {
         "frame": frame,
         "tab": "versions",
-        "version": tried.version,
         "author": tried.author,
         "is_live": frame.assignment is not None
         and frame.assignment.live_version_id == tried.version.id,
-        "needs_reason": needs_reason(tried),
         "sheet": sheet,
         "done": what_is_done(request, _DONE),
+        **_publishing(frame, tried),
         **_trial(tried),
     }
     return page(request, "versions/version.html", context, status=sheet.status)
+
+
+def _publishing(frame: Frame, tried: Tried) -> dict[str, Any]:
+    """The version, whether its page has the form that publishes it, and whether that asks why."""
+    state = tried.version.state
+    return {
+        "version": tried.version,
+        "offers_publishing": frame.is_instructor
+        and state not in (VersionState.PUBLISHED, VersionState.SHADOW),
+        "needs_reason": needs_reason(tried),
+    }
 
 
 def _trial(tried: Tried) -> dict[str, Any]:

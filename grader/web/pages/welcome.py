@@ -10,7 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import Response
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from grader.db.models import Person
 from grader.errors import BadInput
@@ -26,10 +26,16 @@ router = APIRouter(prefix="/welcome")
 _Text = Annotated[str, Form(max_length=1000)]
 
 
-class CodeForm(forms.Form):
-    """What stands behind the # of a link."""
+def _behind(link: str) -> str:
+    return link.rpartition("#")[2].strip()
 
-    code: str = Field(title="What stands behind the # in your link", max_length=200)
+
+class CodeForm(forms.Form):
+    """What stands behind the # of a link; it is read out of a whole link, too."""
+
+    code: Annotated[str, AfterValidator(_behind)] = Field(
+        title="Your link, or what stands behind its #", max_length=500
+    )
 
 
 class PasswordForm(forms.Form):
@@ -51,8 +57,9 @@ def look(request: Request, site: CurrentSite, code: _Text = "") -> Response:
     refuse_other_sites(request)
     sheet = Sheet(CodeForm, {"code": code})
     with sheet.refusing():
-        found = passwordlinks.whose(site, sheet.read().code)
-        return _ask(request, found, code, Sheet(PasswordForm))
+        secret = sheet.read().code
+        found = passwordlinks.whose(site, secret)
+        return _ask(request, found, secret, Sheet(PasswordForm))
     return _code(request, sheet)
 
 

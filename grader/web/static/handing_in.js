@@ -100,6 +100,7 @@ function prepare() {
   const bar = form.querySelector("[data-sent]");
   const drop = form.querySelector("[data-drop]");
   const mostBytes = Number(form.dataset.mostBytes);
+  let turn = 0; // of what is chosen: looking at it takes a while, and then another one may be
 
   function refuse(words) {
     const notice = document.createElement("div");
@@ -121,9 +122,11 @@ function prepare() {
   }
 
   async function take(one, others) {
+    const mine = (turn += 1);
     const isZip = one.path.toLowerCase().endsWith(".zip");
     let wrong = await whatIsWrong(one, mostBytes);
     const inside = isZip && !wrong ? await listedInZip(one.file) : null;
+    if (mine !== turn) return;
     if (inside && !inside.length) wrong = `There is no notebook (.ipynb) and no Python file (.py) in ${one.path}.`;
     if (inside?.length > MOST_TO_CHOOSE_FROM) {
       wrong = `In ${one.path} are more than ${MOST_TO_CHOOSE_FROM} notebooks and Python files; choose the one alone that is to be graded.`;
@@ -169,6 +172,7 @@ function prepare() {
   }
 
   async function choose(all) {
+    turn += 1;
     candidates.replaceChildren();
     refused.replaceChildren();
     chosen.textContent = "";
@@ -205,7 +209,9 @@ function prepare() {
   form.addEventListener("drop", async (event) => {
     event.preventDefault();
     drop.classList.remove("over");
-    choose(await dropped(event.dataTransfer));
+    const mine = (turn += 1);
+    const all = await dropped(event.dataTransfer);
+    if (mine === turn) choose(all);
   });
 
   form.addEventListener("htmx:confirm", (event) => {

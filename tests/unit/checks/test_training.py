@@ -99,7 +99,7 @@ def test_an_unlucky_run_passes_by_a_further_seed_and_the_report_says_which() -> 
     assert "3 further seeds, the best of them, number 3, counts" in verdict.message
     reruns: Any = verdict.detail["reruns"]
     assert [round(one["loss"], 3) for one in reruns] == [0.2, 0.03, 0.004]
-    assert verdict.detail["counted"] == {"cell": 3, "seed": reruns[2]["seed"]}
+    assert verdict.detail["counted"] == {"cell_number": 3, "seed": reruns[2]["seed"]}
     assert len({one["seed"] for one in reruns}) == 3
 
 
@@ -175,8 +175,8 @@ def test_weights_that_are_not_finite() -> None:
     verdict = judged(nan, lambda seed: nan)
     assert verdict.cause == "diverged"
     assert verdict.detail["runs"] == [
-        {"cell": 3, "loss": None, "own": None},
-        {"cell": 4, "loss": None, "own": None},
+        {"cell_number": 3, "loss": None, "own": None},
+        {"cell_number": 4, "loss": None, "own": None},
     ]
 
 
