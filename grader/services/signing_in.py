@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from grader.broker.throttle import counted
 from grader.db import browsersessions
 from grader.db.models import BrowserSession, Person
-from grader.db.session import moment
+from grader.db.session import Session, moment
 from grader.errors import NotNow, NotSignedIn
 from grader.services.access import Actor, Right
 from grader.services.people import actor_of_password
@@ -62,15 +62,20 @@ def known(site: Site, email: str, password: str, address: str) -> Actor:
 
 def begin(site: Site, actor: Actor) -> SignedIn:
     """A new session for somebody who has shown who they are."""
-    secret = secrets.token_urlsafe(32)
     with site.database.writing() as session:
-        session.add(
-            BrowserSession(
-                hash=_hashed(secret),
-                person_id=actor.person_id,
-                expires_at=moment(session) + LASTS,
-            )
+        return begin_within(session, actor)
+
+
+def begin_within(session: Session, actor: Actor) -> SignedIn:
+    """The same in the transaction that has found out who they are, and holds that."""
+    secret = secrets.token_urlsafe(32)
+    session.add(
+        BrowserSession(
+            hash=_hashed(secret),
+            person_id=actor.person_id,
+            expires_at=moment(session) + LASTS,
         )
+    )
     return SignedIn(actor, secret)
 
 

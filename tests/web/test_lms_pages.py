@@ -374,7 +374,7 @@ class TestPlatforms:
         assert "login_url: an address on the web" in answer.json()["detail"]
         assert answer.json()["type"].endswith(":bad-input")
 
-    def test_one_that_is_registered_already_is_refused_before_anything_is_asked(
+    def test_one_that_is_registered_already_is_refused_before_any_confirmation_is_asked_for(
         self, site: Site, root: Reader
     ) -> None:
         root.post("/platforms/new", **VALUES)
