@@ -217,7 +217,7 @@ def open_ticket(site: Site, ticket: str) -> tuple[SignedIn, str]:
         person = session.get_one(Person, launch.person_id)
         path = place_of(session, launch, message_of(launch))
         _refuse_admins(person)
-        return signing_in.begin_within(session, Actor(person.id, person.name)), path
+        return signing_in.begin_in(session, Actor(person.id, person.name)), path
 
 
 def message_of(launch: Launch) -> Message:

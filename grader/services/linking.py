@@ -171,7 +171,7 @@ def join_account(
             issuer=platform.issuer,
             former_id=former.id,
         )
-        return signing_in.begin_within(session, account)
+        return signing_in.begin_in(session, account)
 
 
 def _held(

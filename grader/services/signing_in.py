@@ -63,19 +63,14 @@ def known(site: Site, email: str, password: str, address: str) -> Actor:
 def begin(site: Site, actor: Actor) -> SignedIn:
     """A new session for somebody who has shown who they are."""
     with site.database.writing() as session:
-        return begin_within(session, actor)
+        return begin_in(session, actor)
 
 
-def begin_within(session: Session, actor: Actor) -> SignedIn:
-    """The same in the transaction that has found out who they are, and holds that."""
-    secret = secrets.token_urlsafe(32)
-    session.add(
-        BrowserSession(
-            hash=_hashed(secret),
-            person_id=actor.person_id,
-            expires_at=moment(session) + LASTS,
-        )
-    )
+def begin_in(session: Session, actor: Actor) -> SignedIn:
+    """The same, in the transaction that says who they are."""
+    secret, until = secrets.token_urlsafe(32), moment(session) + LASTS
+    kept = BrowserSession(hash=_hashed(secret), person_id=actor.person_id, expires_at=until)
+    session.add(kept)
     return SignedIn(actor, secret)
 
 
