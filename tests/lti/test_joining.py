@@ -146,7 +146,7 @@ def test_who_has_joined_sees_it_and_takes_the_two_apart_again_and_is_asked_who_t
 ) -> None:
     browser.come("s1", [LEARNER], name="Ada L.", email="ada@lms.example")
     assert join(browser).status_code == 303
-    form = browser.lms.launch(browser.asked("s1"), "s1", [LEARNER])
+    form = browser.lms.launch(browser.asked("s1"), "s1", [LEARNER], email="ada@lms.example")
     framed = text_of(browser.post(form, **{"sec-fetch-dest": "iframe"}))
     assert "You are known as ada" in framed
     assert "an account here, to which who you are in Moodle of the faculty was joined" in framed
