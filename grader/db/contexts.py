@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
@@ -153,17 +153,33 @@ def has_ever_handed_in(session: Session, person_id: int) -> bool:
     return session.scalar(query) is not None
 
 
-def due(session: Session, every: timedelta, most: int) -> Sequence[tuple[int, int]]:
+def due(session: Session, every: timedelta, most: int, of_one: int) -> Sequence[tuple[int, int]]:
     """Linked courses whose people were not asked for in a while, as far as they can be, each with
-    its platform."""
-    rows = session.execute(
-        select(Context.id, Platform.id)
+    its platform: first those that are to be asked at once, then the longest due, and not more than
+    `of_one` of a platform."""
+    # PostgreSQL has what is null last by itself, SQLite first.
+    at_once_first = Context.sync_begun_at.asc().nulls_first()
+    turn = func.row_number().over(
+        partition_by=Deployment.platform_id, order_by=(at_once_first, Context.id)
+    )
+    found = (
+        select(
+            Context.id,
+            Deployment.platform_id,
+            Context.sync_begun_at.label("begun"),
+            turn.label("turn"),
+        )
         .join(Deployment, Deployment.id == Context.deployment_id)
         .join(Platform, Platform.id == Deployment.platform_id)
         .where(
             _is_stale(every), Context.memberships_url.is_not(None), Platform.disabled_at.is_(None)
         )
-        .order_by(Context.sync_begun_at, Context.id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(found.c.id, found.c.platform_id)
+        .where(found.c.turn <= of_one)
+        .order_by(found.c.begun.asc().nulls_first(), found.c.id)
         .limit(most)
     )
     return [(row[0], row[1]) for row in rows]
@@ -209,11 +225,14 @@ def is_noted_beyond_membership(session: Session, person_id: int) -> bool:
     in_team = select(Enrolment.course_id).where(
         Enrolment.person_id == person_id, Enrolment.team.is_not(None)
     )
+    wanted = select(Passback.person_id).where(
+        Passback.person_id == person_id, Passback.score.is_not(None)
+    )
     noted = [
         select(table.person_id).where(table.person_id == person_id)
-        for table in (Extension, Release, Passback, CanvasPerson)
+        for table in (Extension, Release, CanvasPerson)
     ]
-    return bool(session.scalar(select(or_(*(one.exists() for one in (in_team, *noted))))))
+    return bool(session.scalar(select(or_(*(one.exists() for one in (in_team, wanted, *noted))))))
 
 
 def move_memberships(session: Session, former_id: int, person_id: int) -> None:

@@ -27,13 +27,23 @@ class FairLock:
             mine = threading.Lock()
             mine.acquire()
             self._waiting.append(mine)
-        if mine.acquire(timeout=timeout):
-            return True
+        try:
+            if mine.acquire(timeout=timeout):
+                return True
+        except BaseException:
+            # Whoever is stopped while they wait has no turn that others would wait for.
+            if not self._leave(mine):
+                self.release()
+            raise
+        return not self._leave(mine)
+
+    def _leave(self, mine: threading.Lock) -> bool:
+        """Wait no more; False where it was handed on at the last moment, and is had."""
         with self._guard:
             if mine not in self._waiting:
-                return True  # it was handed on at the last moment
+                return False
             self._waiting.remove(mine)
-            return False
+            return True
 
     def release(self) -> None:
         """Hand it on, or have it free where nobody waits."""

@@ -40,7 +40,8 @@ class Live:
 class Member:
     """A student of a course, and everybody that they hand in with, themselves included.
 
-    `email` is an account's or, where they have none, the one that an LMS tells.
+    `email` is an account's or, where they have none, the one that an LMS tells. `since` is when
+    they came into the course, None of who is in it no more.
     """
 
     person_id: int
@@ -49,6 +50,7 @@ class Member:
     has_account: bool
     team: str | None
     shares_with: tuple[int, ...]
+    since: datetime | None = None
 
 
 class Released(NamedTuple):
@@ -291,6 +293,7 @@ def _members(
             person.email is not None,
             enrolment.team,
             tuple(by_team.get(enrolment.team, ())) or (person.id,),
+            enrolment.created_at,
         )
         for enrolment, person in rows
     ]

@@ -96,6 +96,24 @@ def columns(
     ]
 
 
+def linked_assignments(session: Session, course_id: int) -> set[int]:
+    """The assignments of a course whose grades go to a column that is not switched off."""
+    query = (
+        select(GradeColumn.assignment_id)
+        .join(Assignment, Assignment.id == GradeColumn.assignment_id)
+        .outerjoin(Context, Context.id == GradeColumn.context_id)
+        .outerjoin(Deployment, Deployment.id == Context.deployment_id)
+        .outerjoin(Platform, Platform.id == Deployment.platform_id)
+        .outerjoin(CanvasCourse, CanvasCourse.id == GradeColumn.canvas_course_id)
+        .where(
+            Assignment.course_id == course_id,
+            Platform.disabled_at.is_(None),
+            CanvasCourse.disabled_at.is_(None),
+        )
+    )
+    return set(session.scalars(query))
+
+
 def _counts(session: Session, column_ids: Collection[int]) -> dict[int, dict[str, int]]:
     wanted = Passback.score.is_not(None)
     rows = session.execute(

@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     and_,
     case,
+    delete,
     exists,
     insert,
     literal,
@@ -133,6 +134,23 @@ def behind(session: Session, limit: int) -> Sequence[int]:
 
 def add_columns(session: Session) -> int:
     """A column for each assignment that is linked where scores may be written; how many are new."""
+    writable = Context.scopes.contains("lti-ags/scope/score")
+    # A course that is unlinked meanwhile waits, or is gone by now: columns come to refer to it.
+    lacking = exists().where(
+        ResourceLink.context_id == Context.id,
+        ~exists().where(
+            GradeColumn.context_id == ResourceLink.context_id,
+            GradeColumn.assignment_id == ResourceLink.assignment_id,
+        ),
+    )
+    stay = session.scalars(
+        select(Context.id)
+        .where(writable, lacking)
+        .order_by(Context.id)
+        .with_for_update(read=True, key_share=True)
+    ).all()
+    if not stay:
+        return 0
     linked = (
         select(
             ResourceLink.assignment_id,
@@ -140,7 +158,6 @@ def add_columns(session: Session) -> int:
             literal(""),
             literal(value=False),
         )
-        .join(Context, Context.id == ResourceLink.context_id)
         .outerjoin(
             GradeColumn,
             and_(
@@ -148,12 +165,69 @@ def add_columns(session: Session) -> int:
                 GradeColumn.assignment_id == ResourceLink.assignment_id,
             ),
         )
-        .where(GradeColumn.id.is_(None), Context.scopes.contains("lti-ags/scope/score"))
+        .where(GradeColumn.id.is_(None), ResourceLink.context_id.in_(stay))
         .distinct()
     )
     names = ["assignment_id", "context_id", "title", "ours"]
     made = session.execute(insert(GradeColumn).from_select(names, linked, include_defaults=False))
     return _count(made)
+
+
+def assignments_there(session: Session, issuer: str, person_id: int) -> Sequence[int]:
+    """The assignments whose grades go to courses of an issuer's LMS in which it knows somebody, in
+    the order in which they are held."""
+    query = (
+        select(GradeColumn.assignment_id)
+        .join(ContextMember, ContextMember.context_id == GradeColumn.context_id)
+        .where(ContextMember.person_id == person_id, _goes_to(issuer))
+    )
+    return session.scalars(query.distinct().order_by(GradeColumn.assignment_id)).all()
+
+
+def move(session: Session, issuer: str, former_id: int, person_id: int) -> Sequence[Passback]:
+    """What went to columns of an issuer's LMS as somebody's stands there in the cells of who is
+    another person here from now on: these rows.
+
+    Nothing is wanted of them until `follow`. What was never sent is forgotten: it goes out anew
+    once whose it is are known there. The caller holds the assignments.
+    """
+    here = Passback.column_id.in_(select(GradeColumn.id).where(_goes_to(issuer)))
+    rows = session.scalars(
+        select(Passback)
+        .where(here, Passback.person_id == former_id)
+        .order_by(Passback.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    # As whom that person was known there before is somebody else's cell.
+    taken = [one.column_id for one in rows]
+    session.execute(
+        delete(Passback).where(Passback.person_id == person_id, Passback.column_id.in_(taken)),
+        execution_options={"synchronize_session": False},
+    )
+    for row in rows:
+        if row.sent_score is None and not row.tried:
+            session.delete(row)
+            continue
+        row.person_id, row.note = person_id, None
+        row.score = row.max_score = row.submission_id = None
+        row.found_score = row.failure = row.trouble = row.lease_until = None
+        row.overwrite, row.refusals, row.tries = False, 0, 0
+        # Whoever is on the way there has lost it.
+        row.state, row.fence, row.wanted = DeliveryState.DELIVERED, row.fence + 1, row.wanted + 1
+    session.flush()
+    return [one for one in rows if one.person_id == person_id]
+
+
+def _goes_to(issuer: str) -> ColumnElement[bool]:
+    """The condition that a column is in a course of an issuer's LMS."""
+    there = (
+        select(Context.id)
+        .join(Deployment, Deployment.id == Context.deployment_id)
+        .join(Platform, Platform.id == Deployment.platform_id)
+        .where(Platform.issuer == issuer)
+    )
+    return GradeColumn.context_id.in_(there)
 
 
 def begin_looking(session: Session, column_id: int) -> bool:

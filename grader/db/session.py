@@ -95,9 +95,20 @@ def hold(session: Session, row: object) -> None:
         # Not so that rows that refer to it have to wait, too: key_share.
         session.refresh(row, with_for_update={"key_share": True})
     except InvalidRequestError as error:
-        if not inspect(row, raiseerr=True).persistent:
-            raise  # it was never there: a fault of ours
+        if not _is_gone(session, row):
+            raise  # a fault of ours
         raise NotFound("it was removed a moment ago: there is no such thing any more") from error
+
+
+def _is_gone(session: Session, row: object) -> bool:
+    """Whether what was read once is there no more, for all that can be said."""
+    state = inspect(row, raiseerr=True)
+    if not state.persistent or not session.is_active:
+        return False
+    mapper, identity = state.mapper, state.identity
+    assert identity is not None
+    mine = [key == value for key, value in zip(mapper.primary_key, identity, strict=True)]
+    return session.execute(select(mapper.primary_key[0]).where(*mine)).first() is None
 
 
 class Database:

@@ -138,6 +138,13 @@ def lateness_in_words(late: Lateness, policy: LatePolicy) -> str:
     return penalty_in_words(late, policy) or "After the due date; it costs nothing."
 
 
+def over_at(due_at: datetime, policy: LatePolicy) -> datetime:
+    """When who has handed in nothing has missed what was due: once nothing is accepted any more,
+    or, where late work always is, with the end of the grace."""
+    closes = policy.closes_after_s
+    return due_at + timedelta(seconds=policy.grace_s if closes is None else closes)
+
+
 def refusal(
     at: datetime,
     policy: Policy,

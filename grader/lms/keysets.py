@@ -116,14 +116,17 @@ class PlatformKeys:
 
     def look(self, platform: PlatformFacts) -> tuple[int, str]:
         """Have the platform's keys read now, for who has registered it: how many can be used, and
-        why none can; empty where any can."""
+        why none can; empty where any can.
+
+        Only admins ask so: they wait beside the few strangers that may, and not instead of one.
+        """
         with self._lock:
             kept = self._of(platform)
             if kept.reading is None:
                 self._begin(platform, kept)
             over = kept.reading
         if over is not None:
-            self._wait(over)
+            over.wait(self._patience_s)
         with self._lock:
             if kept.reading is not None:
                 return 0, f"there is no answer within {self._patience_s:.0f} seconds"

@@ -222,7 +222,9 @@ def _chosen(
             raise BadInput("goes: there is no such assignment in this course")
         if taken[mine] > 1:
             why = f"the grades of “{by_id[mine].assignment.title}” go to one column: choose which"
-            return replace(column, live=None, of=None, why=why, wanted=by_id[mine])
+            of = chosen.scales.get(at)  # kept as it was typed, for when one of them is chosen
+            is_told, wanted = of is not None, by_id[mine]
+            return replace(column, live=None, of=of, is_told=is_told, why=why, wanted=wanted)
         of = chosen.scales.get(at, column.of)
         return replace(column, live=by_id[mine], of=of, is_told=at in chosen.scales, why="")
     if live is None:

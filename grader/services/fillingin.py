@@ -61,7 +61,8 @@ class Filled:
     `lms` is None where the file's headings are of no system that is known. `who` are the columns by
     which students were found, and `headings` all there are. `by_login` are rows that were matched
     by what stands before the @ of an address. `unmatched` are those of nobody here, and `twice`
-    several for one person: both stay as they are. `missing` are students with a released grade who
+    several for one person: both stay as they are. `absent` are who gets 0, with the titles of what
+    they get it for. `missing` are students with a released grade who
     are in no row; who may be meant by one that is nobody's is not among them.
     """
 
@@ -77,6 +78,7 @@ class Filled:
     unmatched: Sequence[Row]
     twice: Sequence[Row]
     missing: Sequence[str]
+    absent: Sequence[tuple[str, Sequence[str]]]
 
     @property
     def doubled(self) -> Sequence[str]:
@@ -92,6 +94,7 @@ class _Rows:
 
     cells: Counter[int] = field(default_factory=Counter)  # by column
     zeros: Counter[int] = field(default_factory=Counter)  # by column
+    absent: defaultdict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     changed: int = 0
     by_login: list[Row] = field(default_factory=list)
     unmatched: list[Row] = field(default_factory=list)
@@ -199,6 +202,11 @@ def _filled(
         unmatched=came.unmatched,
         twice=came.twice,
         missing=[one.name for one in members if one.person_id in graded],
+        absent=[
+            (f"{one.name} ({one.email})", came.absent[one.person_id])
+            for one in members
+            if one.person_id in came.absent
+        ],
     )
 
 
@@ -239,6 +247,7 @@ def _fill_zeros(
             line[column.at] = "0"
             came.cells[column.at] += 1
             came.zeros[column.at] += 1
+            came.absent[person_id].append(column.live.assignment.title)
 
 
 class _Known:

@@ -11,12 +11,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from grader.db import grades
+from grader.db import grades, gradesout
 from grader.db.grades import Live, Member
 from grader.db.models import Assignment
 from grader.db.pages import MOST, Page
 from grader.db.session import Session, moment
 from grader.domain.grades import GradeState
+from grader.domain.policy import over_at
 from grader.services.access import Actor, Right, permit
 from grader.services.gradebook import with_grades
 from grader.services.site import Site
@@ -24,7 +25,8 @@ from grader.services.tables import csv_text
 
 
 class Absent(StrEnum):
-    """What a file says of who is absent: handed in nothing, though it was due for them."""
+    """What a file says of who is absent: handed in nothing, though it was due for them, who were in
+    the course by then, and is accepted no more or is late."""
 
     BLANK = "blank"
     ZERO = "zero"
@@ -78,10 +80,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ReleasedOf:
-    """An assignment, and of how many students grades of it are released."""
+    """An assignment, of how many students grades of it are released, and whether these go to an LMS
+    by themselves."""
 
     assignment: Assignment
     released: int
+    is_linked: bool
 
     @property
     def may_be_in_files(self) -> bool:
@@ -161,8 +165,11 @@ def what_is_released(site: Site, actor: Actor, course_id: int) -> Sequence[Relea
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
         counts = grades.count_released(session, course_id)
+        linked = gradesout.linked_assignments(session, course_id)
         return [
-            ReleasedOf(one.assignment, counts.get(one.assignment.id, 0))
+            ReleasedOf(
+                one.assignment, counts.get(one.assignment.id, 0), one.assignment.id in linked
+            )
             for one in grades.assignments(session, course_id)
         ]
 
@@ -171,7 +178,8 @@ def absentees(
     session: Session, course_id: int, lives: Sequence[Live], of: Page[Member]
 ) -> set[tuple[int, int]]:
     """Who of these is absent in which of these assignments: handed in nothing, nor did their team,
-    though it was due for them. By assignment and person."""
+    though it was due for them while they were in the course, and the time for it is over. By
+    assignment and person."""
     if not lives:
         return set()
     now = moment(session)
@@ -179,7 +187,11 @@ def absentees(
         (live.assignment.id, row.member.person_id)
         for row in with_grades(session, course_id, lives, of).rows.items
         for live, (grade, _) in zip(lives, row.cells, strict=True)
-        if grade.state is GradeState.NOTHING and grade.due_at is not None and grade.due_at < now
+        if grade.state is GradeState.NOTHING
+        and grade.due_at is not None
+        and row.member.since is not None
+        and row.member.since < grade.due_at
+        and over_at(grade.due_at, grade.policy.late) < now
     }
 
 

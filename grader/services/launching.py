@@ -203,7 +203,11 @@ def land(site: Site, state: str, token: str, browser: str | None) -> Landed:
 
 
 def open_ticket(site: Site, ticket: str) -> tuple[SignedIn, str]:
-    """A session for whom the ticket is for, and where it leads; raises Forbidden."""
+    """A session for whom the ticket is for, and where it leads; raises Forbidden.
+
+    It begins while the launch is held: who joins or separates accounts takes launches first, and
+    then ends sessions, this one as well.
+    """
     with site.database.writing() as session:
         launch_id = platforms.use_ticket(session, hashed(ticket), TICKET_LASTS)
         if launch_id is None:
@@ -213,7 +217,7 @@ def open_ticket(site: Site, ticket: str) -> tuple[SignedIn, str]:
         person = session.get_one(Person, launch.person_id)
         path = place_of(session, launch, message_of(launch))
         _refuse_admins(person)
-    return signing_in.begin(site, Actor(person.id, person.name)), path
+        return signing_in.begin_in(session, Actor(person.id, person.name)), path
 
 
 def message_of(launch: Launch) -> Message:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from grader.db import audit, browsersessions, contexts, people, platforms
+from grader.db import audit, browsersessions, contexts, passbacks, people, platforms
 from grader.db.models import (
     Assignment,
     Context,
@@ -25,6 +25,7 @@ from grader.lms.messages import Message
 from grader.services import signing_in
 from grader.services.access import Actor, Right, permit
 from grader.services.courses import zone
+from grader.services.identities import hold_assignments
 from grader.services.launching import deployment_of, enter, message_of
 from grader.services.roles import give_role, unvouched
 from grader.services.signing_in import SignedIn
@@ -119,8 +120,9 @@ def join_account(
     """From now on who launched is the person who has this address and password here.
 
     What they were in courses by the LMS goes over to that account, which keeps what it is already,
-    but for a course that nobody would manage. No course's staff become an account that another
-    one's link has opened. A session of it begins. Raises NotSignedIn, NotNow, Conflict, Forbidden.
+    but for a course that nobody would manage, and so does what stands in the LMS of theirs. No
+    course's staff become an account that another one's link has opened. A session of it begins.
+    Raises NotSignedIn, NotNow, Conflict, Forbidden.
     """
     with site.database.reading() as session:
         _launched(session, actor, launch_id)
@@ -158,9 +160,14 @@ def join_account(
                 "made, and you are staff of another by the LMS: whoever had that link could come "
                 "into it. Ask an administrator to set a password for the account first"
             )
-        known.person_id = joined.id
+        assignments = hold_assignments(session, platform.issuer, former.id)
         _keep_managed(session, former, joined)
+        known.person_id = joined.id
+        session.flush()
+        moved = passbacks.move(session, platform.issuer, former.id, joined.id)
         contexts.move_memberships(session, former.id, joined.id)
+        for assignment_id in assignments if moved else ():
+            passbacks.follow(session, assignment_id)
         platforms.move_launches(session, former.id, joined.id)
         browsersessions.end_all_of(session, former.id)
         people.revoke_tokens_of(session, former.id)
@@ -193,14 +200,24 @@ def _held(
 
 
 def _keep_managed(session: Session, former: Person, joined: Person) -> None:
-    """Who becomes the account and is a course's last instructor stays that as the account, whatever
-    it is in the course so far. Courses are held by their ids, after all else."""
+    """Who becomes the account and is a course's last instructor stays that as the account, which an
+    LMS has made something else there. Courses are held by their ids, after all else.
+
+    Raises Conflict where a person has made it that: their word holds, also once the two should be
+    separated again.
+    """
     for course_id in people.managed_by(session, former.id):
-        hold(session, session.get_one(Course, course_id))
+        course = session.get_one(Course, course_id)
+        hold(session, course)
         both = people.enrolments_of(session, course_id, [former.id, joined.id])
         its = both.get(joined.id)
         if its is None or people.instructors_of(session, course_id) != {former.id}:
             continue
+        if not its.by_lms:
+            raise Conflict(
+                f"as who you are in the LMS you are the only instructor of {course.title}, where "
+                "your account is something else: make it an instructor there first, on People"
+            )
         give_role(session, joined.id, course_id, joined, its, Role.INSTRUCTOR, its.team)
         its.by_lms = both[former.id].by_lms  # it goes over as it is
 

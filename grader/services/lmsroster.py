@@ -31,6 +31,7 @@ _EVERY = timedelta(hours=1)
 _LEAST = timedelta(seconds=10)  # between two times that a person asks
 _LOOK = timedelta(seconds=15)
 _A_ROUND = 20  # courses
+_OF_ONE = 2  # of them of one LMS: a round is over when the slowest has answered
 _AT_ONCE = 4  # LMSs, each of which is asked for one course after the other
 _UNLISTED_LASTS = timedelta(days=1)
 
@@ -73,10 +74,13 @@ def sync(site: Site, actor: Actor, context_row: int) -> Synced:
 
 
 def sync_due(site: Site) -> int:
-    """Those that were not asked for in a while; how many were tried. Several LMSs are asked at a
-    time, so that one that is slow is waited for by few others."""
+    """Those that were not asked for in a while; how many were tried.
+
+    Several LMSs are asked at a time, each for a few courses: one that is slow holds up a round for
+    as long as these take, and the next round begins with whoever has waited longest.
+    """
     with site.database.reading() as session:
-        due = contexts.due(session, _EVERY, _A_ROUND)
+        due = contexts.due(session, _EVERY, _A_ROUND, _OF_ONE)
     by_platform: defaultdict[int, list[int]] = defaultdict(list)
     for row_id, platform_id in due:
         by_platform[platform_id].append(row_id)

@@ -5,6 +5,7 @@ A registration is kept whatever is found: an LMS may not be there yet.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Thread
@@ -45,20 +46,26 @@ def try_addresses(site: Site, actor: Actor, platform_id: int) -> Found:
     }
     found: dict[str, str] = {}
     way = site.to_platforms if row.is_private else site.outside
-    # A name's look-up has no limit of its own: it is left behind where it takes too long.
-    looking = Thread(target=_look_up, args=(way, others, found), daemon=True)
-    looking.start()
+    # A name's look-up has no limit of its own: it is left behind where it takes too long, and
+    # keeps no other one from being done.
+    looking = [
+        Thread(target=_look_up, args=(way, name, url, found), daemon=True)
+        for name, url in others.items()
+    ]
+    for one in looking:
+        one.start()
     keys, failure = site.platform_keys.look(facts_of(row))
-    looking.join(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    for one in looking:
+        one.join(max(deadline - time.monotonic(), 0.0))
     told = {name: found.get(name, _NO_ANSWER) for name in others}
     told = {name: words for name, words in told.items() if words}
     return Found(keys, told | ({"jwks_url": failure} if failure else {}))
 
 
-def _look_up(way: Outside, urls: Mapping[str, str], found: dict[str, str]) -> None:
-    for name, url in urls.items():
-        try:
-            way.check(url)
-            found[name] = ""
-        except (NotAllowed, Unreachable) as error:
-            found[name] = str(error)
+def _look_up(way: Outside, name: str, url: str, found: dict[str, str]) -> None:
+    try:
+        way.check(url)
+        found[name] = ""
+    except (NotAllowed, Unreachable) as error:
+        found[name] = str(error)

@@ -18,6 +18,7 @@ from grader.services.access import Actor, permit_admin
 from grader.services.registrations import Registration, checked, other_keys_of, same_client_of
 from grader.services.site import Site
 
+_REGISTERED = "client_id: this issuer has a registration of this client already"
 _OTHER_KEYS = (
     "other_keys: {}. People are known by their issuer: who holds these keys can come in as "
     "everybody who came by way of the other ones. If the LMS has moved its keys, change the Public "
@@ -97,8 +98,13 @@ def register_platform(
 def add(
     session: Session, author_id: int, given: Registration, deployment_id: str | None
 ) -> Platform:
-    """The platform as a row, in the transaction of whoever registers it; raises Conflict."""
-    _only_once(session, given)
+    """The platform as a row, in the transaction of whoever registers it.
+
+    Raises Conflict where it is registered already, without a word of how: who asks may be a
+    stranger.
+    """
+    if platforms.of_issuer(session, given.issuer, given.client_id):
+        raise Conflict(_REGISTERED)
     row = Platform(**given.values, author_id=author_id)
     session.add(row)
     session.flush()
@@ -278,10 +284,10 @@ def hashed(secret: str) -> str:
 
 
 def _only_once(session: Session, given: Registration) -> None:
+    """Raise Conflict where it is registered already, for admins: with what is there."""
     for former in platforms.of_issuer(session, given.issuer, given.client_id):
         state = ", which is disabled" if former.disabled_at is not None else ""
-        words = f"this issuer has a registration of this client already: {former.name}{state}"
-        raise Conflict(f"client_id: {words}")
+        raise Conflict(f"{_REGISTERED}: {former.name}{state}")
 
 
 def _take_up(session: Session, row: Platform) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 
 from grader.db import contexts, passbacks, platforms
 from grader.db.models import (
+    Assignment,
     Context,
     Deployment,
     GradeColumn,
@@ -23,6 +24,7 @@ from grader.db.models import (
     PlatformLogin,
     PlatformPerson,
     Release,
+    ResourceLink,
 )
 from grader.db.session import Database, Session, moment
 from tests.db import _rows
@@ -165,16 +167,34 @@ def test_people_are_due_again_after_a_while_or_when_that_is_wanted(database: Dat
     context_id, _ = made(database)
     with database.writing() as session:
         due = [(context_id, session.query(Platform).one().id)]
-        assert contexts.due(session, HOUR, 10) == due
+        assert contexts.due(session, HOUR, 10, 2) == due
         contexts.begin_sync(session, context_id, HOUR)
     with database.writing() as session:
-        assert contexts.due(session, HOUR, 10) == []
+        assert contexts.due(session, HOUR, 10, 2) == []
         session.get_one(Context, context_id).sync_begun_at = PAST
     with database.writing() as session:
-        assert contexts.due(session, HOUR, 10) == due
+        assert contexts.due(session, HOUR, 10, 2) == due
         session.query(Platform).update({"disabled_at": PAST})
     with database.reading() as session:
-        assert contexts.due(session, HOUR, 10) == []
+        assert contexts.due(session, HOUR, 10, 2) == []
+
+
+def test_of_courses_that_are_due_a_platform_has_a_few_and_who_is_to_be_asked_at_once_is_first(
+    database: Database,
+) -> None:
+    with database.writing() as session:
+        url = {"memberships_url": "https://lms.example/members"}
+        begun = {**url, "sync_begun_at": PAST}
+        first = _rows.context(session, _rows.platform(session), **begun)
+        names = ("deployment_id", "title", "course_id", "linked_by")
+        same = {name: getattr(first, name) for name in names}
+        others = [Context(**same, **begun, context_id=number) for number in ("8", "9")]
+        session.add_all(others)
+        at_once = _rows.context(session, _rows.platform(session, "other"), **url)
+        ids = [at_once.id, first.id, others[0].id]
+    with database.reading() as session:
+        assert [one for one, _ in contexts.due(session, HOUR, 10, 2)] == ids
+        assert [one for one, _ in contexts.due(session, HOUR, 1, 2)] == ids[:1]
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -240,3 +260,33 @@ def test_a_course_is_unlinked_while_a_grade_is_released_to_its_column(
     with database.reading() as session:
         left = [session.query(one).count() for one in (Context, GradeColumn, Passback, Release)]
     assert left == [0, 0, 0, 1]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_course_that_is_unlinked_while_a_column_is_made_of_its_link_gets_none(
+    database: Database,
+) -> None:
+    with database.writing() as session:
+        context = _rows.context(session, _rows.platform(session))
+        context.scopes = "https://purl.imsglobal.org/spec/lti-ags/scope/score"
+        of_this = select(Assignment).filter_by(course_id=context.course_id)
+        assignment_id = session.scalars(of_this).one().id
+        session.add(ResourceLink(context_id=context.id, link_id="l", assignment_id=assignment_id))
+
+    def columns_made() -> int:
+        with database.writing() as session:
+            return passbacks.add_columns(session)
+
+    def waits() -> bool:
+        with database.reading() as session:
+            return session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")) == 1
+
+    with ThreadPoolExecutor(1) as thread:
+        with database.writing() as session:
+            contexts.forget(session, session.query(Context).one())
+            session.flush()
+            other = thread.submit(columns_made)
+            wait_until(lambda: other.done() or waits())
+        assert other.result(20) == 0
+    with database.reading() as session:
+        assert session.query(GradeColumn).count() == 0

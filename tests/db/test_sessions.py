@@ -49,6 +49,20 @@ def test_what_is_held_and_gone_meanwhile_is_not_found(database: Database) -> Non
         hold(session, Course(slug="x", title="never there"))
 
 
+def test_what_is_held_in_a_transaction_that_has_failed_is_not_said_to_be_gone(
+    database: Database,
+) -> None:
+    with database.writing() as session:
+        session.add(Course(slug="dl", title="Deep learning"))
+    with database.reading() as session:
+        row = session.query(Course).one()
+        session.add(Course(slug="dl", title="The same once more"))
+        with pytest.raises(IntegrityError):
+            session.flush()
+        with pytest.raises(InvalidRequestError):
+            hold(session, row)
+
+
 def has_more(lock: FairLock, than: int) -> bool:
     return len(lock._waiting) > than
 
@@ -94,6 +108,41 @@ def test_who_gives_up_waiting_leaves_the_turn_to_the_next() -> None:
     with waiting(lock, order, "next"):
         lock.release()
     assert order == ["next"]
+
+
+@pytest.mark.parametrize("handed_on", [False, True])
+def test_who_is_stopped_while_they_wait_leaves_the_turn_to_the_next(
+    monkeypatch: pytest.MonkeyPatch, *, handed_on: bool
+) -> None:
+    lock, order = FairLock(), list[str]()
+    made = threading.Lock
+
+    class Interrupted:
+        """A lock that is waited for until somebody stops the thread."""
+
+        def __init__(self) -> None:
+            self._lock = made()
+
+        def acquire(self, timeout: float | None = None) -> bool:
+            if timeout is None:
+                return self._lock.acquire()
+            if handed_on:
+                lock.release()
+            raise KeyboardInterrupt
+
+        def release(self) -> None:
+            self._lock.release()
+
+    assert lock.acquire(0)
+    with monkeypatch.context() as patch:
+        patch.setattr("grader.db.fairlock.threading.Lock", Interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            lock.acquire(60)
+    if not handed_on:
+        with waiting(lock, order, "next"):
+            lock.release()
+        assert order == ["next"]
+    assert lock.acquire(0)
 
 
 def test_writers_of_one_process_have_their_turns_in_a_fair_lock(database: Database) -> None:

@@ -192,9 +192,9 @@ class TestLinking:
         assert joined.status_code == 303
         assert person(site, "teacher").id == ines
 
-    @pytest.mark.parametrize("others", [0, 1])
-    def test_the_last_instructor_stays_that_as_an_account_that_was_less(
-        self, browser: Browser, site: Site, people: People, others: int
+    @pytest.mark.parametrize(("others", "by_lms"), [(0, True), (1, False), (0, False)])
+    def test_the_last_instructor_stays_that_as_an_account_of_which_no_person_has_said_less(
+        self, browser: Browser, site: Site, people: People, others: int, *, by_lms: bool
     ) -> None:
         tom = people.ta.actor.person_id
         change_person(site, people.admin.actor, tom, password=PASSWORD)
@@ -203,16 +203,23 @@ class TestLinking:
         made = send(browser, f"{page}/new", page, **form)
         course_id = int(made.headers["location"].split("/")[2])
         with site.database.writing() as session:
-            session.add(Enrolment(course_id=course_id, person_id=tom, role=Role.TA, team="t"))
+            key = {"course_id": course_id, "person_id": tom}
+            session.add(Enrolment(**key, role=Role.TA, team="t", by_lms=by_lms))
             for one in [people.instructor.actor.person_id][:others]:
                 session.add(Enrolment(course_id=course_id, person_id=one, role=Role.INSTRUCTOR))
         page = come_in(browser, course={"context_id": "course-8", "context_title": "Second"})
         joined = send(browser, f"{page}/join", page, email="tom@example.org", password=PASSWORD)
-        assert joined.status_code == 303
         with site.database.reading() as session:
             enrolment = session.get_one(Enrolment, (course_id, tom))
             everybody = session.query(Enrolment).filter_by(course_id=course_id).count()
         found = (enrolment.role, enrolment.by_lms, enrolment.team)
+        if not others and not by_lms:
+            # By hand it is less: that is said, for it would be lost if the two were separated.
+            assert joined.status_code == 422
+            assert "you are the only instructor of T" in text_of(joined)
+            assert (found, everybody) == ((Role.TA, False, "t"), 2)
+            return
+        assert joined.status_code == 303
         # With another instructor what a person has decided holds.
         assert found == ((Role.TA, False, "t") if others else (Role.INSTRUCTOR, True, "t"))
         assert everybody == 1 + others

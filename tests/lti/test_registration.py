@@ -184,8 +184,14 @@ def test_a_platform_that_can_t_be_reached_is_told(
 def test_one_that_is_registered_already_is_not_registered_twice(
     client: TestClient, site: Site, people: People, lms: Lms, form: dict[str, str]
 ) -> None:
-    registered(site, people.admin.actor, lms)
-    assert send(client, form).status_code == 409
+    platform_id = registered(site, people.admin.actor, lms)
+    disable_platform(site, people.admin.actor, platform_id, disabled=True)
+    refused = send(client, form)
+    assert refused.status_code == 409
+    assert "has a registration of this client already." in text_of(refused)
+    # What it is called and how it stands is for who runs the installation.
+    for theirs in ("Moodle of the faculty", "disabled"):
+        assert theirs not in refused.text
 
 
 def test_an_issuer_of_somebody_else_is_not_registered_with_other_keys(

@@ -44,6 +44,7 @@ ROUTES: dict[str, str] = {
     "POST /courses/{course_id}/people/links": "manage",
     "GET /courses/{course_id}/people/{person_id}": "manage",
     "POST /courses/{course_id}/people/{person_id}": "manage",
+    "POST /courses/{course_id}/people/{person_id}/identities/{identity_id}/separate": "admin",
     "POST /courses/{course_id}/people/{person_id}/link": "manage",
     "POST /courses/{course_id}/people/{person_id}/password": "admin",
     "POST /courses/{course_id}/people/{person_id}/remove": "manage",

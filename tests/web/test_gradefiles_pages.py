@@ -12,7 +12,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from grader.db.models import Assignment, Enrolment, Extension, Person, Role
+from grader.db.models import (
+    Assignment,
+    CanvasCourse,
+    Enrolment,
+    Extension,
+    GradeColumn,
+    Person,
+    Role,
+)
 from grader.db.session import moment
 from grader.services.release import release
 from grader.services.site import Site
@@ -258,6 +266,9 @@ def test_who_handed_in_nothing_gets_a_zero_if_that_is_chosen_and_it_was_due_for_
         now = moment(session)
         for one in session.query(Assignment):
             one.due_at = now - timedelta(minutes=1)
+    assert cells(absent="zero") == blank  # who came into the course after that missed nothing
+    with site.database.writing() as session:
+        session.query(Enrolment).update({"created_at": now - timedelta(days=1)})
         session.add(
             Extension(
                 assignment_id=work.assignment_id,
@@ -269,11 +280,20 @@ def test_who_handed_in_nothing_gets_a_zero_if_that_is_chosen_and_it_was_due_for_
         )
     assert cells() == blank
     assert cells(absent="zero") == {**blank, "dora": ["0"]}
+    for late in ({"grace_s": 120}, {"closes_after_s": 120}):
+        # They may still hand in.
+        with site.database.writing() as session:
+            session.query(Assignment).update({"policy": {"late": late}})
+        assert cells(absent="zero") == blank
+    with site.database.writing() as session:
+        session.query(Assignment).update({"policy": {}})
     # Of an assignment of which nothing is released nothing goes out.
     assert cells(absent="zero", every="true")["dora"] == ["0", ""]
     path = f"/api/v1/courses/{people.course_id}/gradebook/moodle.csv?absent=zero"
     answer = client.get(path, headers=people.ta.headers)
-    assert "dora@example.org,,0" in answer.text
+    assert "dora@example.org,,0,\r\n" in answer.text  # of the API every assignment has a column
+    answer = client.get(path + "&every=false", headers=people.ta.headers)
+    assert "dora@example.org,,0\r\n" in answer.text
     assert client.get(path + "s", headers=people.ta.headers).status_code == 422
 
 
@@ -383,17 +403,34 @@ def test_who_handed_in_nothing_gets_a_zero_in_an_empty_cell_if_that_is_chosen(
         student(site, people, name)
     with site.database.writing() as session:
         session.query(Assignment).one().due_at = moment(session) - timedelta(minutes=1)
+        session.query(Enrolment).update({"created_at": moment(session) - timedelta(days=1)})
     rows = ",,cleo@example.org,-\n,,dora@example.org,3\n,,bob@example.org,\n"
     shown = fill(tom, people, moodle("a0 (Real)") + rows)
     assert columns(shown) == [("a0 (Real)", "1 grade, as points of 10")]
     chosen = again(tom, people, shown, absent="zero")
     words = "2 grades, 1 of them 0 for who handed in nothing, as points of 10"
     assert columns(chosen) == [("a0 (Real)", words)]
+    said = text_of(chosen)
+    assert "0 for who handed in nothing: 1 student cleo (cleo@example.org): a0" in said
+    assert "go to an LMS by themselves" not in said
     assert re.search(r'name="absent" value="zero" checked', chosen.text)
     back = again(tom, people, chosen, "/file", absent="zero").text.split("\n")
     assert back[2:5] == [",,cleo@example.org,0", ",,dora@example.org,3", ",,bob@example.org,"]
     # It was looked at with zeros: without them it is another file.
     assert again(tom, people, chosen, "/file").status_code == 422
+    # Where grades go there by themselves a 0 stands in the way of one that comes later.
+    with site.database.writing() as session:
+        place = {"base_url": "https://canvas.example", "canvas_id": "7", "title": "T", "token": "t"}
+        key = {"course_id": people.course_id, "author_id": people.instructor.actor.person_id}
+        session.add(there := CanvasCourse(**place, **key))
+        session.flush()
+        column = {"assignment_id": work.assignment_id, "canvas_course_id": there.id}
+        session.add(GradeColumn(**column))
+    assert "Grades of “a0” go to an LMS by themselves" in text_of(
+        again(tom, people, shown, absent="zero")
+    )
+    files = tom.get(f"/courses/{people.course_id}/gradebook/files")
+    assert "Grades of “a0” go to an LMS by themselves" in text_of(files)
     assert again(tom, people, shown, absent="no").status_code == 422
 
 
@@ -578,6 +615,9 @@ def test_the_grades_of_an_assignment_go_to_one_column_and_which_is_asked(
         assert all("go to one column" in words for _, words in columns(refused))
         # What was chosen stays chosen, so that one of them is left by one change.
         assert refused.text.count(f'value="{work.assignment_id}" selected') == 2
+    # So do the points there.
+    typed = again(tom, people, shown, goes={"4": work.assignment_id}, of={"4": "20"})
+    assert re.findall(r'name="of" value="([^"]*)"', typed.text) == ["", "20"]
     chosen = again(tom, people, refused, goes={"3": 0})
     assert dict(columns(chosen))["Attendance (Real)"].startswith("1 grade")
     back = again(tom, people, chosen, "/file")

@@ -43,13 +43,13 @@ def get_grades_for(
     actor: CurrentActor,
     course_id: CourseId,
     lms: Annotated[Lms, Path()],
-    every: Annotated[bool, Query()] = False,
+    every: Annotated[bool, Query()] = True,
     absent: Annotated[Absent, Query()] = Absent.BLANK,
 ) -> StreamingResponse:
     """Released grades as a file that this system imports; for staff.
 
-    It has a column for each assignment of which a grade is released, or for `every` one that has
-    points to get. `absent` is what it says of who handed in nothing though it was due for them.
+    It has a column for `every` assignment that has points to get, or else for those of which a
+    grade is released. `absent` is what it says of who handed in nothing though it was due for them.
     """
     return StreamingResponse(
         gradefiles.grade_file(site, actor, course_id, lms, every=every, absent=absent),

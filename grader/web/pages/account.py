@@ -36,10 +36,13 @@ Text = Annotated[str, Form(max_length=1000)]
 _DONE = {
     "password": "Your password is changed. You are signed out everywhere but here.",
     "joined": "The two are one person from now on, whichever way you come.",
-    "separated": "The two are separate: who comes from there is somebody else here from now on. "
-    "You are signed out everywhere but here.",
     "revoked": "The token is revoked: it holds no more.",
     "all-revoked": "All tokens are revoked: none holds any more.",
+}
+_DONE_OUT = {
+    "separated": "The two are separate: who comes from the LMS is somebody else here from now on. "
+    "You are signed out everywhere, and tokens of the account hold no more. Open it again from "
+    "your course's page in the LMS, or sign in with the account's password.",
 }
 _SCOPES = {
     Right.READ: "See courses, assignments and one's own work",
@@ -78,7 +81,9 @@ def ask(request: Request, site: CurrentSite, then: str = "/courses") -> Response
     try:
         visitor_of(request, site)
     except NotSignedIn:
-        return page(request, "sign_in.html", {"then": _ours(then), "email": "", "problem": None})
+        done = what_is_done(request, _DONE_OUT)
+        context = {"then": _ours(then), "email": "", "problem": None, "done": done}
+        return page(request, "sign_in.html", context)
     return RedirectResponse(_ours(then), 303)
 
 
@@ -98,7 +103,7 @@ def sign_in(
     except (NotSignedIn, NotNow) as error:
         status = 429 if isinstance(error, NotNow) else 401
         problem = str(error)[:1].upper() + str(error)[1:] + "."
-        context = {"then": _ours(then), "email": email, "problem": problem}
+        context = {"then": _ours(then), "email": email, "problem": problem, "done": ""}
         return page(request, "sign_in.html", context, status=status)
     if former := kept(request, site):
         signing_in.sign_out(site, former)
@@ -177,10 +182,11 @@ def revoke_token(site: CurrentSite, visitor: CurrentVisitor, token_id: RowInPath
 
 @router.post("/account/identities/{identity_id}/separate")
 def separate(site: CurrentSite, visitor: CurrentVisitor, identity_id: RowInPath) -> Response:
-    """Who comes from that LMS is somebody else from now on, and this browser goes on."""
+    """Who comes from that LMS is somebody else from now on, and who this browser is is asked anew:
+    it may have come as either of the two."""
     identities.separate(site, visitor.actor, identity_id)
-    response = go("/account", "separated")
-    keep(response, site, signing_in.begin(site, visitor.actor).secret)
+    response = go("/sign-in", "separated")
+    forget(response, site)
     return response
 
 
@@ -201,6 +207,7 @@ def _account(
         "person": people.get_person(site, visitor.actor),
         "tokens": people.list_tokens(site, visitor.actor),
         "identities": identities.list_identities(site, visitor.actor),
+        "why_not_alone": identities.why_not_alone(site, visitor.actor),
         "password": password,
         "token": token,
         "issued": issued,

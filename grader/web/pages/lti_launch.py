@@ -135,7 +135,8 @@ def _landed(request: Request, site: Site, landed: Landed) -> Response:
         }
         return framed(request, "lti/pick.html", context, landed.origins)
     if landed.picking is None and is_alone(request):
-        return _enter(request, site, signing_in.begin(site, landed.actor).secret, landed.path)
+        signed_in, path = launching.open_ticket(site, landed.ticket)
+        return _enter(request, site, signed_in.secret, path)
     context = {
         "landed": landed,
         "is_to_link": landed.path.startswith("/lti/link/"),

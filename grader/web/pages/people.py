@@ -13,7 +13,7 @@ from pydantic import Field
 
 from grader.db.models import Enrolment, Person, Role
 from grader.errors import Conflict
-from grader.services import courses, passwordlinks, people
+from grader.services import courses, identities, passwordlinks, people
 from grader.services.access import permit_admin
 from grader.services.passwordlinks import IssuedLink, WayIn
 from grader.services.site import Site
@@ -76,6 +76,7 @@ _DONE = {
     "removed": "They are in the course no more. What they handed in is kept.",
     "nobody": "No link was made: everybody has a way in, or a link that is still open.",
     "imported": "The people of the file are in the course.",
+    "separated": "The two are separate. Grades on their way names what was sent to the LMS before.",
     "password": "The password is set. They are signed out everywhere; their tokens are revoked.",
 }
 
@@ -237,6 +238,21 @@ def set_password(
     return _member(request, site, visitor, course_id, person_id, role, password=sheet)
 
 
+@router.post("/courses/{course_id}/people/{person_id}/identities/{identity_id}/separate")
+def separate(
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    course_id: RowInPath,
+    person_id: RowInPath,
+    identity_id: RowInPath,
+) -> Response:
+    """Who comes from that LMS is somebody else than this account from now on; for admins."""
+    permit_admin(visitor.actor)
+    courses.get_member(site, visitor.actor, course_id, person_id)
+    identities.separate(site, visitor.actor, identity_id, person_id)
+    return go(f"/courses/{course_id}/people", "separated")
+
+
 def _csv(issued: Sequence[IssuedLink]) -> str:
     """The file of these links as an address: it is kept nowhere, so it can be fetched nowhere."""
     text = "".join(passwordlinks.links_csv(issued))
@@ -311,6 +327,9 @@ def _member(
         "password": password,
         "issued": issued,
         "way": passwordlinks.ways_in(site, visitor.actor, course_id, [person])[person_id],
+        "identities": identities.list_identities(site, visitor.actor, person_id)
+        if visitor.actor.is_admin and person.email
+        else (),
         "ways_in": WAYS_IN,
         "days": passwordlinks.LASTS.days,
         "roles": ROLE_WORDS,

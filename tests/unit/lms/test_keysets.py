@@ -75,13 +75,27 @@ class Clock:
 
 def test_who_has_registered_it_sees_what_is_found_there_and_waits_for_a_while_alone() -> None:
     door = Door()
-    keys = PlatformKeys(lambda _: door, patience_s=0.1)
+    keys = PlatformKeys(lambda _: door, patience_s=FAR_S)
     assert keys.look(PLATFORM) == (1, "")
     door.broken.set()
     assert keys.look(PLATFORM) == (0, "it is broken")  # asked anew, without a pause
     door.open.clear()
-    assert keys.look(PLATFORM) == (0, "there is no answer within 0 seconds")
+    hasty = PlatformKeys(lambda _: door, patience_s=0.01)
+    assert hasty.look(PLATFORM) == (0, "there is no answer within 0 seconds")
     door.open.set()
+
+
+def test_who_has_registered_it_waits_also_where_as_many_strangers_do_as_may() -> None:
+    door = Door()
+    keys = PlatformKeys(lambda _: door, patience_s=FAR_S)
+    while keys._waiting.acquire(blocking=False):
+        pass
+    door.open.clear()
+    with ThreadPoolExecutor(1) as threads:
+        looking = threads.submit(keys.look, PLATFORM)
+        assert door.begun.wait(FAR_S)
+        door.open.set()
+        assert looking.result(FAR_S) == (1, "")
 
 
 def test_who_comes_with_a_known_key_does_not_wait_for_who_comes_with_an_unknown_one() -> None:
