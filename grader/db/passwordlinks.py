@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from grader.db.models import Enrolment, PasswordLink, Person, PlatformPerson, Role
 from grader.db.session import moment
-from grader.db.types import now
+from grader.db.types import now, numbers
 
 _AT_ONCE = 10_000  # ids in one query; a database takes some ten thousand parameters
 
@@ -92,7 +92,7 @@ def put(
 def open_among(session: Session, person_ids: Collection[int]) -> dict[int, datetime]:
     """Those of these people who have a link that is still open, and until when."""
     query = select(PasswordLink.person_id, PasswordLink.expires_at).where(
-        PasswordLink.person_id.in_(person_ids), *_open()
+        PasswordLink.person_id.in_(numbers(person_ids)), *_open()
     )
     return {row[0]: row[1] for row in session.execute(query)}
 
