@@ -210,17 +210,6 @@ def releases(
     return session.scalars(query).all()
 
 
-def released_to(session: Session, assignment_ids: Collection[int]) -> dict[int, set[int]]:
-    """By assignment the people whose grades are released."""
-    query = select(Release.assignment_id, Release.person_id).where(
-        Release.assignment_id.in_(assignment_ids)
-    )
-    found: dict[int, set[int]] = defaultdict(set)
-    for assignment_id, person_id in session.execute(query):
-        found[assignment_id].add(person_id)
-    return found
-
-
 def count_released(session: Session, course_id: int) -> dict[int, int]:
     """How many students' grades are released, by assignment of the course."""
     query = (

@@ -129,7 +129,7 @@ def students(session: Session, course_id: int) -> int:
 
 def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
     """How the exercises came out against the version in force."""
-    last = latest_of([assignment.id])
+    last = _latest([assignment.id])
     here = and_(
         CheckOutcome.submission_id == last.c.id,
         CheckOutcome.version_id == assignment.live_version_id,
@@ -181,7 +181,7 @@ def run_ends(
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def latest_of(assignment_ids: Collection[int]) -> Subquery:
+def _latest(assignment_ids: Collection[int]) -> Subquery:
     """Everybody's latest submission to these assignments: its id, of what and whose.
 
     The id goes along with the number that is largest, in one number: so all submissions are gone
@@ -197,7 +197,7 @@ def latest_of(assignment_ids: Collection[int]) -> Subquery:
 
 
 def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
-    last = latest_of(assignment_ids)
+    last = _latest(assignment_ids)
     here = and_(Result.submission_id == last.c.id, Result.version_id == Assignment.live_version_id)
     theirs = and_(
         Enrolment.course_id == Assignment.course_id,
