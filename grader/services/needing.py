@@ -45,9 +45,11 @@ def resolved(
 ) -> list[Filters]:
     """The filters with what counts, where they ask for that."""
     asking = [one for one in filters if one.counts is not None]
+    if not asking:
+        return list(filters)
     if all(one == NEEDS_PERSON for one in asking) and not answers.with_points_that_wait(
         session, [assignment.id]
     ):
-        return list(filters)  # of those that ask nothing passes, whatever counts
+        return list(filters)  # nothing passes, whatever counts
     ids = counted(site, session, assignment).ids
     return [one if one.counts is None else replace(one, counting=ids) for one in filters]
