@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
-from grader.db import handedin, submissionlists
+from grader.db import handedin, passwordlinks, submissionlists
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
@@ -507,6 +507,7 @@ def test_any_number_of_what_counts_is_one_parameter(
             page = submissionlists.listed(session, these, "received_at")
             assert [one.id for one in page.items] == some
             assert submissionlists.number_of(session, these) == len(some)
+        assert passwordlinks.open_among(session, range(10**6, 10**6 + 70_000)) == {}
 
 
 def test_a_row_takes_no_more_for_all_that_its_owner_handed_in_before(
