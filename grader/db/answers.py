@@ -9,7 +9,6 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from grader.db.models import Assignment, CheckOutcome, Result, Submission
-from grader.db.overview import latest_of
 from grader.db.submissionfilters import Standing, anything_waits, standing_of
 from grader.domain.outcomes import Outcome, RunStatus
 
@@ -95,22 +94,6 @@ def that_need_a_person(session: Session, submission_ids: Sequence[int]) -> set[i
                 )
             )
         )
-    return found
-
-
-def latest_that_need_a_person(
-    session: Session, assignment_ids: Collection[int]
-) -> dict[int, set[int]]:
-    """The same of everybody's latest submissions, by assignment."""
-    last = latest_of(assignment_ids)
-    query = (
-        select(last.c.assignment_id, last.c.id)
-        .join(Assignment, Assignment.id == last.c.assignment_id)
-        .where(standing_of(Assignment.live_version_id, last.c.id) == Standing.NEEDS_PERSON)
-    )
-    found: dict[int, set[int]] = {one: set() for one in assignment_ids}
-    for assignment_id, submission_id in session.execute(query):
-        found[assignment_id].add(submission_id)
     return found
 
 

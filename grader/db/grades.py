@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, select
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from grader.db import people
@@ -130,18 +130,38 @@ def all_students(session: Session, course_id: int) -> list[Member]:
     return _members(session, course_id, [(row[0], row[1]) for row in session.execute(query)])
 
 
+def students_with(session: Session, course_id: int, person_ids: Collection[int]) -> list[Member]:
+    """The students of a course that these people are, or that they hand in with."""
+    theirs = select(Enrolment.team).where(
+        Enrolment.course_id == course_id,
+        Enrolment.person_id.in_(person_ids),
+        Enrolment.team.is_not(None),
+    )
+    query = (
+        select(Enrolment, Person)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(
+            Enrolment.course_id == course_id,
+            Enrolment.role == Role.STUDENT,
+            or_(Enrolment.person_id.in_(person_ids), Enrolment.team.in_(theirs)),
+        )
+        .order_by(Enrolment.person_id)
+    )
+    return _members(session, course_id, [(row[0], row[1]) for row in session.execute(query)])
+
+
 def facts(
     session: Session,
     course_id: int,
     lives: Sequence[Live],
     of: Sequence[Member],
     *,
-    keep: Collection[int] = (),
+    only: Collection[int] | None = None,
 ) -> Facts:
     """All that is known `of` them. `lives` are assignments of the course.
 
-    Of what they have handed in what can count is enough for grades; submissions in `keep` are there
-    all the same.
+    Of what they have handed in there is what can count, which is enough for grades; or `only` some
+    submissions of theirs, whether they can count or not.
     """
     assignment_ids = [one.assignment.id for one in lives]
     person_ids = sorted({person for one in of for person in one.shares_with})
@@ -153,7 +173,7 @@ def facts(
         },
         versions=[one for one in versions if one is not None],
         person_ids=person_ids,
-        keep=keep,
+        only=only,
     )
     return Facts(
         handed_in=handed_in(session, scope),
@@ -190,17 +210,6 @@ def releases(
     if person_ids is not None:
         query = query.where(Release.person_id.in_(person_ids))
     return session.scalars(query).all()
-
-
-def released_to(session: Session, assignment_ids: Collection[int]) -> dict[int, set[int]]:
-    """By assignment the people whose grades are released."""
-    query = select(Release.assignment_id, Release.person_id).where(
-        Release.assignment_id.in_(assignment_ids)
-    )
-    found: dict[int, set[int]] = defaultdict(set)
-    for assignment_id, person_id in session.execute(query):
-        found[assignment_id].add(person_id)
-    return found
 
 
 def count_released(session: Session, course_id: int) -> dict[int, int]:

@@ -44,19 +44,21 @@ _NOT_JUDGED = text("check_outcome.outcome = 'not_judged'")
 class Scope:
     """Some assignments of a course with their versions in force, and who may have handed in.
 
-    `counts` says by assignment which submission counts there; `keep` are submissions that are
-    wanted whether they can count or not.
+    `counts` says by assignment which submission counts there. `only` some submissions of theirs are
+    wanted, whether they can count or not, or whatever can.
     """
 
     course_id: int
     counts: Mapping[int, Counts]
     versions: Sequence[int]
     person_ids: Sequence[int]
-    keep: Collection[int] = ()
+    only: Collection[int] | None = None
 
     @property
     def submissions(self) -> ColumnElement[bool]:
         """The condition for submissions."""
+        if self.only is not None:
+            return Submission.id.in_(self.only)  # and no more, or another index is walked along
         return and_(
             Submission.assignment_id.in_(self.counts),
             Submission.person_id.in_(self.person_ids),
@@ -64,7 +66,7 @@ class Scope:
 
 
 def handed_in(session: Session, scope: Scope) -> dict[tuple[int, int], list[HandedIn]]:
-    """What may count, and what is to be kept, by assignment and person.
+    """What may count, or what alone is wanted, by assignment and person.
 
     Of thousands most can't count, whatever the policy is: those are passed over before anything is
     made of them.
@@ -75,7 +77,6 @@ def handed_in(session: Session, scope: Scope) -> dict[tuple[int, int], list[Hand
     parts = _parts(session, scope) if of_exercises else {}
     not_judged = _points_not_judged(session, scope)
     apart = given.keys() | not_judged.keys()
-    keep = frozenset(scope.keep)
     found: dict[tuple[int, int], list[HandedIn]] = {}
     for owner, rows in groupby(session.execute(_rows(scope)), key=itemgetter(0, 1)):
         found[owner] = [
@@ -99,17 +100,14 @@ def handed_in(session: Session, scope: Scope) -> dict[tuple[int, int], list[Hand
                 overrides=given.get(key, _NO_OVERRIDES),
             )
             for _, _, key, at, chosen, status, score, _, number, version, most, pending in (
-                able_to_count(rows, apart, scope.counts[owner[0]], keep)
+                able_to_count(rows, apart, scope.counts[owner[0]]) if scope.only is None else rows
             )
         ]
     return found
 
 
-def able_to_count(
-    rows: Iterable[Any], apart: Container[int], counts: Counts, keep: Container[int] = ()
-) -> list[Any]:
-    """Of one person's submissions to an assignment, in the order of receipt, those that can count,
-    and those to `keep`.
+def able_to_count(rows: Iterable[Any], apart: Container[int], counts: Counts) -> list[Any]:
+    """Of one person's submissions to an assignment, in the order of receipt, those that can count.
 
     Rows begin as `_rows` selects them. The latest may always, and one that was chosen where choices
     count. Of which the best counts: any with points that are open or given by a person (`apart`,
@@ -123,9 +121,9 @@ def able_to_count(
     for row in rows:
         _, _, key, at, chosen, status, score, due_at, *_ = row
         if counts != "best":
-            if chosen or key in keep:
+            if chosen:
                 kept.append(row)
-        elif key in apart or key in keep or status in _NO_SCORE:
+        elif key in apart or status in _NO_SCORE:
             kept.append(row)
         elif score > best_score:
             if best is not None and (due_at is None or at <= due_at):

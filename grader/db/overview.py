@@ -34,18 +34,19 @@ from grader.domain.outcomes import Outcome, RunStatus
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _IDS = 1 << 40  # submissions have smaller ids; it leaves 23 bits for the number of a person's
+_JUDGED = (Standing.GRADED, Standing.NEEDS_PERSON)
 _QUARTER_US = timedelta(minutes=15) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Figures:
     """Of one assignment: how many people's latest stand where and have which score, how many failed
-    on our side (all of them, not the latest alone), how many requests are open, how many grades are
-    released, and how many students have a graded submission, or their team has, and no grade that
-    is released.
+    on our side (all of them, not the latest alone), how many requests are open, and how many grades
+    are released.
 
-    `needing` are submissions that count and of which points wait for a person; `aside` are people's
-    latest of which points wait although another one counts, so that nobody has to see to them."""
+    `unreleased` are students whose latest, or somebody's of their team, was judged, and who have no
+    grade that is released; whether points of it wait for a person is told by `needing`: the
+    submissions that count and of which points do."""
 
     standings: Mapping[Standing, int]
     scores: Mapping[float, int]
@@ -54,7 +55,6 @@ class Figures:
     released: int = 0
     unreleased: int = 0
     needing: int = 0
-    aside: int = 0
 
     @property
     def people(self) -> int:
@@ -83,9 +83,11 @@ def figures(session: Session, assignment_ids: Collection[int]) -> dict[int, Figu
         standings[assignment_id][Standing(standing)] += count
         if score is not None:
             scores[assignment_id][score] += count
-        if is_open and standing == Standing.GRADED:
+        if standing not in _JUDGED:
+            continue
+        if is_open:
             unreleased[assignment_id] += count
-        if team is not None and standing == Standing.GRADED:
+        if team is not None:
             teams.add((assignment_id, team))
     waiting = _waiting_in_teams(session, assignment_ids) if teams else {}
     for assignment_id, team in teams:
@@ -127,7 +129,7 @@ def students(session: Session, course_id: int) -> int:
 
 def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
     """How the exercises came out against the version in force."""
-    last = latest_of([assignment.id])
+    last = _latest([assignment.id])
     here = and_(
         CheckOutcome.submission_id == last.c.id,
         CheckOutcome.version_id == assignment.live_version_id,
@@ -179,7 +181,7 @@ def run_ends(
     return {row[0]: row[1] for row in session.execute(query)}
 
 
-def latest_of(assignment_ids: Collection[int]) -> Subquery:
+def _latest(assignment_ids: Collection[int]) -> Subquery:
     """Everybody's latest submission to these assignments: its id, of what and whose.
 
     The id goes along with the number that is largest, in one number: so all submissions are gone
@@ -195,12 +197,11 @@ def latest_of(assignment_ids: Collection[int]) -> Subquery:
 
 
 def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
-    last = latest_of(assignment_ids)
+    last = _latest(assignment_ids)
     here = and_(Result.submission_id == last.c.id, Result.version_id == Assignment.live_version_id)
     theirs = and_(
         Enrolment.course_id == Assignment.course_id,
         Enrolment.person_id == last.c.person_id,
-        Enrolment.role == Role.STUDENT,
     )
     is_released = and_(
         Release.assignment_id == last.c.assignment_id,
@@ -208,7 +209,7 @@ def _standings(assignment_ids: Collection[int]) -> Select[*tuple[Any, ...]]:
     )
     # A student without a team who was told no grade yet.
     is_open = and_(
-        Enrolment.person_id.is_not(None), Enrolment.team.is_(None), Release.person_id.is_(None)
+        Enrolment.role == Role.STUDENT, Enrolment.team.is_(None), Release.person_id.is_(None)
     )
     each = (
         select(

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, aliased
 
 from grader.db.models import Enrolment, PasswordLink, Person, PlatformPerson, Role, Token
 from grader.db.session import moment
-from grader.db.types import now
+from grader.db.types import now, numbers
 
 _AT_ONCE = 10_000  # ids in one query; a database takes some ten thousand parameters
 
@@ -102,14 +102,14 @@ def end_others(session: Session, link: PasswordLink) -> None:
     session.execute(others)
 
 
-def open_among(session: Session, course_id: int, person_ids: Sequence[int]) -> set[int]:
+def open_among(session: Session, course_id: int, person_ids: Collection[int]) -> set[int]:
     """Those of these people who have a link of the course that is still open."""
-    found: set[int] = set()
-    for first in range(0, len(person_ids), _AT_ONCE):
-        piece = person_ids[first : first + _AT_ONCE]
-        here = (PasswordLink.course_id == course_id, PasswordLink.person_id.in_(piece))
-        found.update(session.scalars(select(PasswordLink.person_id).where(*here, *_open())))
-    return found
+    query = select(PasswordLink.person_id).where(
+        PasswordLink.course_id == course_id,
+        PasswordLink.person_id.in_(numbers(person_ids)),
+        *_open(),
+    )
+    return set(session.scalars(query))
 
 
 def opened_by(session: Session, person_ids: Collection[int]) -> dict[int, int]:

@@ -85,7 +85,8 @@ class Filters:
     scores are those of the result against it. `needs_person`: points wait for a person and no
     override stands in their place, or judging has failed. `search` is part of a person's name or
     address, or a submission's id; where the assignment is anonymous the id alone. `counts`: those
-    that do, or those that don't, of the ids in `counting`.
+    that do, or those that don't, of the ids in `counting`; no filter of its own, since the ids are
+    known.
     """
 
     ids: Collection[int] | None = None
@@ -121,8 +122,6 @@ def filters_of(assignment: Assignment, filters: Filters) -> Iterator[Filter]:
     version_id = assignment.live_version_id
     if filters.search is not None:
         yield _called(assignment, filters.search)
-    if filters.counts is not None:
-        yield _counting(assignment, filters.counting, filters.counts)
     if filters.needs_person:
         yield _needs_person(version_id)
     if filters.state is not None:
@@ -269,13 +268,6 @@ def _standing(assignment: Assignment, standing: Standing) -> Filter:
     return Filter(
         select(Submission.id).where(Submission.assignment_id == assignment.id, none), none, True
     )
-
-
-def _counting(assignment: Assignment, counting: Collection[int], counts: bool) -> Filter:
-    # As many as there are students: a database takes that many parameters.
-    passes = Submission.id.in_(counting) if counts else Submission.id.not_in(counting)
-    ids = select(Submission.id).where(Submission.assignment_id == assignment.id, passes)
-    return Filter(ids, passes, is_exact=True)
 
 
 def _latest(assignment: Assignment) -> Filter:

@@ -26,6 +26,7 @@ from sqlalchemy.orm import Session
 from grader.db.models import Assignment, Person, Result, Submission
 from grader.db.pages import Page, cursor_of, page, position
 from grader.db.submissionfilters import Filters, filters_of
+from grader.db.types import numbers
 
 Order = Literal["received_at", "score", "name"]
 
@@ -57,6 +58,9 @@ def narrowed(session: Session, assignment: Assignment, filters: Filters) -> Narr
         passing.append(Submission.assignment_id == assignment.id)
     if filters.people is not None:
         passing.append(Submission.person_id.in_(filters.people))
+    counting = frozenset(filters.counting)
+    if filters.counts and few is None and filters.people is None and len(counting) <= FEW:
+        few = sorted(counting)
     asked = list(filters_of(assignment, filters))
     for one in asked:
         if few is None and filters.people is None:
@@ -65,6 +69,13 @@ def narrowed(session: Session, assignment: Assignment, filters: Filters) -> Narr
                 continue
         passing.append(one.passes)
     is_many = few is None and filters.people is None and len(asked) == 1 and asked[0].is_exact
+    if filters.counts is not None:
+        if few is not None:
+            few = [one for one in few if (one in counting) is filters.counts]
+        else:
+            is_one = Submission.id.in_(numbers(counting))
+            passing.append(is_one if filters.counts else ~is_one)
+            is_many = False
     if few is None:
         passing.append(Submission.assignment_id == assignment.id)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -17,8 +17,7 @@ from weakref import WeakKeyDictionary
 from grader.db import answers, grades
 from grader.db.models import Assignment
 from grader.db.session import Database, Session
-from grader.domain.grades import GradeState
-from grader.services.grades import grade_from
+from grader.services.grades import counting_of, grade_from
 from grader.services.policies import policy_of
 from grader.services.site import Site
 
@@ -30,15 +29,13 @@ _KEPT_S = 180.0
 class Counted:
     """What counts in an assignment against a version: by submission the names of whose it is.
 
-    `waiting` are those that count and have no result yet; `complete` are the people whose grade can
-    be released. `made` is what somebody has made of it and would make again, as long as it is
-    remembered.
+    `waiting` are those that count and have no result yet. `made` is what somebody has made of it
+    and would make again, as long as it is remembered.
     """
 
     version_id: int | None
     names: Mapping[int, tuple[str, ...]]
     waiting: frozenset[int] = frozenset()
-    complete: frozenset[int] = frozenset()
     made: dict[str, Any] = field(default_factory=dict, compare=False)
 
     @property
@@ -47,8 +44,20 @@ class Counted:
         return self.waiting | self.names.keys()
 
 
+@dataclass(frozen=True)
+class _Kept:
+    """`of_many`: of many submissions to this one assignment, and not to several together."""
+
+    counted: Counted
+    at: float
+    of_many: bool
+
+
 _lock = threading.Lock()
-_known: WeakKeyDictionary[Database, dict[int, tuple[float, Counted]]] = WeakKeyDictionary()
+_known: WeakKeyDictionary[Database, dict[int, _Kept]] = WeakKeyDictionary()
+# One at a time finds out about many submissions: who comes meanwhile takes what the first found,
+# and no two need the memory for it at once.
+_finding = threading.Lock()
 
 
 def counted(site: Site, session: Session, assignment: Assignment) -> Counted:
@@ -61,29 +70,70 @@ def counted_each(
 ) -> dict[int, Counted]:
     """The same of some assignments of one course, by as many queries as of one."""
     numbers = answers.numbers_of_submissions(session, [one.id for one in assignments])
+    if sum(numbers.values()) <= _FEW:
+        return _found(session, assignments)
     many = {key for key, number in numbers.items() if number > _FEW}
-    known = {one.id: _remembered(site, one) for one in assignments if one.id in many}
-    found = {key: one for key, one in known.items() if one is not None}
-    fresh = _found(session, [one for one in assignments if one.id not in found])
-    _remember(site, {key: one for key, one in fresh.items() if key in many})
-    return {**found, **fresh}
+    found, missing = _remembered(site, assignments, many)
+    if missing:
+        with _finding:
+            found, missing = _remembered(site, assignments, many)
+            fresh = _found(session, missing)
+            _remember(site, fresh, many)
+        found |= fresh
+    return found
 
 
-def _remembered(site: Site, assignment: Assignment) -> Counted | None:
+def counting(
+    site: Site, session: Session, assignment: Assignment, person_ids: Collection[int]
+) -> Collection[int]:
+    """Of what these people have handed in the submissions that count, for lists in which they are
+    told: as long as what counts is remembered, as that says it, so that a list that is narrowed to
+    it, the number at its head and each of its rows say the same."""
+    kept, _ = _remembered(site, [assignment], {assignment.id})
+    if kept:
+        return kept[assignment.id].ids
+    return counting_of(session, assignment, person_ids)
+
+
+def forget(site: Site) -> None:
+    """Find all out anew, whatever is remembered."""
     with _lock:
-        at, kept = _known.setdefault(site.database, {}).get(assignment.id, (0.0, None))
-    fresh = kept is not None and time.monotonic() - at < _KEPT_S
-    same = kept is not None and kept.version_id == assignment.live_version_id
-    return kept if fresh and same else None
+        _known.pop(site.database, None)
 
 
-def _remember(site: Site, these: Mapping[int, Counted]) -> None:
+def _remembered(
+    site: Site, assignments: Sequence[Assignment], many: Collection[int]
+) -> tuple[dict[int, Counted], list[Assignment]]:
+    """What is remembered of them, and of which it is not.
+
+    Of `many` is what was found out because they are that by themselves, or all of a course are.
+    """
+    now = time.monotonic()
+    with _lock:
+        known = dict(_known.get(site.database, {}))
+    found, missing = {}, []
+    for one in assignments:
+        kept = known.get(one.id)
+        holds = (
+            kept is not None
+            and now - kept.at < _KEPT_S
+            and kept.counted.version_id == one.live_version_id
+            and (kept.of_many or one.id not in many)
+        )
+        if kept is not None and holds:
+            found[one.id] = kept.counted
+        else:
+            missing.append(one)
+    return found, missing
+
+
+def _remember(site: Site, these: Mapping[int, Counted], many: Collection[int]) -> None:
     now = time.monotonic()
     with _lock:
         known = _known.setdefault(site.database, {})
-        for key in [key for key, (at, _) in known.items() if now - at >= _KEPT_S]:
+        for key in [key for key, one in known.items() if now - one.at >= _KEPT_S]:
             del known[key]
-        known.update({key: (now, one) for key, one in these.items()})
+        known.update({key: _Kept(one, now, key in many) for key, one in these.items()})
 
 
 def _found(session: Session, assignments: Sequence[Assignment]) -> dict[int, Counted]:
@@ -94,24 +144,20 @@ def _found(session: Session, assignments: Sequence[Assignment]) -> dict[int, Cou
     members = grades.all_students(session, course_id)
     facts = grades.facts(session, course_id, lives, members)
     names: dict[int, dict[int, list[str]]] = {one.id: {} for one in assignments}
-    complete: dict[int, set[int]] = {one.id: set() for one in assignments}
     for live in lives:
         key, policy = live.assignment.id, policy_of(live.assignment)
         for member in members:
-            grade = grade_from(facts, live, policy, member)
-            if grade.counting is not None:
-                names[key].setdefault(grade.counting.id, []).append(member.name)
-            if grade.state is GradeState.COMPLETE:
-                complete[key].add(member.person_id)
+            found = grade_from(facts, live, policy, member).counting
+            if found is not None:
+                names[key].setdefault(found.id, []).append(member.name)
     versions = [one.live_version_id for one in assignments if one.live_version_id is not None]
-    counting = sorted(one for several in names.values() for one in several)
-    judged = answers.judged(session, versions, counting)
+    each = sorted(one for several in names.values() for one in several)
+    judged = answers.judged(session, versions, each)
     return {
         one.id: Counted(
             one.live_version_id,
             {key: tuple(who) for key, who in names[one.id].items() if key in judged},
             frozenset(names[one.id].keys() - judged),
-            frozenset(complete[one.id]),
         )
         for one in assignments
     }

@@ -6,13 +6,13 @@ the official grade, with overrides, is theirs when it is released, and stays as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from grader.db import grades, people
 from grader.db.grades import Facts, Live, Member, Released
-from grader.db.models import Assignment, Override, Role, Submission
+from grader.db.models import Assignment, Override, Submission
 from grader.db.pages import MOST
 from grader.db.session import Session
 from grader.domain.grades import Grade, HandedIn, Worth, grade, worth
@@ -29,6 +29,7 @@ __all__ = [
     "Released",
     "StaffGrade",
     "Valued",
+    "counting_of",
     "grade_from",
     "grade_of",
     "own_grade",
@@ -84,11 +85,17 @@ class Valued:
 
 
 def valued(
-    session: Session, assignment: Assignment, rows: Sequence[Submission], *, with_overrides: bool
+    session: Session,
+    assignment: Assignment,
+    rows: Sequence[Submission],
+    counting: Collection[int],
+    *,
+    with_overrides: bool,
 ) -> Mapping[int, Valued]:
     """What these submissions of an assignment are worth, by their ids; at most a page of them.
 
-    `with_overrides`: with what people gave, which students don't see before it is released.
+    `counting` are those that count, of these or of all. `with_overrides`: with what people gave,
+    which students don't see before it is released.
     """
     if not rows:
         return {}
@@ -98,24 +105,44 @@ def valued(
     members = {one.person_id: one for one in found}
     # Who has left the course has no grade; what they handed in is worth something all the same.
     every = [members.get(one) or Member(one, "", "", False, None, (one,)) for one in owners]
-    students = grades.enrolled_among(session, assignment.course_id, owners, role=Role.STUDENT)
-    keep = {row.id for row in rows}
-    facts = grades.facts(session, assignment.course_id, [live], every, keep=keep)
-    handed_in = {one.id: one for several in facts.handed_in.values() for one in several}
-    theirs = {
-        one.person_id: grade_from(facts, live, policy, one, with_overrides=with_overrides)
-        for one in every
-    }
-    made = {}
-    for row in rows:
-        whose, one = theirs[row.person_id], handed_in[row.id]
-        made[row.id] = Valued(
-            worth(one if with_overrides else _untouched(one), policy, whose.due_at, live.max_score),
-            counts=row.person_id in students
-            and whose.counting is not None
-            and whose.counting.id == row.id,
+    ids = [row.id for row in rows]
+    facts = grades.facts(session, assignment.course_id, [live], every, only=ids)
+    due = {one.person_id: _due_at(facts, live, one) for one in every}
+    handed_in = [one for several in facts.handed_in.values() for one in several]
+    return {
+        one.id: Valued(
+            worth(
+                one if with_overrides else _untouched(one),
+                policy,
+                due[one.person_id],
+                live.max_score,
+            ),
+            counts=one.id in counting,
         )
-    return made
+        for one in handed_in
+    }
+
+
+def counting_of(
+    session: Session,
+    assignment: Assignment,
+    person_ids: Collection[int],
+    *,
+    with_overrides: bool = True,
+) -> set[int]:
+    """The submissions of which the grades are made of the students that these people are, or hand
+    in with. What staff tried out, and of who has left, counts for nobody's.
+
+    Without overrides: those that students see before their grades are released.
+    """
+    live, policy = grades.assignment(session, assignment.id), policy_of(assignment)
+    students = grades.students_with(session, assignment.course_id, person_ids)
+    facts = grades.facts(session, assignment.course_id, [live], students)
+    found = (
+        grade_from(facts, live, policy, one, with_overrides=with_overrides).counting
+        for one in students
+    )
+    return {one.id for one in found if one is not None}
 
 
 def own_grade(site: Site, actor: Actor, assignment_id: int) -> OwnGrade:
@@ -161,10 +188,13 @@ def grade_from(
     handed_in = [one for key in keys for one in facts.handed_in.get(key, ())]
     if not with_overrides:
         handed_in = [_untouched(one) for one in handed_in]
-    due_at = own_due_at(
-        live.assignment.due_at, (facts.extensions[key] for key in keys if key in facts.extensions)
-    )
-    return grade(handed_in, policy, due_at, live.max_score)
+    return grade(handed_in, policy, _due_at(facts, live, member), live.max_score)
+
+
+def _due_at(facts: Facts, live: Live, member: Member) -> datetime | None:
+    keys = [(live.assignment.id, person_id) for person_id in member.shares_with]
+    own = [facts.extensions[key] for key in keys if key in facts.extensions]
+    return own_due_at(live.assignment.due_at, own)
 
 
 def _untouched(one: HandedIn) -> HandedIn:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from grader.db import answers, grades
+from grader.db import answers
 from grader.db.models import Assignment
 from grader.db.overview import Figures
 from grader.db.session import Session
 from grader.db.submissionfilters import Filters, Standing
-from grader.services.counted import Counted, counted, counted_each
+from grader.services.counted import counted, counted_each
 from grader.services.site import Site
 
 NEEDS_PERSON = Filters(standing=Standing.NEEDS_PERSON, counts=True)
@@ -25,48 +25,31 @@ def with_needs(
     assignments: Sequence[Assignment],
     figures: Mapping[int, Figures],
 ) -> dict[int, Figures]:
-    """The figures of some assignments of a course with what needs a person.
-
-    Where points wait for one, what is left to release is counted by the grades themselves, too.
-    """
-    each, needing = _counted_and_needing(site, session, assignments)
-    found = dict(figures)
-    if not each:
-        return found
-    latest = answers.latest_that_need_a_person(session, each.keys())
-    released = grades.released_to(session, each.keys())
-    for key, one in each.items():
-        found[key] = replace(
-            figures[key],
-            needing=len(needing & one.names.keys()),
-            aside=len(latest[key] - one.ids),
-            unreleased=len(one.complete - released.get(key, set())),
-        )
-    return found
+    """The figures of some assignments of a course with what needs a person."""
+    found = numbers(site, session, assignments)
+    return {key: replace(one, needing=found.get(key, 0)) for key, one in figures.items()}
 
 
 def numbers(site: Site, session: Session, assignments: Sequence[Assignment]) -> dict[int, int]:
     """How many submissions that count need a person, by assignment, where there are any."""
-    each, needing = _counted_and_needing(site, session, assignments)
+    waiting = answers.with_points_that_wait(session, [one.id for one in assignments])
+    each = counted_each(site, session, [one for one in assignments if one.id in waiting])
+    names = sorted(key for one in each.values() for key in one.names)
+    needing = answers.that_need_a_person(session, names)
     found = {key: len(needing & one.names.keys()) for key, one in each.items()}
     return {key: number for key, number in found.items() if number}
 
 
-def resolved(site: Site, session: Session, assignment: Assignment, filters: Filters) -> Filters:
+def resolved(
+    site: Site, session: Session, assignment: Assignment, *filters: Filters
+) -> list[Filters]:
     """The filters with what counts, where they ask for that."""
-    if filters.counts is None:
-        return filters
-    if filters == NEEDS_PERSON and not answers.with_points_that_wait(session, [assignment.id]):
-        return filters  # nothing passes, whatever counts
-    return replace(filters, counting=sorted(counted(site, session, assignment).ids))
-
-
-def _counted_and_needing(
-    site: Site, session: Session, assignments: Sequence[Assignment]
-) -> tuple[dict[int, Counted], set[int]]:
-    """What counts in the assignments in which any points wait for a person, and of which of these
-    submissions they do."""
-    waiting = answers.with_points_that_wait(session, [one.id for one in assignments])
-    each = counted_each(site, session, [one for one in assignments if one.id in waiting])
-    names = sorted(key for one in each.values() for key in one.names)
-    return each, answers.that_need_a_person(session, names)
+    asking = [one for one in filters if one.counts is not None]
+    if not asking:
+        return list(filters)
+    if all(one == NEEDS_PERSON for one in asking) and not answers.with_points_that_wait(
+        session, [assignment.id]
+    ):
+        return list(filters)  # nothing passes, whatever counts
+    ids = counted(site, session, assignment).ids
+    return [one if one.counts is None else replace(one, counting=ids) for one in filters]

@@ -121,7 +121,9 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
             else None
         )
         every = review.all_of_person(session, submission)
-        earlier = found_of(session, assignment, every, with_overrides=True)
+        grade = _grade(session, assignment, submission.person_id)
+        counts = [grade.counting.id] if grade and grade.counting else []
+        earlier = found_of(session, assignment, every, counts)
         (own,) = (one for one in earlier if one.submission.id == submission_id)
         overrides = grades.overrides(session, submission_id)
         due = due_at(session, seen)
@@ -138,7 +140,7 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
                 due,
                 version.max_score if version else 0.0,
             ),
-            grade=_grade(session, assignment, submission.person_id),
+            grade=grade,
             document=document,
             why_none=why_none,
             cell_errors=_cell_errors(site, own.result),
@@ -222,12 +224,14 @@ def _part(exercise: Mapping[str, Any]) -> Part:
 
 
 def _grade(session: Session, assignment: Assignment, person_id: int) -> Grade | None:
-    members = grades.members(session, assignment.course_id, only=[person_id]).items
-    if not members:
+    """That of which it may be a part: of a student that they are, or hand in with; all of a team
+    have the same."""
+    students = grades.students_with(session, assignment.course_id, [person_id])
+    if not students:
         return None
     live = grades.assignment(session, assignment.id)
-    facts = grades.facts(session, assignment.course_id, [live], members)
-    return grade_from(facts, live, policy_of(assignment), members[0])
+    facts = grades.facts(session, assignment.course_id, [live], students)
+    return grade_from(facts, live, policy_of(assignment), students[0])
 
 
 def _cell_errors(site: Site, result: Result | None) -> list[tuple[int, str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,9 @@ from grader.safetext import storable
 from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
 from grader.services.anonymity import shown_file, shown_name
-from grader.services.grades import Valued, valued
+from grader.services.counted import counting
+from grader.services.grades import Valued, counting_of, valued
+from grader.services.needing import resolved
 from grader.services.policies import policy_of
 from grader.services.sending import send
 from grader.services.site import Site
@@ -208,10 +210,15 @@ def list_submissions(
             raise BadInput("sort: it is graded without names, and has no order of them")
         if hides and filters.people is not None:
             raise BadInput("person_id: it is graded without names, and whose is not told")
-        if not is_staff:
+        if is_staff:
+            (filters,) = resolved(site, session, assignment, filters)
+        else:
             team = people.team_of(session, assignment.course_id, actor.person_id)
             wanted = team if filters.people is None else set(team) & set(filters.people)
             filters = replace(filters, people=sorted(wanted))
+            if with_worth or filters.counts is not None:
+                own = counting_of(session, assignment, team, with_overrides=False)
+                filters = replace(filters, counting=own)
         page = submissionlists.listed(
             session,
             submissionlists.narrowed(session, assignment, filters),
@@ -220,7 +227,11 @@ def list_submissions(
             cursor=cursor,
             limit=limit,
         )
-        found = found_of(session, assignment, page.items, is_staff if with_worth else None)
+        counts: Collection[int] | None = filters.counting if with_worth else None
+        if with_worth and is_staff:
+            owners = {one.person_id for one in page.items}
+            counts = counting(site, session, assignment, owners)
+        found = found_of(session, assignment, page.items, counts, with_overrides=is_staff)
     if hides:
         found = [_nameless(assignment, one) for one in found]
     return Page(found, page.next_cursor)
@@ -232,8 +243,10 @@ def get_submission(
     """One submission; what it is worth as in a list of them."""
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        overridden = seen.is_staff if with_worth else None
-        (found,) = found_of(session, seen.assignment, [seen.submission], overridden)
+        counts = _counting(session, seen) if with_worth else None
+        (found,) = found_of(
+            session, seen.assignment, [seen.submission], counts, with_overrides=seen.is_staff
+        )
     hides = seen.is_staff and seen.assignment.anonymous
     return _nameless(seen.assignment, found) if hides else found
 
@@ -267,7 +280,14 @@ def choose(site: Site, actor: Actor, submission_id: int) -> Found:
             seen.submission,
             course_id=seen.assignment.course_id,
         )
-        return found_of(session, seen.assignment, [seen.submission], seen.is_staff)[0]
+        (found,) = found_of(
+            session,
+            seen.assignment,
+            [seen.submission],
+            _counting(session, seen),
+            with_overrides=seen.is_staff,
+        )
+        return found
 
 
 def see(session: Session, actor: Actor, submission_id: int) -> Seen:
@@ -372,11 +392,13 @@ def found_of(
     session: Session,
     assignment: Assignment,
     rows: Sequence[Submission],
-    with_overrides: bool | None = None,
+    counting: Collection[int] | None = None,
+    *,
+    with_overrides: bool = True,
 ) -> list[Found]:
     """Submissions of one assignment with all that is shown of them, by a few queries.
 
-    With what they are worth where it is said whether that is `with_overrides`.
+    With what they are worth where it is said which count, `counting`.
     """
     ids = [row.id for row in rows]
     last = submissions.last_attempts_of(session, ids, assignment.live_version_id)
@@ -385,8 +407,8 @@ def found_of(
     names = submissions.names_of(session, person_ids)
     extended = submissions.extensions(session, assignment, person_ids)
     worths: Mapping[int, Valued] = {}
-    if with_overrides is not None:
-        worths = valued(session, assignment, rows, with_overrides=with_overrides)
+    if counting is not None:
+        worths = valued(session, assignment, rows, counting, with_overrides=with_overrides)
     return [
         Found(
             submission=row,
@@ -398,6 +420,15 @@ def found_of(
         )
         for row in rows
     ]
+
+
+def _counting(session: Session, seen: Seen) -> Collection[int]:
+    return counting_of(
+        session,
+        seen.assignment,
+        [seen.submission.person_id],
+        with_overrides=seen.is_staff,
+    )
 
 
 def _nameless(assignment: Assignment, found: Found) -> Found:

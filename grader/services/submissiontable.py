@@ -5,8 +5,8 @@ What is done to many is done to whatever some filters list, of which a list of i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -21,6 +21,7 @@ from grader.errors import BadInput, NotFound
 from grader.services import extensions, regrading, release
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.anonymity import shown_file, shown_name
+from grader.services.counted import counted, counting
 from grader.services.needing import NEEDS_PERSON, resolved
 from grader.services.regrading import Regrade
 from grader.services.release import Releasing
@@ -99,7 +100,7 @@ def table(
     with site.database.reading() as session:
         assignment = _permitted(session, actor, assignment_id, order)
         version = _live(session, assignment)
-        these = _narrowed(site, session, assignment, filters)
+        these, needing = _narrowed(site, session, assignment, filters, NEEDS_PERSON)
         page = submissionlists.listed(
             session,
             these,
@@ -110,12 +111,17 @@ def table(
             limit=limit,
         )
         exercises = _exercises(version)
-        needing = _narrowed(site, session, assignment, NEEDS_PERSON)
         first = submissionlists.listed(session, needing, "received_at", limit=1)
         at_most = None if filters == _EVERYTHING else COUNTED
         return Table(
             rows=Page(
-                _rows(session, assignment, exercises, page.items),
+                _rows(
+                    session,
+                    assignment,
+                    exercises,
+                    page.items,
+                    _counting(site, session, assignment, page.items),
+                ),
                 page.next_cursor,
                 page.previous_cursor,
             ),
@@ -137,7 +143,8 @@ def rows(
         these = submissionlists.narrowed(session, assignment, Filters(ids=ids))
         page = submissionlists.listed(session, these, "received_at", limit=MOST)
         exercises = _exercises(_live(session, assignment))
-        return _rows(session, assignment, exercises, page.items), exercises
+        counts = _counting(site, session, assignment, page.items)
+        return _rows(session, assignment, exercises, page.items, counts), exercises
 
 
 def neighbours(
@@ -153,7 +160,7 @@ def neighbours(
     """The submissions before and after one in the table."""
     with site.database.reading() as session:
         assignment = _permitted(session, actor, assignment_id, order)
-        these = _narrowed(site, session, assignment, filters)
+        (these,) = _narrowed(site, session, assignment, filters)
         return submissionlists.beside(session, these, order, submission_id, descending=descending)
 
 
@@ -164,7 +171,7 @@ def selected(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> 
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         ids = _ids(site, session, assignment, filters)
         people = submissions.people_of(session, assignment, ids)
-        everything = _narrowed(site, session, assignment, filters)
+        (everything,) = _narrowed(site, session, assignment, filters)
         count = submissionlists.number_of(session, everything) if ids is None else len(ids)
     students = [one for one, role in people.items() if role is Role.STUDENT]
     return Selected(submissions=count, people=len(people), students=len(students))
@@ -216,12 +223,18 @@ def export(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> It
     with site.database.reading() as session:
         assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
         exercises = _exercises(_live(session, assignment))
-        filters = resolved(site, session, assignment, filters)
-    return _csv(site, assignment, filters, exercises)
+        counts = counted(site, session, assignment).ids
+    if filters.counts is not None:
+        filters = replace(filters, counting=counts)
+    return _csv(site, assignment, filters, exercises, counts)
 
 
 def _csv(
-    site: Site, assignment: Assignment, filters: Filters, exercises: Sequence[tuple[str, str]]
+    site: Site,
+    assignment: Assignment,
+    filters: Filters,
+    exercises: Sequence[tuple[str, str]],
+    counts: Collection[int],
 ) -> Iterator[str]:
     header = ["submission", "person", "email", "number", "file", "received_at", "lateness", "state"]
     header += ["run", "score", "of", "pending", "points", "counts"]
@@ -233,7 +246,7 @@ def _csv(
         with site.database.reading() as session:
             these = submissionlists.narrowed(session, assignment, filters)
             page = submissionlists.listed(session, these, "received_at", cursor=cursor, limit=MOST)
-            found = _rows(session, assignment, exercises, page.items)
+            found = _rows(session, assignment, exercises, page.items, counts)
             people = {one.found.submission.person_id for one in found}
             emails = {} if assignment.anonymous else submissions.emails_of(session, people)
         yield csv_text([_line(one, emails) for one in found])
@@ -271,8 +284,9 @@ def _rows(
     assignment: Assignment,
     exercises: Sequence[tuple[str, str]],
     these: Sequence[Submission],
+    counts: Collection[int],
 ) -> list[Row]:
-    found = found_of(session, assignment, these, with_overrides=True)
+    found = found_of(session, assignment, these, counts)
     ids = [one.id for one in these]
     known = submissionmarks.marks(session, assignment, ids, alike=HIGH)
     return [
@@ -309,18 +323,25 @@ def _exercises(version: AssignmentVersion | None) -> list[tuple[str, str]]:
 
 
 def _narrowed(
-    site: Site, session: Session, assignment: Assignment, filters: Filters
-) -> submissionlists.Narrowed:
-    return submissionlists.narrowed(
-        session, assignment, resolved(site, session, assignment, filters)
-    )
+    site: Site, session: Session, assignment: Assignment, *filters: Filters
+) -> list[submissionlists.Narrowed]:
+    return [
+        submissionlists.narrowed(session, assignment, one)
+        for one in resolved(site, session, assignment, *filters)
+    ]
+
+
+def _counting(
+    site: Site, session: Session, assignment: Assignment, rows: Sequence[Submission]
+) -> Collection[int]:
+    return counting(site, session, assignment, {one.person_id for one in rows})
 
 
 def _ids(
     site: Site, session: Session, assignment: Assignment, filters: Filters
 ) -> Sequence[int] | None:
     """The ids of what is meant; None where that is everything."""
-    these = _narrowed(site, session, assignment, filters)
+    (these,) = _narrowed(site, session, assignment, filters)
     if filters == _EVERYTHING:
         if not submissionlists.number_of(session, these, 1):
             raise BadInput("nothing was handed in yet")

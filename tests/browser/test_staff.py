@@ -258,7 +258,7 @@ def test_on_a_phone_a_row_is_a_sheet_that_is_still_a_row_of_a_table(
     row.scroll_into_view_if_needed()
     for seen in (row.get_by_role("checkbox"), row.locator(".state"), row.locator(".score-number")):
         expect(seen).to_be_in_viewport(ratio=1)
-    page.get_by_role("link", name="Points", exact=True).click()
+    page.get_by_role("link", name="by judged score", exact=True).click()
     expect(page.get_by_role("columnheader", name="Points")).to_have_attribute(
         "aria-sort", re.compile("ending")
     )

@@ -106,7 +106,10 @@ class TestMatrix:
         first = tom.get(book(people))
         assert "Student 59" not in first.text
         assert "Next page" in first.text
+        # Its head looks at everybody's work: it is on the first page alone.
+        assert "needs a person" in text_of(first)
         found = text_of(tom.get(book(people), search="student 59"))
+        assert "needs a person" not in found
         assert "Student 59" in found
         assert "Student 58" not in found
         assert "Nobody found" in text_of(tom.get(book(people), search="%"))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations_with_replacement, product
+from threading import Barrier
 from typing import Any
 
 import pytest
 from sqlalchemy import insert, select
 from starlette.testclient import TestClient
 
+from grader.db import handedin, passwordlinks, submissionlists
 from grader.db.models import (
     Assignment,
     AssignmentVersion,
@@ -20,9 +23,10 @@ from grader.db.models import (
     Submission,
 )
 from grader.db.submissionfilters import Standing, outcome_of_exercise
+from grader.domain.grades import HandedIn as One
 from grader.domain.outcomes import Outcome, RunStatus, combined
 from grader.errors import BadInput
-from grader.services import desk, overrides, overview, submissiontable
+from grader.services import counted, desk, overrides, overview, submissiontable
 from grader.services.release import release
 from grader.services.review import staff_view
 from grader.services.site import Site
@@ -32,7 +36,7 @@ from tests.assigned import statements
 from tests.sites import People, Signed, signed
 from tests.unit._builders import exercise, result
 from tests.web._handed_in import RIGHT, TEXT, WRONG, HandedIn, anonymously, everything
-from tests.web._work import assignment, handed_in, judge, messages, site  # noqa: F401 - fixtures
+from tests.web._work import assignment, fail, handed_in, judge, messages, site  # noqa: F401 - fixtures
 
 NARROWED: list[tuple[dict[str, Any], set[str]]] = [
     ({}, {"right", "wrong", "half", "graded", "cancelled", "failed", "waits"}),
@@ -351,14 +355,14 @@ def test_what_needs_a_person_is_what_counts_and_points_are_those_that_hold(
         return found, table
 
     found, table = seen()
-    assert (found.step, found.count, found.figures.aside) == (overview.Step.GRADE, 1, 1)
+    assert (found.step, found.count) == (overview.Step.GRADE, 1)
     assert table.next_id == first["id"]
     assert list(desk.get_desk(site, ta, number, "ex2").order) == [first["id"]]
     assert shown(table) == [(4.0, True), (0.0, False)]
     overrides.give(site, ta, first["id"], exercise="ex2", score=3.0, reason="well put")
     found, table = seen()
     # Her latest goes on waiting for a person, and for nobody in particular.
-    assert found.figures.standings[Standing.NEEDS_PERSON] == found.figures.aside == 1
+    assert (found.figures.standings[Standing.NEEDS_PERSON], found.figures.needing) == (1, 0)
     assert (found.step, found.count) == (overview.Step.RELEASE, 1)
     assert table.next_id is None
     assert shown(table) == [(7.0, True), (0.0, False)]
@@ -377,6 +381,14 @@ def test_what_needs_a_person_is_what_counts_and_points_are_those_that_hold(
     ]
 
 
+def teams(site: Site, people: People, **of: list[Signed]) -> None:  # noqa: F811
+    """Have these hand in together."""
+    with site.database.writing() as session:
+        for team, members in of.items():
+            for one in members:
+                session.get_one(Enrolment, (people.course_id, one.actor.person_id)).team = team
+
+
 def shown(table: submissiontable.Table) -> list[tuple[float | None, bool]]:
     """The points of its rows, and whether they count."""
     return [
@@ -384,6 +396,182 @@ def shown(table: submissiontable.Table) -> list[tuple[float | None, bool]]:
         for row in table.rows.items
         if row.found.valued
     ]
+
+
+def test_what_is_left_to_release_is_the_same_whether_anybody_s_points_wait_or_not(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    number, ta = assignment(site, people.course_id), people.ta.actor
+    judge(site, handed_in(client, people.ada, number)["attempt_id"], result(exercise(RIGHT)))
+    handed_in(client, people.ada, number, "x = 2")  # her latest is queued
+    bobs = handed_in(client, people.bob, number)
+    judge(site, bobs["attempt_id"], result(exercise(RIGHT), exercise(TEXT, id="ex2")))
+    waits = overview.assignment_overview(site, ta, number).figures
+    overrides.give(site, ta, bobs["id"], exercise=None, score=3.0, reason="well put")
+    given = overview.assignment_overview(site, ta, number).figures
+    assert [(one.needing, one.unreleased) for one in (waits, given)] == [(1, 1), (0, 1)]
+
+
+def test_what_a_member_of_a_team_handed_in_counts_for_it_whatever_they_are_by_now(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    number, ta = assignment(site, people.course_id), people.ta
+    ada, bob = people.ada.actor.person_id, people.bob.actor.person_id
+    teams(site, people, red=[people.ada, people.bob])
+    receipt = handed_in(client, people.ada, number)
+    judge(site, receipt["attempt_id"], result(exercise(TEXT)))
+    with site.database.writing() as session:
+        session.get_one(Enrolment, (people.course_id, ada)).role = Role.TA
+
+    def says() -> list[bool]:
+        """Whether it counts: the table, its filter, the API, the submission's page and the CSV."""
+        rows = submissiontable.table(
+            site, ta.actor, number, Filters(), "received_at", descending=True
+        )
+        narrowed = submissiontable.table(
+            site, ta.actor, number, Filters(counts=True), "received_at", descending=True
+        )
+        path = f"/api/v1/assignments/{number}/submissions"
+        listed = client.get(path, headers=ta.headers).json()["items"]
+        one = client.get(f"/api/v1/submissions/{receipt['id']}", headers=ta.headers).json()
+        view = staff_view(site, ta.actor, receipt["id"])
+        lines = "".join(submissiontable.export(site, ta.actor, number, Filters())).splitlines()
+        assert (rows.needing, bool(rows.next_id)) == (len(narrowed.rows.items),) * 2
+        return [
+            *(counts for _, counts in shown(rows)),
+            bool(narrowed.rows.items),
+            *(row["counts"] for row in listed),
+            one["counts"],
+            view.counts,
+            *(found.valued.counts for found in view.earlier if found.valued),
+            lines[1].endswith(",yes"),
+        ]
+
+    assert says() == [True] * 7
+    overrides.give(site, ta.actor, receipt["id"], exercise=None, score=3.0, reason="well put")
+    assert overview.assignment_overview(site, ta.actor, number).figures.unreleased == 1
+    (given,) = overrides.list_overrides(site, ta.actor, receipt["id"])
+    overrides.revoke(site, ta.actor, given[0].id)
+    # Without a student to share it with it is a trial of staff's.
+    with site.database.writing() as session:
+        session.get_one(Enrolment, (people.course_id, bob)).team = None
+    assert says() == [False] * 7
+    # Nor does what somebody handed in who has left.
+    with site.database.writing() as session:
+        session.delete(session.get_one(Enrolment, (people.course_id, ada)))
+    assert says() == [False] * 7
+
+
+def test_the_api_lists_what_counts_to_staff_and_to_students_what_counts_as_they_see_it(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    number = assignment(site, people.course_id)
+    first, second, third = (handed_in(client, people.ada, number, f"x = {n}") for n in range(3))
+    judge(site, first["attempt_id"], result(exercise(RIGHT)))
+    judge(site, second["attempt_id"], result(exercise(TEXT)))
+    fail(site, third["attempt_id"])
+    overrides.give(site, people.ta.actor, second["id"], exercise=None, score=9.0, reason="well put")
+
+    def ids(who: Signed, **params: Any) -> list[int]:
+        path = f"/api/v1/assignments/{number}/submissions"
+        answer = client.get(path, params=params, headers=who.headers)
+        assert answer.status_code == 200, answer.text
+        return [one["id"] for one in answer.json()["items"]]
+
+    assert ids(people.ta, counts=True) == [second["id"]]
+    assert ids(people.ta, counts=False) == [third["id"], first["id"]]
+    assert ids(people.ta, needs_person=True) == [third["id"]]
+    assert ids(people.ta, needs_person=True, counts=True) == []
+    assert ids(people.ada, counts=True) == [first["id"]]  # hers is not released yet
+    assert ids(people.ada, counts=False) == [third["id"], second["id"]]
+
+
+def test_any_number_of_what_counts_is_one_parameter(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+) -> None:
+    number = assignment(site, people.course_id)
+    mine = handed_in(client, people.ada, number)["id"]
+    with site.database.reading() as session:
+        found = session.get_one(Assignment, number)
+        for counts, some in ((True, [mine]), (False, [])):
+            filters = Filters(counts=counts, counting=[mine, *range(10**6, 10**6 + 70_000)])
+            these = submissionlists.narrowed(session, found, filters)
+            page = submissionlists.listed(session, these, "received_at")
+            assert [one.id for one in page.items] == some
+            assert submissionlists.number_of(session, these) == len(some)
+        assert passwordlinks.open_among(session, 1, range(10**6, 10**6 + 70_000)) == set()
+
+
+def test_a_row_takes_no_more_for_all_that_its_owner_handed_in_before(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number, ta = assignment(site, people.course_id), people.ta.actor
+    for n in range(3):
+        handed_in(client, people.ada, number, f"x = {n}")
+    monkeypatch.setattr("grader.services.counted._FEW", 0)
+    read = []
+    monkeypatch.setattr(handedin, "HandedIn", lambda **of: read.append(of["id"]) or One(**of))
+    submissiontable.table(site, ta, number, Filters(counts=True), "received_at", descending=True)
+    assert len(read) == 4  # once all of them, for what counts, and the row
+    read.clear()
+    # What counts is remembered: rows are read alone, here and in the file.
+    submissiontable.table(site, ta, number, Filters(), "received_at", descending=True, limit=1)
+    assert len(read) == 1
+    read.clear()
+    assert len(list(submissiontable.export(site, ta, number, Filters()))) == 2
+    assert len(read) == 3
+
+
+def test_what_counts_in_many_assignments_that_are_many_together_is_found_once(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grader.services.counted._FEW", 1)
+    numbers = []
+    for slug in ("first", "second"):
+        numbers.append(assignment(site, people.course_id))
+        with site.database.writing() as session:
+            session.get_one(Assignment, numbers[-1]).slug = slug
+        receipt = handed_in(client, people.ada, numbers[-1])
+        judge(site, receipt["attempt_id"], result(exercise(TEXT)))
+    found = []
+    whole = counted._found
+    monkeypatch.setattr(
+        counted, "_found", lambda session, these: found.append(len(these)) or whole(session, these)
+    )
+    both = Barrier(2)
+
+    def look() -> int:
+        both.wait()
+        return overview.course_overview(site, people.ta.actor, people.course_id).needing
+
+    with ThreadPoolExecutor(2) as pool:
+        assert [one.result() for one in [pool.submit(look) for _ in range(2)]] == [2, 2]
+    assert [one for one in found if one] == [2]
+    # By itself the assignment has few, of which what counts is found out each time.
+    late = handed_in(client, people.bob, numbers[0])["id"]
+    monkeypatch.setattr("grader.services.counted._FEW", 2)
+    table = submissiontable.table(
+        site, people.ta.actor, numbers[0], Filters(counts=True), "received_at", descending=True
+    )
+    assert table.rows.items[0].found.submission.id == late
+    assert shown(table)[0] == (None, True)
+    counted.forget(site)
+    overview.course_overview(site, people.ta.actor, people.course_id)
+    assert [one for one in found if one][-1] == 2
 
 
 def test_what_needs_a_person_takes_as_many_queries_in_many_assignments_as_in_one(
@@ -416,9 +604,7 @@ def test_what_is_left_to_release_is_counted_in_students_also_of_teams(
         people.bob,
         *(signed(site, name, Role.STUDENT, people.course_id) for name in ("cleo", "dora")),
     )
-    with site.database.writing() as session:
-        for one, team in ((ada, "red"), (bob, "red"), (cleo, "blue"), (dora, "blue")):
-            session.get_one(Enrolment, (people.course_id, one.actor.person_id)).team = team
+    teams(site, people, red=[ada, bob], blue=[cleo, dora])
 
     def left() -> tuple[overview.Step, int]:
         seen = overview.assignment_overview(site, people.ta.actor, number)

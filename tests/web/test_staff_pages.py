@@ -251,6 +251,18 @@ def test_the_next_one_that_needs_a_person_is_at_the_head(
             .order_by(Submission.id.desc())
         ).first()
     assert f'href="/submissions/{bobs}?' in page
+    assert ">by judged score</a>" in page  # the points in the rows are those that hold
+    overview = seen(ta, f"/assignments/{found.assignment_id}")
+    assert "?state=needs_person&amp;latest=1" in overview  # two, of which one counts
+    assert "have open points" in overview
+    judge(
+        site,
+        handed_in(client, people.ta, found.assignment_id)["attempt_id"],
+        result(*words),
+    )
+    with site.database.reading() as session:
+        trial = session.scalars(select(Submission.id).order_by(Submission.id.desc())).first()
+    assert "it counts for no student" in seen(ta, f"/submissions/{trial}")
 
 
 # -- acting on many ---------------------------------------------------------------------------

@@ -149,8 +149,15 @@ def list_submissions(
     most_score: Annotated[float | None, Query(allow_inf_nan=False)] = None,
     latest: Annotated[bool, Query(description="of each person the last one alone")] = False,
     needs_person: Annotated[
-        bool, Query(description="points wait for a person, or judging has failed")
+        bool,
+        Query(
+            description="points wait for a person, or judging has failed; also of what no grade is "
+            "made of, unless `counts` is true"
+        ),
     ] = False,
+    counts: Annotated[
+        bool | None, Query(description="whether a student's grade is made of it; both if left out")
+    ] = None,
     sort: Annotated[Order, Query(description="score: those that have one")] = "received_at",
     descending: bool = True,
     cursor: Cursor = None,
@@ -165,6 +172,7 @@ def list_submissions(
         most_score=most_score,
         latest=latest,
         needs_person=needs_person,
+        counts=counts,
     )
     page = submissions.list_submissions(
         site,

@@ -63,11 +63,13 @@ def show_gradebook(
     book = gradebook.gradebook(
         site, visitor.actor, course_id, search=search.strip(), cursor=cursor, limit=50
     )
+    is_whole = cursor is None and not search.strip()
     context = {
         "frame": frame,
         "tab": "gradebook",
         "book": book,
-        "head": gradebook.head(site, visitor.actor, course_id),
+        # Who turns pages or searches has seen it, and it looks at everybody's work.
+        "head": gradebook.head(site, visitor.actor, course_id) if is_whole else None,
         "search": search,
         "is_first": cursor is None,
         "done": what_is_done(request, _DONE),
