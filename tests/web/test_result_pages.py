@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 import pytest
@@ -63,10 +62,10 @@ def test_lateness_is_spelled_out(
 def test_a_hidden_check_shows_no_more_than_its_title(
     site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
 ) -> None:
-    secret = replace(WRONG, visibility="hidden", message="expected 42", hint="say 42")
+    secret = replace(WRONG, visibility="hidden", message="expected xyzzy", hint="say xyzzy")
     page = ada.get(f"/submissions/{judged(site, client, people.ada, assignment_id, secret)}")
     assert "This check is hidden." in text_of(page)
-    assert "42" not in re.sub(r"[0-9a-f]{12}|\S{60,}", "", text_of(page))
+    assert "xyzzy" not in page.text
 
 
 def test_hostile_words_are_shown_as_they_are(
