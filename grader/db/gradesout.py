@@ -6,8 +6,9 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
@@ -54,27 +55,15 @@ def columns(
     session: Session, course_id: int, assignment_id: int | None = None
 ) -> list[ColumnCounts]:
     """The linked columns of a course, or of an assignment of it, that are not switched off."""
-    query = (
-        select(
-            GradeColumn,
-            Assignment,
-            func.coalesce(Platform.name, "Canvas"),
-            func.coalesce(Context.title, CanvasCourse.title),
-            func.coalesce(Platform.failing_since, CanvasCourse.failing_since),
-            func.coalesce(Platform.resting_until, CanvasCourse.resting_until),
-        )
-        .join(Assignment, Assignment.id == GradeColumn.assignment_id)
-        .outerjoin(Context, Context.id == GradeColumn.context_id)
-        .outerjoin(Deployment, Deployment.id == Context.deployment_id)
-        .outerjoin(Platform, Platform.id == Deployment.platform_id)
-        .outerjoin(CanvasCourse, CanvasCourse.id == GradeColumn.canvas_course_id)
-        .where(
-            Assignment.course_id == course_id,
-            Platform.disabled_at.is_(None),
-            CanvasCourse.disabled_at.is_(None),
-        )
-        .order_by(Assignment.id, GradeColumn.id)
+    every = select(
+        GradeColumn,
+        Assignment,
+        func.coalesce(Platform.name, "Canvas"),
+        func.coalesce(Context.title, CanvasCourse.title),
+        func.coalesce(Platform.failing_since, CanvasCourse.failing_since),
+        func.coalesce(Platform.resting_until, CanvasCourse.resting_until),
     )
+    query = _in_use(every, course_id).order_by(Assignment.id, GradeColumn.id)
     if assignment_id is not None:
         query = query.where(Assignment.id == assignment_id)
     found = session.execute(query).all()
@@ -98,9 +87,13 @@ def columns(
 
 def linked_assignments(session: Session, course_id: int) -> set[int]:
     """The assignments of a course whose grades go to a column that is not switched off."""
-    query = (
-        select(GradeColumn.assignment_id)
-        .join(Assignment, Assignment.id == GradeColumn.assignment_id)
+    return set(session.scalars(_in_use(select(GradeColumn.assignment_id), course_id)))
+
+
+def _in_use(query: Select[*tuple[Any, ...]], course_id: int) -> Select[*tuple[Any, ...]]:
+    """Of a course's linked columns those that are not switched off, with where they lead."""
+    return (
+        query.join(Assignment, Assignment.id == GradeColumn.assignment_id)
         .outerjoin(Context, Context.id == GradeColumn.context_id)
         .outerjoin(Deployment, Deployment.id == Context.deployment_id)
         .outerjoin(Platform, Platform.id == Deployment.platform_id)
@@ -111,7 +104,6 @@ def linked_assignments(session: Session, course_id: int) -> set[int]:
             CanvasCourse.disabled_at.is_(None),
         )
     )
-    return set(session.scalars(query))
 
 
 def _counts(session: Session, column_ids: Collection[int]) -> dict[int, dict[str, int]]:
