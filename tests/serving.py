@@ -50,14 +50,15 @@ def _ancestors(pid: int) -> set[int]:
     return found
 
 
-def environment(data: Path, port: int) -> dict[str, str]:
-    """What it is started with."""
+def environment(data: Path, port: int, **variables: str) -> dict[str, str]:
+    """What it is started with; `variables` without their prefix."""
     return {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "CHAINRULE_DATA": str(data),
         "CHAINRULE_LISTEN": f"127.0.0.1:{port}",
         "CHAINRULE_SLOTS": "1",
+        **{f"CHAINRULE_{name}": value for name, value in variables.items()},
     }
 
 
@@ -69,12 +70,13 @@ def _free_port() -> int:
 
 
 @contextmanager
-def served(data: Path) -> Iterator[Serving]:
+def served(data: Path, **variables: str) -> Iterator[Serving]:
     """Everything, started and ready; ended by Ctrl-C unless the block has ended it."""
     port = _free_port()
+    started_with = environment(data, port, **variables)
     command = [sys.executable, "-P", "-m", "grader.cli", "serve"]
     with subprocess.Popen(
-        command, env=environment(data, port), cwd=ROOT, stdout=subprocess.PIPE, text=True
+        command, env=started_with, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as process:
         try:
             assert process.stdout is not None
@@ -83,7 +85,7 @@ def served(data: Path) -> Iterator[Serving]:
                 line = process.stdout.readline()
                 assert line, "it ended before it was ready"
                 printed += line
-            yield Serving(process, printed, f"http://127.0.0.1:{port}", environment(data, port))
+            yield Serving(process, printed, f"http://127.0.0.1:{port}", started_with)
         finally:
             if process.poll() is None:
                 process.send_signal(signal.SIGINT)

@@ -188,7 +188,9 @@ def called(name: str) -> Probe:
 
 
 def test_what_a_probe_changes_is_put_back_in_the_process_itself(zygote: Zygote) -> None:
-    after = "again = count_up(), torch.rand(1).item(), random.random()\nwaiting.backward()\nend = 1"
+    # A torch for CUDA finds that the stand-ins are no GPU, and says so when it looks for streams.
+    quiet = "import warnings\nwarnings.filterwarnings('ignore', \"Can't initialize NVML\")\n"
+    after = f"{quiet}again = count_up(), torch.rand(1).item(), random.random()\nwaiting.backward()"
     with ran(zygote, CHANGES) as session:
         asked = session.ask(tuple(map(called, ("state", "spoil", "state"))))
         was, spoilt, now = (one.evidence["cases"][0]["values"] for one in asked)  # type: ignore[index]
@@ -205,7 +207,7 @@ def test_what_a_probe_changes_is_put_back_in_the_process_itself(zygote: Zygote) 
         session.ask((called("spoil"), called("state")))
         session.resume()
         assert [out.error for out in session.cell_outputs()] == [None, None]
-        assert not any(out.outputs for out in session.cell_outputs())
+        assert [one for out in session.cell_outputs() for one in out.outputs] == []
         asked = value(session, "again")
     with zygote.open(LIMITS, files={}, seed=1, gpus=(1,)) as session:
         session.run(program)
