@@ -133,8 +133,11 @@ def test_what_the_worker_saw_and_the_zygote_does_not_see_is_named_as_well(
 
 CHANGES = """
 import random
+import warnings
 import numpy as np
 import torch
+# A torch for CUDA finds that the stand-ins are no GPU, and says so when it first looks for one.
+warnings.filterwarnings("ignore", "Can't initialize NVML")
 model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.BatchNorm1d(2))
 optimiser = torch.optim.Adam(model.parameters())
 model(torch.ones(3, 2)).sum().backward()
@@ -188,9 +191,7 @@ def called(name: str) -> Probe:
 
 
 def test_what_a_probe_changes_is_put_back_in_the_process_itself(zygote: Zygote) -> None:
-    # A torch for CUDA finds that the stand-ins are no GPU, and says so when it looks for streams.
-    quiet = "import warnings\nwarnings.filterwarnings('ignore', \"Can't initialize NVML\")\n"
-    after = f"{quiet}again = count_up(), torch.rand(1).item(), random.random()\nwaiting.backward()"
+    after = "again = count_up(), torch.rand(1).item(), random.random()\nwaiting.backward()\nend = 1"
     with ran(zygote, CHANGES) as session:
         asked = session.ask(tuple(map(called, ("state", "spoil", "state"))))
         was, spoilt, now = (one.evidence["cases"][0]["values"] for one in asked)  # type: ignore[index]
