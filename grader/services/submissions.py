@@ -39,7 +39,7 @@ from grader.safetext import storable
 from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
 from grader.services.anonymity import shown_file, shown_name
-from grader.services.counted import counting
+from grader.services.counted import remembered
 from grader.services.grades import Valued, counting_of, valued
 from grader.services.needing import resolved
 from grader.services.policies import policy_of
@@ -216,9 +216,14 @@ def list_submissions(
             team = people.team_of(session, assignment.course_id, actor.person_id)
             wanted = team if filters.people is None else set(team) & set(filters.people)
             filters = replace(filters, people=sorted(wanted))
-            if with_worth or filters.counts is not None:
+            if filters.counts is not None:
                 own = counting_of(session, assignment, team, with_overrides=False)
                 filters = replace(filters, counting=own)
+        known: Collection[int] | None = None
+        if filters.counts is not None:
+            known = filters.counting
+        elif is_staff:
+            known = remembered(site, session, assignment)
         page = submissionlists.listed(
             session,
             submissionlists.narrowed(session, assignment, filters),
@@ -227,11 +232,14 @@ def list_submissions(
             cursor=cursor,
             limit=limit,
         )
-        counts: Collection[int] | None = filters.counting if with_worth else None
-        if with_worth and is_staff:
-            owners = {one.person_id for one in page.items}
-            counts = counting(site, session, assignment, owners)
-        found = found_of(session, assignment, page.items, counts, with_overrides=is_staff)
+        found = found_of(
+            session,
+            assignment,
+            page.items,
+            known,
+            with_worth=with_worth,
+            with_overrides=is_staff,
+        )
     if hides:
         found = [_nameless(assignment, one) for one in found]
     return Page(found, page.next_cursor)
@@ -243,9 +251,12 @@ def get_submission(
     """One submission; what it is worth as in a list of them."""
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        counts = _counting(session, seen) if with_worth else None
         (found,) = found_of(
-            session, seen.assignment, [seen.submission], counts, with_overrides=seen.is_staff
+            session,
+            seen.assignment,
+            [seen.submission],
+            with_worth=with_worth,
+            with_overrides=seen.is_staff,
         )
     hides = seen.is_staff and seen.assignment.anonymous
     return _nameless(seen.assignment, found) if hides else found
@@ -284,7 +295,6 @@ def choose(site: Site, actor: Actor, submission_id: int) -> Found:
             session,
             seen.assignment,
             [seen.submission],
-            _counting(session, seen),
             with_overrides=seen.is_staff,
         )
         return found
@@ -394,11 +404,12 @@ def found_of(
     rows: Sequence[Submission],
     counting: Collection[int] | None = None,
     *,
+    with_worth: bool = True,
     with_overrides: bool = True,
 ) -> list[Found]:
     """Submissions of one assignment with all that is shown of them, by a few queries.
 
-    With what they are worth where it is said which count, `counting`.
+    `counting` are those that count, where that is known already.
     """
     ids = [row.id for row in rows]
     last = submissions.last_attempts_of(session, ids, assignment.live_version_id)
@@ -407,7 +418,7 @@ def found_of(
     names = submissions.names_of(session, person_ids)
     extended = submissions.extensions(session, assignment, person_ids)
     worths: Mapping[int, Valued] = {}
-    if counting is not None:
+    if with_worth:
         worths = valued(session, assignment, rows, counting, with_overrides=with_overrides)
     return [
         Found(
@@ -420,15 +431,6 @@ def found_of(
         )
         for row in rows
     ]
-
-
-def _counting(session: Session, seen: Seen) -> Collection[int]:
-    return counting_of(
-        session,
-        seen.assignment,
-        [seen.submission.person_id],
-        with_overrides=seen.is_staff,
-    )
 
 
 def _nameless(assignment: Assignment, found: Found) -> Found:
