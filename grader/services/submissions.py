@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from grader.db import attempts, audit, leases, people, submissionlists, submissions
+from grader.db import attempts, audit, people, submissionlists, submissions
 from grader.db.assignments import Hold, held
 from grader.db.models import (
     Assignment,
@@ -172,12 +172,11 @@ def submit(
         )
         session.add(submission)
         session.flush()
-        attempt = attempts.enqueue(session, submission, version, Purpose.SUBMISSION)
+        # Noted as sent in this transaction, so that an upload needs no second one.
+        waiting = attempts.enqueue(session, submission, version, Purpose.SUBMISSION, is_sent=True)
+        attempt = waiting[0]
         if policy_of(assignment).counts == "last":
             submissions.let_go_first(session, attempt, team)
-        waiting = submissions.attempts_of(session, submission.id, with_shadow=True)
-        # Noted in this transaction, so that an upload needs no second one.
-        leases.mark_sent(session, Attempt, [one.id for one in waiting])
         receipt = _receipt(assignment, submission, attempt.id, extended, is_new=True)
         hookmessages.submission_received(session, assignment.course_id, submission)
     log.info("handed in", extra={"submission": receipt.submission.id, "attempt": attempt.id})
