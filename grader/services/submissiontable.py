@@ -111,11 +111,12 @@ def table(
             limit=limit,
         )
         exercises = _exercises(version)
+        known = remembered(site, session, assignment)
         first = submissionlists.listed(session, needing, "received_at", limit=1)
         at_most = None if filters == _EVERYTHING else COUNTED
         return Table(
             rows=Page(
-                _rows(site, session, assignment, exercises, page.items),
+                _rows(session, assignment, exercises, page.items, known),
                 page.next_cursor,
                 page.previous_cursor,
             ),
@@ -137,7 +138,8 @@ def rows(
         these = submissionlists.narrowed(session, assignment, Filters(ids=ids))
         page = submissionlists.listed(session, these, "received_at", limit=MOST)
         exercises = _exercises(_live(session, assignment))
-        return _rows(site, session, assignment, exercises, page.items), exercises
+        known = remembered(site, session, assignment)
+        return _rows(session, assignment, exercises, page.items, known), exercises
 
 
 def neighbours(
@@ -273,13 +275,13 @@ def _number(points: float | None) -> str:
 
 
 def _rows(
-    site: Site,
     session: Session,
     assignment: Assignment,
     exercises: Sequence[tuple[str, str]],
     these: Sequence[Submission],
+    counts: Collection[int] | None,
 ) -> list[Row]:
-    found = found_of(session, assignment, these, remembered(site, session, assignment))
+    found = found_of(session, assignment, these, counts)
     ids = [one.id for one in these]
     known = submissionmarks.marks(session, assignment, ids, alike=HIGH)
     return [
