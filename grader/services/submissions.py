@@ -346,12 +346,14 @@ def _refuse(
     extended: _Extended,
 ) -> None:
     """Raise NotNow where the rules of the assignment don't let these people hand in."""
+    policy = policy_of(assignment)
+    limits = policy.submissions is not None or policy.cooldown_s
     why = refusal(
         received_at,
-        policy_of(assignment),
+        policy,
         opens_at=assignment.opens_at,
         due_at=own_due_at(assignment.due_at, (at for own in extended.values() for at in own)),
-        earlier=submissions.receipts(session, assignment.id, team),
+        earlier=submissions.receipts(session, assignment.id, team) if limits else (),
     )
     if why is not None:
         raise NotNow(why.reason, why.until)
