@@ -80,6 +80,12 @@ def numbers_of_submissions(session: Session, assignment_ids: Collection[int]) ->
     return {row[0]: row[1] for row in session.execute(query)}
 
 
+def are_more_than(session: Session, assignment_id: int, number: int) -> bool:
+    """Whether more than so many were handed in for the assignment; none is counted."""
+    query = select(Submission.id).where(Submission.assignment_id == assignment_id)
+    return session.scalar(query.offset(number).limit(1)) is not None
+
+
 def that_need_a_person(session: Session, submission_ids: Sequence[int]) -> set[int]:
     """Of which of these points wait for a person, against the version in force."""
     found: set[int] = set()

@@ -26,6 +26,7 @@ from grader.db.models import (
     Result,
     Submission,
 )
+from grader.db.types import now
 from grader.db.versions import in_the_shadow
 
 _YIELD = 50  # places
@@ -33,25 +34,49 @@ _CANDIDATES = 5  # several workers that look at the same moment find different o
 
 
 def enqueue(
-    session: Session, submission: Submission, version: AssignmentVersion, purpose: Purpose
-) -> Attempt:
-    """A fresh attempt that waits, with a secret seed of its own.
+    session: Session,
+    submission: Submission,
+    version: AssignmentVersion,
+    purpose: Purpose,
+    *,
+    is_sent: bool = False,
+) -> list[Attempt]:
+    """A fresh attempt that waits, with a secret seed of its own; after it one against the version
+    in the shadow, where there is one and this is not a regrade.
 
     For every attempt that the same person has open already it lets `_YIELD` later ones go before:
-    nobody waits behind all of another's uploads, and none waits for ever. What is handed in while
-    a version is in the shadow is judged against that one, too.
+    nobody waits behind all of another's uploads, and none waits for ever. `is_sent` notes that
+    messages are on the queue, where they will be in a moment.
     """
+    made = [_enqueue(session, submission, version, purpose, is_sent=is_sent)]
     if purpose is Purpose.SUBMISSION:
         shadow = in_the_shadow(session, submission.assignment_id)
         if shadow is not None:
-            enqueue(session, submission, shadow, Purpose.SHADOW)
+            made.append(_enqueue(session, submission, shadow, Purpose.SHADOW, is_sent=is_sent))
+    return made
+
+
+def _enqueue(
+    session: Session,
+    submission: Submission,
+    version: AssignmentVersion,
+    purpose: Purpose,
+    *,
+    is_sent: bool,
+) -> Attempt:
+    # In the one statement that adds it: other uploads wait for this one on SQLite.
     course_id = session.get_one(Assignment, submission.assignment_id).course_id
-    before = _number(
-        session,
-        Attempt.state.in_([AttemptState.QUEUED, AttemptState.RUNNING]),
-        Attempt.course_id == course_id,
-        Attempt.person_id == submission.person_id,
-        Attempt.rank == purpose.rank,
+    following = select(func.coalesce(func.max(Attempt.id), 0) + 1).scalar_subquery()
+    before = (
+        select(func.count())
+        .select_from(Attempt)
+        .where(
+            Attempt.state.in_([AttemptState.QUEUED, AttemptState.RUNNING]),
+            Attempt.course_id == course_id,
+            Attempt.person_id == submission.person_id,
+            Attempt.rank == purpose.rank,
+        )
+        .scalar_subquery()
     )
     attempt = Attempt(
         submission_id=submission.id,
@@ -61,12 +86,11 @@ def enqueue(
         purpose=purpose,
         queue=version.queue,
         rank=purpose.rank,
-        turn=0,
+        turn=following + before * _YIELD,
         seed=secrets.token_hex(8),
+        sent_at=now() if is_sent else None,
     )
     session.add(attempt)
-    session.flush()
-    attempt.turn = attempt.id + before * _YIELD
     session.flush()
     return attempt
 

@@ -157,11 +157,13 @@ def facts(
     of: Sequence[Member],
     *,
     only: Collection[int] | None = None,
+    also: Collection[int] = (),
+    with_releases: bool = True,
 ) -> Facts:
     """All that is known `of` them. `lives` are assignments of the course.
 
-    Of what they have handed in there is what can count, which is enough for grades; or `only` some
-    submissions of theirs, whether they can count or not.
+    Of what they have handed in there is what can count, which is enough for grades, and `also` some
+    submissions of theirs, whether they can count or not; or these `only`.
     """
     assignment_ids = [one.assignment.id for one in lives]
     person_ids = sorted({person for one in of for person in one.shares_with})
@@ -174,11 +176,12 @@ def facts(
         versions=[one for one in versions if one is not None],
         person_ids=person_ids,
         only=only,
+        also=also,
     )
     return Facts(
         handed_in=handed_in(session, scope),
         extensions=_extensions(session, assignment_ids, person_ids),
-        releases=released(session, assignment_ids, person_ids),
+        releases=released(session, assignment_ids, person_ids) if with_releases else {},
     )
 
 

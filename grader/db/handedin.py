@@ -45,7 +45,7 @@ class Scope:
     """Some assignments of a course with their versions in force, and who may have handed in.
 
     `counts` says by assignment which submission counts there. `only` some submissions of theirs are
-    wanted, whether they can count or not, or whatever can.
+    wanted, whether they can count or not, or whatever can and `also` some.
     """
 
     course_id: int
@@ -53,6 +53,7 @@ class Scope:
     versions: Sequence[int]
     person_ids: Sequence[int]
     only: Collection[int] | None = None
+    also: Collection[int] = ()
 
     @property
     def submissions(self) -> ColumnElement[bool]:
@@ -100,10 +101,24 @@ def handed_in(session: Session, scope: Scope) -> dict[tuple[int, int], list[Hand
                 overrides=given.get(key, _NO_OVERRIDES),
             )
             for _, _, key, at, chosen, status, score, _, number, version, most, pending in (
-                able_to_count(rows, apart, scope.counts[owner[0]]) if scope.only is None else rows
+                _wanted(rows, apart, scope.counts[owner[0]], scope)
             )
         ]
     return found
+
+
+def _wanted(
+    rows: Iterable[Any], apart: Container[int], counts: Counts, scope: Scope
+) -> Iterable[Any]:
+    """Of one person's submissions to an assignment those that the scope asks for."""
+    if scope.only is not None:
+        return rows
+    if not scope.also:
+        return able_to_count(rows, apart, counts)
+    every = list(rows)
+    able = able_to_count(every, apart, counts)
+    keys = {row[2] for row in able}
+    return able + [row for row in every if row[2] in scope.also and row[2] not in keys]
 
 
 def able_to_count(rows: Iterable[Any], apart: Container[int], counts: Counts) -> list[Any]:

@@ -36,6 +36,8 @@ from grader.db.models import (
 
 def hold_people(session: Session, person_ids: Collection[int]) -> None:
     """Until the transaction ends, whoever else hands in for one of these people waits."""
+    if session.get_bind().dialect.name == "sqlite":
+        return  # its one writer has everybody wait
     # In order, so that two members of a team never wait for each other; and not so that rows which
     # refer to them have to wait, too.
     session.execute(

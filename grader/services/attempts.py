@@ -88,8 +88,9 @@ def regrade_submission(site: Site, actor: Actor, submission_id: int, *, reason: 
         last = submissions.last_attempts_of(session, [submission_id], version.id)
         if submission_id in last and last[submission_id].state in OPEN:
             raise Conflict("it waits to be judged, or is being judged, already")
-        attempt = attempts.enqueue(session, seen.submission, version, Purpose.REGRADE)
-        leases.mark_sent(session, Attempt, [attempt.id])
+        (attempt,) = attempts.enqueue(
+            session, seen.submission, version, Purpose.REGRADE, is_sent=True
+        )
         audit.record(
             session,
             actor.person_id,

@@ -1,12 +1,14 @@
 """Of all that was handed in for an assignment what counts, and whose it is.
 
 Which one counts is what grades say (`grader.domain.grades`); nothing here decides it again. Where
-many thousands were handed in, finding that out takes a second, so it is remembered for a while:
-what is graded in between that counts no more is graded in vain, and harms nobody.
+many thousands were handed in, finding that out takes a second or more, so it is remembered for a
+while, and found out anew beside the requests as long as somebody asks: what is graded in between
+that counts no more is graded in vain, and harms nobody.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Collection, Mapping, Sequence
@@ -17,12 +19,15 @@ from weakref import WeakKeyDictionary
 from grader.db import answers, grades
 from grader.db.models import Assignment
 from grader.db.session import Database, Session
-from grader.services.grades import counting_of, grade_from
+from grader.services.grades import grade_from
 from grader.services.policies import policy_of
 from grader.services.site import Site
 
 _FEW = 3000  # submissions: of no more it is found out each time
-_KEPT_S = 180.0
+_FRESH_S = 180.0  # then it is found out anew, while who asks is told what was
+_KEPT_S = 900.0
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ _known: WeakKeyDictionary[Database, dict[int, _Kept]] = WeakKeyDictionary()
 # One at a time finds out about many submissions: who comes meanwhile takes what the first found,
 # and no two need the memory for it at once.
 _finding = threading.Lock()
+_renewing: WeakKeyDictionary[Database, threading.Thread] = WeakKeyDictionary()
 
 
 def counted(site: Site, session: Session, assignment: Assignment) -> Counted:
@@ -83,35 +89,44 @@ def counted_each(
     return found
 
 
-def counting(
-    site: Site, session: Session, assignment: Assignment, person_ids: Collection[int]
-) -> Collection[int]:
-    """Of what these people have handed in the submissions that count, for lists in which they are
-    told: as long as what counts is remembered, as that says it, so that a list that is narrowed to
-    it, the number at its head and each of its rows say the same."""
-    kept, _ = _remembered(site, [assignment], {assignment.id})
-    if kept:
-        return kept[assignment.id].ids
-    return counting_of(session, assignment, person_ids)
+def remembered(site: Site, session: Session, assignment: Assignment) -> Collection[int] | None:
+    """The submissions that count as they are remembered, for lists in which they are told: what a
+    list is narrowed to, the number at its head and each of its rows then say the same.
+
+    None where they are not; where there are many, they then begin to be found out for later lists.
+    """
+    kept, missing = _remembered(site, [assignment], {assignment.id})
+    if missing and answers.are_more_than(session, assignment.id, _FEW):
+        _renew(site, {assignment.id: True})
+    return kept[assignment.id].ids if kept else None
 
 
 def forget(site: Site) -> None:
     """Find all out anew, whatever is remembered."""
+    settle(site)
     with _lock:
         _known.pop(site.database, None)
+
+
+def settle(site: Site) -> None:
+    """Wait until what is being found out beside the requests is remembered."""
+    with _lock:
+        thread = _renewing.get(site.database)
+    if thread is not None:
+        thread.join()
 
 
 def _remembered(
     site: Site, assignments: Sequence[Assignment], many: Collection[int]
 ) -> tuple[dict[int, Counted], list[Assignment]]:
-    """What is remembered of them, and of which it is not.
+    """What is remembered of them, and of which it is not; what is no longer fresh is renewed.
 
     Of `many` is what was found out because they are that by themselves, or all of a course are.
     """
     now = time.monotonic()
     with _lock:
         known = dict(_known.get(site.database, {}))
-    found, missing = {}, []
+    found, missing, stale = {}, [], {}
     for one in assignments:
         kept = known.get(one.id)
         holds = (
@@ -122,9 +137,35 @@ def _remembered(
         )
         if kept is not None and holds:
             found[one.id] = kept.counted
+            if now - kept.at >= _FRESH_S:
+                stale[one.id] = kept.of_many
         else:
             missing.append(one)
+    if stale:
+        _renew(site, stale)
     return found, missing
+
+
+def _renew(site: Site, these: Mapping[int, bool]) -> None:
+    """Find out about these assignments beside the requests; for each, whether they are many by
+    themselves. While that goes on already, nothing: whoever asks next begins it."""
+    with _lock:
+        running = _renewing.get(site.database)
+        if running is not None and running.is_alive():
+            return
+        thread = threading.Thread(target=_renewed, args=(site, dict(these)), daemon=True)
+        _renewing[site.database] = thread
+        thread.start()
+
+
+def _renewed(site: Site, these: Mapping[int, bool]) -> None:
+    try:
+        with _finding, site.database.reading() as session:
+            lives = grades.some_assignments(session, list(these))
+            found = _found(session, [one.assignment for one in lives])
+            _remember(site, found, {key for key, by_itself in these.items() if by_itself})
+    except Exception:
+        log.exception("what counts could not be found out beside the requests this time")
 
 
 def _remember(site: Site, these: Mapping[int, Counted], many: Collection[int]) -> None:
@@ -142,7 +183,7 @@ def _found(session: Session, assignments: Sequence[Assignment]) -> dict[int, Cou
     course_id = assignments[0].course_id
     lives = grades.some_assignments(session, [one.id for one in assignments])
     members = grades.all_students(session, course_id)
-    facts = grades.facts(session, course_id, lives, members)
+    facts = grades.facts(session, course_id, lives, members, with_releases=False)
     names: dict[int, dict[int, list[str]]] = {one.id: {} for one in assignments}
     for live in lives:
         key, policy = live.assignment.id, policy_of(live.assignment)

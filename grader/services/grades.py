@@ -13,7 +13,6 @@ from datetime import datetime
 from grader.db import grades, people
 from grader.db.grades import Facts, Live, Member, Released
 from grader.db.models import Assignment, Override, Submission
-from grader.db.pages import MOST
 from grader.db.session import Session
 from grader.domain.grades import Grade, HandedIn, Worth, grade, worth
 from grader.domain.policy import Policy, own_due_at
@@ -88,25 +87,35 @@ def valued(
     session: Session,
     assignment: Assignment,
     rows: Sequence[Submission],
-    counting: Collection[int],
+    counting: Collection[int] | None = None,
     *,
     with_overrides: bool,
 ) -> Mapping[int, Valued]:
     """What these submissions of an assignment are worth, by their ids; at most a page of them.
 
-    `counting` are those that count, of these or of all. `with_overrides`: with what people gave,
-    which students don't see before it is released.
+    `counting` are those that count, of these or of all; without it that is found out here, from all
+    that was handed in by whose these are. `with_overrides`: with what people gave, which students
+    don't see before it is released.
     """
     if not rows:
         return {}
     live, policy = grades.assignment(session, assignment.id), policy_of(assignment)
-    owners = sorted({row.person_id for row in rows})
-    found = grades.members(session, assignment.course_id, only=owners, limit=MOST).items
-    members = {one.person_id: one for one in found}
-    # Who has left the course has no grade; what they handed in is worth something all the same.
-    every = [members.get(one) or Member(one, "", "", False, None, (one,)) for one in owners]
-    ids = [row.id for row in rows]
-    facts = grades.facts(session, assignment.course_id, [live], every, only=ids)
+    owners, ids = {row.person_id for row in rows}, {row.id for row in rows}
+    students = grades.students_with(session, assignment.course_id, owners)
+    # Who is no student here has no grade; what they handed in is worth something all the same.
+    others = sorted(owners - {one.person_id for one in students})
+    every = [*students, *(Member(one, "", "", False, None, (one,)) for one in others)]
+    facts = grades.facts(
+        session,
+        assignment.course_id,
+        [live],
+        every,
+        only=None if counting is None else ids,
+        also=ids,
+        with_releases=False,
+    )
+    if counting is None:
+        counting = _that_count(facts, live, policy, students, with_overrides=with_overrides)
     due = {one.person_id: _due_at(facts, live, one) for one in every}
     handed_in = [one for several in facts.handed_in.values() for one in several]
     return {
@@ -120,6 +129,7 @@ def valued(
             counts=one.id in counting,
         )
         for one in handed_in
+        if one.id in ids
     }
 
 
@@ -137,12 +147,8 @@ def counting_of(
     """
     live, policy = grades.assignment(session, assignment.id), policy_of(assignment)
     students = grades.students_with(session, assignment.course_id, person_ids)
-    facts = grades.facts(session, assignment.course_id, [live], students)
-    found = (
-        grade_from(facts, live, policy, one, with_overrides=with_overrides).counting
-        for one in students
-    )
-    return {one.id for one in found if one is not None}
+    facts = grades.facts(session, assignment.course_id, [live], students, with_releases=False)
+    return _that_count(facts, live, policy, students, with_overrides=with_overrides)
 
 
 def own_grade(site: Site, actor: Actor, assignment_id: int) -> OwnGrade:
@@ -189,6 +195,16 @@ def grade_from(
     if not with_overrides:
         handed_in = [_untouched(one) for one in handed_in]
     return grade(handed_in, policy, _due_at(facts, live, member), live.max_score)
+
+
+def _that_count(
+    facts: Facts, live: Live, policy: Policy, students: Sequence[Member], *, with_overrides: bool
+) -> set[int]:
+    found = (
+        grade_from(facts, live, policy, one, with_overrides=with_overrides).counting
+        for one in students
+    )
+    return {one.id for one in found if one is not None}
 
 
 def _due_at(facts: Facts, live: Live, member: Member) -> datetime | None:

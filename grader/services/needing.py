@@ -13,7 +13,7 @@ from grader.db.models import Assignment
 from grader.db.overview import Figures
 from grader.db.session import Session
 from grader.db.submissionfilters import Filters, Standing
-from grader.services.counted import counted, counted_each
+from grader.services.counted import counted, counted_each, remembered
 from grader.services.site import Site
 
 NEEDS_PERSON = Filters(standing=Standing.NEEDS_PERSON, counts=True)
@@ -47,8 +47,10 @@ def resolved(
     asking = [one for one in filters if one.counts is not None]
     if not asking:
         return list(filters)
-    if all(one == NEEDS_PERSON for one in asking) and not answers.with_points_that_wait(
-        session, [assignment.id]
+    if (
+        all(one == NEEDS_PERSON for one in asking)
+        and remembered(site, session, assignment) is None
+        and not answers.with_points_that_wait(session, [assignment.id])
     ):
         return list(filters)  # nothing passes, whatever counts
     ids = counted(site, session, assignment).ids

@@ -13,7 +13,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from grader.db import attempts, audit, leases, people, submissionlists, submissions
+from grader.db import attempts, audit, people, submissionlists, submissions
 from grader.db.assignments import Hold, held
 from grader.db.models import (
     Assignment,
@@ -39,7 +39,7 @@ from grader.safetext import storable
 from grader.services import hookmessages
 from grader.services.access import Actor, Right, permit, permit_assignment, permit_submission
 from grader.services.anonymity import shown_file, shown_name
-from grader.services.counted import counting
+from grader.services.counted import remembered
 from grader.services.grades import Valued, counting_of, valued
 from grader.services.needing import resolved
 from grader.services.policies import policy_of
@@ -172,12 +172,11 @@ def submit(
         )
         session.add(submission)
         session.flush()
-        attempt = attempts.enqueue(session, submission, version, Purpose.SUBMISSION)
+        # Noted as sent in this transaction, so that an upload needs no second one.
+        waiting = attempts.enqueue(session, submission, version, Purpose.SUBMISSION, is_sent=True)
+        attempt = waiting[0]
         if policy_of(assignment).counts == "last":
             submissions.let_go_first(session, attempt, team)
-        waiting = submissions.attempts_of(session, submission.id, with_shadow=True)
-        # Noted in this transaction, so that an upload needs no second one.
-        leases.mark_sent(session, Attempt, [one.id for one in waiting])
         receipt = _receipt(assignment, submission, attempt.id, extended, is_new=True)
         hookmessages.submission_received(session, assignment.course_id, submission)
     log.info("handed in", extra={"submission": receipt.submission.id, "attempt": attempt.id})
@@ -216,9 +215,14 @@ def list_submissions(
             team = people.team_of(session, assignment.course_id, actor.person_id)
             wanted = team if filters.people is None else set(team) & set(filters.people)
             filters = replace(filters, people=sorted(wanted))
-            if with_worth or filters.counts is not None:
+            if filters.counts is not None:
                 own = counting_of(session, assignment, team, with_overrides=False)
                 filters = replace(filters, counting=own)
+        known: Collection[int] | None = None
+        if filters.counts is not None:
+            known = filters.counting
+        elif is_staff:
+            known = remembered(site, session, assignment)
         page = submissionlists.listed(
             session,
             submissionlists.narrowed(session, assignment, filters),
@@ -227,11 +231,14 @@ def list_submissions(
             cursor=cursor,
             limit=limit,
         )
-        counts: Collection[int] | None = filters.counting if with_worth else None
-        if with_worth and is_staff:
-            owners = {one.person_id for one in page.items}
-            counts = counting(site, session, assignment, owners)
-        found = found_of(session, assignment, page.items, counts, with_overrides=is_staff)
+        found = found_of(
+            session,
+            assignment,
+            page.items,
+            known,
+            with_worth=with_worth,
+            with_overrides=is_staff,
+        )
     if hides:
         found = [_nameless(assignment, one) for one in found]
     return Page(found, page.next_cursor)
@@ -243,9 +250,12 @@ def get_submission(
     """One submission; what it is worth as in a list of them."""
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        counts = _counting(session, seen) if with_worth else None
         (found,) = found_of(
-            session, seen.assignment, [seen.submission], counts, with_overrides=seen.is_staff
+            session,
+            seen.assignment,
+            [seen.submission],
+            with_worth=with_worth,
+            with_overrides=seen.is_staff,
         )
     hides = seen.is_staff and seen.assignment.anonymous
     return _nameless(seen.assignment, found) if hides else found
@@ -284,7 +294,6 @@ def choose(site: Site, actor: Actor, submission_id: int) -> Found:
             session,
             seen.assignment,
             [seen.submission],
-            _counting(session, seen),
             with_overrides=seen.is_staff,
         )
         return found
@@ -337,12 +346,14 @@ def _refuse(
     extended: _Extended,
 ) -> None:
     """Raise NotNow where the rules of the assignment don't let these people hand in."""
+    policy = policy_of(assignment)
+    limits = policy.submissions is not None or policy.cooldown_s
     why = refusal(
         received_at,
-        policy_of(assignment),
+        policy,
         opens_at=assignment.opens_at,
         due_at=own_due_at(assignment.due_at, (at for own in extended.values() for at in own)),
-        earlier=submissions.receipts(session, assignment.id, team),
+        earlier=submissions.receipts(session, assignment.id, team) if limits else (),
     )
     if why is not None:
         raise NotNow(why.reason, why.until)
@@ -394,11 +405,12 @@ def found_of(
     rows: Sequence[Submission],
     counting: Collection[int] | None = None,
     *,
+    with_worth: bool = True,
     with_overrides: bool = True,
 ) -> list[Found]:
     """Submissions of one assignment with all that is shown of them, by a few queries.
 
-    With what they are worth where it is said which count, `counting`.
+    `counting` are those that count, where that is known already.
     """
     ids = [row.id for row in rows]
     last = submissions.last_attempts_of(session, ids, assignment.live_version_id)
@@ -407,7 +419,7 @@ def found_of(
     names = submissions.names_of(session, person_ids)
     extended = submissions.extensions(session, assignment, person_ids)
     worths: Mapping[int, Valued] = {}
-    if counting is not None:
+    if with_worth:
         worths = valued(session, assignment, rows, counting, with_overrides=with_overrides)
     return [
         Found(
@@ -420,15 +432,6 @@ def found_of(
         )
         for row in rows
     ]
-
-
-def _counting(session: Session, seen: Seen) -> Collection[int]:
-    return counting_of(
-        session,
-        seen.assignment,
-        [seen.submission.person_id],
-        with_overrides=seen.is_staff,
-    )
 
 
 def _nameless(assignment: Assignment, found: Found) -> Found:

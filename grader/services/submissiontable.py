@@ -21,7 +21,7 @@ from grader.errors import BadInput, NotFound
 from grader.services import extensions, regrading, release
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.anonymity import shown_file, shown_name
-from grader.services.counted import counted, counting
+from grader.services.counted import counted, remembered
 from grader.services.needing import NEEDS_PERSON, resolved
 from grader.services.regrading import Regrade
 from grader.services.release import Releasing
@@ -111,17 +111,12 @@ def table(
             limit=limit,
         )
         exercises = _exercises(version)
+        known = remembered(site, session, assignment)
         first = submissionlists.listed(session, needing, "received_at", limit=1)
         at_most = None if filters == _EVERYTHING else COUNTED
         return Table(
             rows=Page(
-                _rows(
-                    session,
-                    assignment,
-                    exercises,
-                    page.items,
-                    _counting(site, session, assignment, page.items),
-                ),
+                _rows(session, assignment, exercises, page.items, known),
                 page.next_cursor,
                 page.previous_cursor,
             ),
@@ -143,8 +138,8 @@ def rows(
         these = submissionlists.narrowed(session, assignment, Filters(ids=ids))
         page = submissionlists.listed(session, these, "received_at", limit=MOST)
         exercises = _exercises(_live(session, assignment))
-        counts = _counting(site, session, assignment, page.items)
-        return _rows(session, assignment, exercises, page.items, counts), exercises
+        known = remembered(site, session, assignment)
+        return _rows(session, assignment, exercises, page.items, known), exercises
 
 
 def neighbours(
@@ -284,7 +279,7 @@ def _rows(
     assignment: Assignment,
     exercises: Sequence[tuple[str, str]],
     these: Sequence[Submission],
-    counts: Collection[int],
+    counts: Collection[int] | None,
 ) -> list[Row]:
     found = found_of(session, assignment, these, counts)
     ids = [one.id for one in these]
@@ -329,12 +324,6 @@ def _narrowed(
         submissionlists.narrowed(session, assignment, one)
         for one in resolved(site, session, assignment, *filters)
     ]
-
-
-def _counting(
-    site: Site, session: Session, assignment: Assignment, rows: Sequence[Submission]
-) -> Collection[int]:
-    return counting(site, session, assignment, {one.person_id for one in rows})
 
 
 def _ids(

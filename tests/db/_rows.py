@@ -133,4 +133,4 @@ def attempt(
     session.add(submission)
     session.flush()
     version.queue = queue
-    return attempts.enqueue(session, submission, version, purpose)
+    return attempts.enqueue(session, submission, version, purpose)[0]

@@ -92,7 +92,7 @@ class Installation:
             )
             session.add(submission)
             session.flush()
-            attempt = attempts.enqueue(session, submission, version, Purpose.SUBMISSION)
+            attempt = attempts.enqueue(session, submission, version, Purpose.SUBMISSION)[0]
         if send:
             self.send(attempt.id)
         return attempt.id

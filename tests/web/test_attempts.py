@@ -193,7 +193,7 @@ def test_of_the_shadow_students_know_nothing(
     with site.database.writing() as session:
         submission = session.get_one(Submission, receipt["id"])
         version = session.scalars(select(AssignmentVersion)).one()
-        shadow = attempts.enqueue(session, submission, version, Purpose.SHADOW).id
+        shadow = attempts.enqueue(session, submission, version, Purpose.SHADOW)[0].id
 
     path = f"/submissions/{receipt['id']}/attempts"
     assert [one["id"] for one in get(client, people.ada, path)] == [receipt["attempt_id"]]

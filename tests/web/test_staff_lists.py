@@ -533,6 +533,34 @@ def test_a_row_takes_no_more_for_all_that_its_owner_handed_in_before(
     assert len(read) == 3
 
 
+def test_what_counts_is_found_anew_beside_the_lists_that_tell_it(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    number, ta = assignment(site, people.course_id), people.ta.actor
+    monkeypatch.setattr("grader.services.counted._FEW", 0)
+
+    def says(**filters: bool) -> list[bool]:
+        found = submissiontable.table(
+            site, ta, number, Filters(**filters), "received_at", descending=True
+        )
+        return [counts for _, counts in shown(found)]
+
+    for n, check in enumerate((WRONG, RIGHT)):
+        receipt = handed_in(client, people.ada, number, f"x = {n}")
+        judge(site, receipt["attempt_id"], result(exercise(check)))
+        # Nothing was remembered, or nothing that is fresh: the list waits for neither.
+        assert says() == ([True], [False, True])[n]
+        counted.settle(site)
+        assert says() == ([True], [True, False])[n]
+        monkeypatch.setattr("grader.services.counted._FRESH_S", 0.0)
+    monkeypatch.setattr("grader.services.counted._KEPT_S", 0.0)
+    assert says(counts=True) == [True]
+    counted.settle(site)
+
+
 def test_what_counts_in_many_assignments_that_are_many_together_is_found_once(
     client: TestClient,
     site: Site,  # noqa: F811
