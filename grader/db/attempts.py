@@ -30,7 +30,6 @@ from grader.db.types import now
 from grader.db.versions import in_the_shadow
 
 _YIELD = 50  # places
-_CANDIDATES = 5  # several workers that look at the same moment find different ones
 
 
 def enqueue(
@@ -103,14 +102,12 @@ def claim(
     Fresh submissions go before regrades, and these before shadow runs; courses take turns.
     """
     for course_id, rank in session.execute(_courses_in_order(queues)).all():
-        for attempt_id in session.scalars(_in_course(course_id, rank, queues)).all():
-            held = leases.take(session, Attempt, attempt_id, worker, lease)
-            if held is not None:
-                latest = select(func.max(Course.served)).scalar_subquery()
-                session.execute(
-                    update(Course).where(Course.id == course_id).values(served=latest + 1)
-                )
-                return held
+        attempt_id = session.scalar(_in_course(course_id, rank, queues))
+        held = attempt_id and leases.take(session, Attempt, attempt_id, worker, lease)
+        if held:
+            latest = select(func.max(Course.served)).scalar_subquery()
+            session.execute(update(Course).where(Course.id == course_id).values(served=latest + 1))
+            return held
     return None
 
 
@@ -194,5 +191,7 @@ def _in_course(course_id: int, rank: int, queues: Sequence[Queue]) -> Select[int
             Attempt.rank == rank,
         )
         .order_by(Attempt.turn, Attempt.id)
-        .limit(_CANDIDATES)
+        .limit(1)
+        # What others are claiming at this moment is theirs: who waited for it would go without.
+        .with_for_update(skip_locked=True)
     )

@@ -64,12 +64,11 @@ def claim(
         select(Comparison.id)
         .where(Comparison.state == AttemptState.QUEUED, Comparison.queue.in_(queues))
         .order_by(Comparison.id)
-        .limit(5)  # several workers that look at the same moment find different ones
+        .limit(1)
+        .with_for_update(skip_locked=True)  # as for attempts
     )
-    for comparison_id in session.scalars(waiting).all():
-        if held := leases.take(session, Comparison, comparison_id, worker, lease):
-            return held
-    return None
+    comparison_id = session.scalar(waiting)
+    return comparison_id and leases.take(session, Comparison, comparison_id, worker, lease)
 
 
 def assignment_of(session: Session, held: Claim) -> Assignment | None:

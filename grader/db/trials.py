@@ -30,12 +30,11 @@ def claim(
         select(Trial.id)
         .where(Trial.state == AttemptState.QUEUED, Trial.queue.in_(queues))
         .order_by(Trial.id)
-        .limit(5)  # several workers that look at the same moment find different ones
+        .limit(1)
+        .with_for_update(skip_locked=True)  # as for attempts
     )
-    for trial_id in session.scalars(waiting).all():
-        if held := leases.take(session, Trial, trial_id, worker, lease):
-            return held
-    return None
+    trial_id = session.scalar(waiting)
+    return trial_id and leases.take(session, Trial, trial_id, worker, lease)
 
 
 def open_one(session: Session, version_id: int) -> Trial | None:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import tempfile
 import tomllib
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,6 +19,9 @@ import yaml
 
 from grader import config
 from grader.config import load_settings
+from grader.domain.rubric import Runtime
+from workers.service.scratch import scratch
+from workers.zygote import Zygote
 
 CHECKOUT = Path(__file__).parent.parent.parent
 DOCKERFILE = (CHECKOUT / "deploy/Dockerfile").read_text()
@@ -123,6 +128,25 @@ def test_a_check_of_health_in_python_imports_what_is_there() -> None:
         if check[:2] == ["CMD", "python"]:
             lines = check[3].split("; ")
             exec("\n".join(line for line in lines if line.startswith(("import ", "from "))), {})
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_s_check_of_health_finds_the_socket_of_its_zygote(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, command = WORKERS[name]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    check = ["sh", "-c", command.replace("/tmp/", f"{tmp_path}/")]
+    assert check[2] != command
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch():
+        assert subprocess.run(check, capture_output=True).returncode
+        zygote = Zygote(Runtime())
+        monkeypatch.setattr(Zygote, "_await_ready", lambda _: None)
+        monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: None)
+        zygote.start()
+        monkeypatch.undo()
+        assert not subprocess.run(check, capture_output=True).returncode
 
 
 # Images

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from grader.db.models import Attempt, Queue
 from grader.domain.results import Result
 from grader.domain.rubric import Bundle
-from grader.errors import ChainruleError, InternalError, Stopped
+from grader.errors import Busy, ChainruleError, InternalError, Stopped
 from grader.logs import bound
 from grader.notebooks.read import Submission, parse
 from grader.notebooks.write import executed_notebook
@@ -156,9 +156,9 @@ class Service:
         for pause in _WRITE_AGAIN_S:
             try:
                 return write()
-            except InternalError:
-                raise
             except Exception as error:
+                if isinstance(error, InternalError) and not isinstance(error, Busy):
+                    raise
                 if stop.why is Why.LOST:
                     return None
                 log.warning("it can't be written now: %s", error)
