@@ -6,7 +6,7 @@ Messages on the broker only say that there is work; `grader.db.leases` says who 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
@@ -95,14 +95,22 @@ def _enqueue(
 
 
 def claim(
-    session: Session, worker: str, queues: Sequence[Queue], lease: timedelta = LEASE
+    session: Session,
+    worker: str,
+    queues: Sequence[Queue],
+    lease: timedelta = LEASE,
+    *,
+    but: Collection[int] = (),
 ) -> Claim | None:
-    """Take the attempt whose turn it is, or None where none waits.
+    """Take the attempt whose turn it is, or None where none waits; of the versions `but` none.
 
     Fresh submissions go before regrades, and these before shadow runs; courses take turns.
     """
-    for course_id, rank in session.execute(_courses_in_order(queues)).all():
-        attempt_id = session.scalar(_in_course(course_id, rank, queues))
+    waiting = [Attempt.state == AttemptState.QUEUED, Attempt.queue.in_(queues)]
+    if but:
+        waiting.append(Attempt.version_id.not_in(but))
+    for course_id, rank in session.execute(_courses_in_order(waiting)).all():
+        attempt_id = session.scalar(_in_course(course_id, rank, waiting))
         held = attempt_id and leases.take(session, Attempt, attempt_id, worker, lease)
         if held:
             latest = select(func.max(Course.served)).scalar_subquery()
@@ -166,11 +174,11 @@ def _number(session: Session, *where: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(Attempt).where(*where)) or 0
 
 
-def _courses_in_order(queues: Sequence[Queue]) -> Select[int, int]:
+def _courses_in_order(waits: Sequence[ColumnElement[bool]]) -> Select[int, int]:
     """The courses with something to do and the rank of it, the one whose turn it is first."""
     waiting = (
         select(Attempt.course_id, func.min(Attempt.rank).label("rank"))
-        .where(Attempt.state == AttemptState.QUEUED, Attempt.queue.in_(queues))
+        .where(*waits)
         .group_by(Attempt.course_id)
         .subquery()
     )
@@ -181,15 +189,10 @@ def _courses_in_order(queues: Sequence[Queue]) -> Select[int, int]:
     )
 
 
-def _in_course(course_id: int, rank: int, queues: Sequence[Queue]) -> Select[int]:
+def _in_course(course_id: int, rank: int, waits: Sequence[ColumnElement[bool]]) -> Select[int]:
     return (
         select(Attempt.id)
-        .where(
-            Attempt.state == AttemptState.QUEUED,
-            Attempt.course_id == course_id,
-            Attempt.queue.in_(queues),
-            Attempt.rank == rank,
-        )
+        .where(*waits, Attempt.course_id == course_id, Attempt.rank == rank)
         .order_by(Attempt.turn, Attempt.id)
         .limit(1)
         # What others are claiming at this moment is theirs: who waited for it would go without.

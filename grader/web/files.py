@@ -49,7 +49,9 @@ def one_file(name: str, who: Callable[..., Actor], at_most: int | None = None) -
     bytes are read of the request, or what the installation reads of any.
     """
 
-    async def one(request: Request, actor: Actor = Depends(who)) -> AsyncIterator[UploadFile]:
+    asked = Depends(who)
+
+    async def one(request: Request, actor: Actor = asked) -> AsyncIterator[UploadFile]:
         if not request.headers.get("content-type", "").startswith(FORM):
             raise BadInput(f"{name}: send a form ({FORM}) with one file of this name")
         incoming(request).allow(actor.person_id, at_most)

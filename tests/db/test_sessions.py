@@ -33,6 +33,15 @@ def test_a_row_that_refers_to_nothing_is_no_conflict_of_anybody_s(database: Data
         session.add(Enrolment(course_id=1, person_id=1, role=Role.TA))
 
 
+def fill(database: Database) -> None:
+    """Write more than there is room for."""
+    with database.writing() as session:
+        session.execute(text("PRAGMA max_page_count = 1"))
+        for number in range(100):
+            session.add(Person(email=f"{number}@example.org", name="x" * 5000))
+            session.flush()
+
+
 @pytest.mark.parametrize("name", ["SQLITE_BUSY", "SQLITE_FULL"])
 def test_what_can_not_be_written_now_may_be_tried_again_later(
     database: Database, monkeypatch: pytest.MonkeyPatch, name: str
@@ -44,11 +53,8 @@ def test_what_can_not_be_written_now_may_be_tried_again_later(
         return
     monkeypatch.setattr("grader.db.session._BUSY_S", 0.0)
     if name == "SQLITE_FULL":
-        with pytest.raises(Busy, match="is full"), database.writing() as session:
-            session.execute(text("PRAGMA max_page_count = 1"))
-            for number in range(100):
-                session.add(Person(email=f"{number}@example.org", name="x" * 5000))
-                session.flush()
+        with pytest.raises(Busy, match="is full"):
+            fill(database)
         return
     with closing(sqlite3.connect(database.engine.url.database or "")) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -261,6 +261,14 @@ def test_what_needs_a_gpu_is_told_so_while_no_worker_has_one(
         node.seen_at += 2 * site.settings.lease
         node.draining = True
     assert stage() is AttemptStage.WAITING_FOR_GPU
+    with site.database.writing() as session:
+        node = session.get_one(Node, "n1")
+        node.draining = False
+        node.facts = {"unfit": [session.get_one(Attempt, one).version_id]}
+    assert stage() is AttemptStage.WAITING_FOR_GPU
+    with site.database.writing() as session:
+        session.add(Node(name="n2", queues="gpu", facts={}))
+    assert stage() is AttemptStage.QUEUED
 
 
 def test_a_client_that_has_gone_is_noticed_and_nobody_is_asked_for_any_more(
