@@ -114,15 +114,18 @@ class Seen:
     is_staff: bool
 
 
-def admit(site: Site, actor: Actor, assignment_id: int) -> None:
-    """Before anything is read of a file: raise where the actor may hand in none, or too many."""
+def admit(site: Site, actor: Actor, assignment_id: int, *, is_large: bool) -> None:
+    """Before anything is read of a file: raise where the actor hands in too often, or, where it is
+    a large one, may hand in none. With a small one it costs less to find that out once.
+    """
     wait = site.throttle.wait("upload", str(actor.person_id), most=_UPLOADS, window=_WINDOW)
     if wait is not None:
         raise NotNow(
             "that were many uploads in a short time; wait a little", datetime.now(UTC) + wait
         )
-    with site.database.reading() as session:
-        _published(permit_assignment(session, actor, assignment_id, Right.SUBMIT))
+    if is_large:
+        with site.database.reading() as session:
+            _published(permit_assignment(session, actor, assignment_id, Right.SUBMIT))
 
 
 def submit(

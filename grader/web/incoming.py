@@ -66,6 +66,11 @@ class Incoming:
         self.limit = min(SMALL, most)
 
     @property
+    def is_large(self) -> bool:
+        """Whether it may be more than is read of anybody."""
+        return self._declared is None or self._declared > SMALL
+
+    @property
     def is_too_long(self) -> bool:
         """Whether it is, or says that it is, longer than what is read of it."""
         return max(self._seen, self._declared or 0) > self.limit

@@ -28,8 +28,13 @@ from grader.db.models import (
 )
 from grader.domain.outcomes import Outcome
 from grader.domain.rubric import Bundle, Runtime
+from grader.logs import bound
 from grader.services import comparing, judging, watching
+from grader.services.access import Actor
+from grader.services.submissions import submit
+from tests.logged import Configured, events
 from tests.service._installation import ENDLESS, RIGHT, WRONG, Installation
+from tests.unit._builders import code, notebook
 from tests.waiting import wait_until
 from workers.pipeline import grade
 from workers.service import service as slots
@@ -66,6 +71,28 @@ def test_a_result_has_its_document_its_notebook_and_its_checks(
     with here.site.database.reading() as session:
         (check,) = session.scalars(select(CheckOutcome)).all()
     assert (check.exercise, check.check, check.outcome) == ("ex1", "double", Outcome.PASSED)
+
+
+def test_an_attempt_is_followed_through_the_logs_from_handing_in_to_its_end(
+    here: Installation,
+    service: Service,
+    configured: Configured,
+) -> None:
+    written = configured("json")
+    with here.site.database.writing() as session:
+        version = session.get_one(AssignmentVersion, here.version_id)
+        session.get_one(Assignment, version.assignment_id).live_version_id = version.id
+    anybody = Actor(version.author_id, "root", is_admin=True)
+    content = notebook(code(RIGHT))
+    with bound(request="r1"):
+        receipt = submit(
+            here.site, anybody, version.assignment_id, name="a0.ipynb", content=[content]
+        )
+    service.judge(receipt.attempt_id, Queue.CPU)
+    mine = [one for one in events(written) if one.get("attempt") == receipt.attempt_id]
+    assert [one["event"] for one in mine] == ["handed in", "brought to an end"]
+    assert mine[0]["request"] == "r1"
+    assert here.await_done(receipt.attempt_id) == [2.0]
 
 
 def test_one_message_is_one_attempt_and_it_is_the_one_whose_turn_it_is(

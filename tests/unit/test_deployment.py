@@ -62,7 +62,7 @@ STAGES = dict(
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_is_one_that_the_service_reads(name: str) -> None:
-    assert set(OURS[name]["environment"]) <= DOCUMENTED
+    assert set(OURS[name]["environment"]) - {"TMPDIR"} <= DOCUMENTED
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -72,6 +72,15 @@ def test_the_settings_of_every_service_are_valid(name: str) -> None:
     assert settings.database.startswith("postgresql")
     assert settings.url == GIVEN["CHAINRULE_URL"]
     assert settings.blobs in {mount.partition(":")[2] for mount in OURS[name]["volumes"]}
+
+
+def test_files_that_come_in_lie_on_a_volume_and_not_in_memory() -> None:
+    volumes = dict(mount.split(":") for mount in OURS["web"]["volumes"])
+    folders = {path: name for name, path in volumes.items()}
+    folder = OURS["web"]["environment"]["TMPDIR"]
+    assert folders[folder] in yaml.safe_load(interpolated(COMPOSE))["volumes"]
+    # A volume belongs to whom its place in the image belongs to.
+    assert re.search(rf"install -d -o 10001 .*{folder}\b", DOCKERFILE)
 
 
 def test_the_page_for_operators_has_every_setting() -> None:

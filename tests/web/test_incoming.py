@@ -96,8 +96,9 @@ def test_nothing_is_read_of_who_may_not_hand_in_or_says_that_it_is_too_much(
     async def scenario() -> None:
         refused = [
             (None, number, 1000, 401),
-            (people.outsider, number, 1000, 404),
-            (people.outsider, draft, 1000, 404),
+            (people.outsider, number, 2 << 20, 404),
+            (people.outsider, number, None, 404),
+            (people.outsider, draft, 2 << 20, 404),
             (people.ada, number, 17 << 20, 413),
             (people.ada, number, 33 << 20, 413),
         ]

@@ -17,6 +17,7 @@ from grader.services.access import Actor
 from grader.services.submissions import Filters, Found, Order
 from grader.web.api.bodies import PageView, RowId, View
 from grader.web.files import download, file_answer, file_body, one_file, pieces
+from grader.web.incoming import incoming
 from grader.web.security import Credentials, CurrentActor, CurrentSite, Cursor, Limit, actor_of
 
 router = APIRouter(tags=["submissions"])
@@ -105,7 +106,7 @@ def _submitting(
 ) -> Actor:
     # In one go: each dependency of its own is another thread's turn.
     actor = actor_of(request, site, credentials)
-    submissions.admit(site, actor, assignment_id)
+    submissions.admit(site, actor, assignment_id, is_large=incoming(request).is_large)
     return actor
 
 

@@ -24,6 +24,7 @@ from grader.services.uploads import Choice, Given
 from grader.services.watching import look
 from grader.web.api.bodies import RowId
 from grader.web.files import download
+from grader.web.incoming import incoming
 from grader.web.pages.frame import Frame, assignment_frame
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.telling import why_it_counts
@@ -71,7 +72,7 @@ def _admitted(request: Request, site: CurrentSite, assignment_id: AssignmentId) 
     # Before the visitor, who looks into the form: nothing is read of who may not hand in.
     visitor = visitor_of(request, site)
     refuse_other_sites(request)
-    admit(site, visitor.actor, assignment_id)
+    admit(site, visitor.actor, assignment_id, is_large=incoming(request).is_large)
 
 
 @router.post("/assignments/{assignment_id}/submissions", dependencies=[Depends(_admitted)])
