@@ -111,8 +111,10 @@ def claim(
         waiting.append(Attempt.version_id.not_in(but))
     for course_id, rank in session.execute(_courses_in_order(waiting)).all():
         attempt_id = session.scalar(_in_course(course_id, rank, waiting))
-        held = attempt_id and leases.take(session, Attempt, attempt_id, worker, lease)
-        if held:
+        if attempt_id is None:
+            continue
+        held = leases.take(session, Attempt, attempt_id, worker, lease)
+        if held is not None:
             latest = select(func.max(Course.served)).scalar_subquery()
             session.execute(update(Course).where(Course.id == course_id).values(served=latest + 1))
             return held

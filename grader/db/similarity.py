@@ -68,7 +68,11 @@ def claim(
         .with_for_update(skip_locked=True)  # as for attempts
     )
     comparison_id = session.scalar(waiting)
-    return comparison_id and leases.take(session, Comparison, comparison_id, worker, lease)
+    return (
+        None
+        if comparison_id is None
+        else leases.take(session, Comparison, comparison_id, worker, lease)
+    )
 
 
 def assignment_of(session: Session, held: Claim) -> Assignment | None:

@@ -44,7 +44,7 @@ def claim(
         .with_for_update(skip_locked=True)  # as for attempts
     )
     trial_id = session.scalar(waiting)
-    return trial_id and leases.take(session, Trial, trial_id, worker, lease)
+    return None if trial_id is None else leases.take(session, Trial, trial_id, worker, lease)
 
 
 def open_one(session: Session, version_id: int) -> Trial | None:

@@ -11,8 +11,7 @@ import pytest
 from grader.errors import BadInput
 from grader.services import judging
 from grader.services.site import Site
-from tests.service._installation import Installation
-from workers.service import namesake
+from workers.service import namesake, run
 from workers.service.namesake import refuse_namesake, whereabouts
 
 
@@ -69,15 +68,13 @@ def test_one_that_can_t_be_looked_at_is_listened_for(
     refuse_namesake(site)
 
 
-def test_a_second_worker_process_of_a_name_ends_and_harms_nothing(here: Installation) -> None:
-    with here.worker("w1", SLOTS="1") as first:
-        second = subprocess.run(
-            first.args,
-            env={**here.environment, "CHAINRULE_NODE": "w1"},
-            cwd=namesake.__file__.partition("/workers/")[0],
-            capture_output=True,
-            text=True,
-        )
-        assert second.returncode == 2
-        assert "a worker that is called w1 runs already" in second.stderr
-        assert here.node("w1") is not None
+def test_a_worker_asks_for_it_before_it_takes_anything(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    announce(site)
+    monkeypatch.setattr(run, "_layers", lambda _: [])
+    monkeypatch.setattr(run, "remove_abandoned", lambda: None)
+    monkeypatch.setattr(run, "Zygotes", None)
+    with pytest.raises(BadInput, match="CHAINRULE_NODE"):
+        run.run_worker(site.settings)
+    assert judging.is_announced(site)

@@ -54,7 +54,7 @@ def _lives(process: object) -> bool | None:
     """Whether that process lives; None where that can't be seen from here."""
     if not isinstance(process, Mapping) or process.get("space") != whereabouts()["space"]:
         return None
-    return _started(process["pid"]) == process["started"]
+    return bool(_started(process["pid"]) == process["started"])
 
 
 def _started(pid: int) -> int | None:

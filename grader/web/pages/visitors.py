@@ -78,7 +78,9 @@ async def _visitor(request: Request, site: CurrentSite) -> Visitor:
     from anyio.to_thread import run_sync
 
     # Who hands in was known before: see grader.web.pages.handing_in.
-    visitor = getattr(request.state, "visitor", None) or await run_sync(visitor_of, request, site)
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    if visitor is None:
+        visitor = await run_sync(visitor_of, request, site)
     refuse_other_sites(request)
     if request.method not in _SAFE:
         if request.headers.get("content-type", "").startswith(FORM):
