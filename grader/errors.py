@@ -15,6 +15,7 @@ ChainruleError
 ├── InternalError            ours to mend; exit status 3, never a zero
 │   ├── SandboxUnavailable   a layer or the zygote is missing
 │   ├── SandboxFailed        a sandbox ended for a reason of ours
+│   ├── Busy                 too much at this moment, or no room; trying again helps
 │   ├── BlobMissing          a blob that something refers to is not there, or is not what it was
 │   └── NoAnswer             the service does not answer a terminal; trying again may help
 └── Stopped                  judging was told to end: nothing is known, and nobody is at fault
@@ -27,6 +28,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
+
+NO_ROOM = "the disk of the service is full; nothing of this was kept. Try again later"
 
 
 class ChainruleError(Exception):
@@ -111,6 +114,18 @@ class SandboxUnavailable(InternalError):
 
 class SandboxFailed(InternalError):
     """A sandbox ended for a reason of ours."""
+
+
+class Busy(InternalError):
+    """Not at this moment: too much comes at once, or there is no room. From `until` on it may be
+    tried again; the message is for whoever asked.
+    """
+
+    status = 503
+
+    def __init__(self, message: str, until: datetime) -> None:
+        super().__init__(message)
+        self.until = until
 
 
 class BlobMissing(InternalError):

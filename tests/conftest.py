@@ -21,6 +21,7 @@ from tests.databases import (  # noqa: F401 - fixtures, here so that all tests s
     postgresql,
     used_postgresql,
 )
+from tests.logged import configured  # noqa: F401 - a fixture
 from workers.zygote import Zygote
 
 ROOT = Path(__file__).parent.parent

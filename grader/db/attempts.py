@@ -6,7 +6,7 @@ Messages on the broker only say that there is work; `grader.db.leases` says who 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
@@ -30,7 +30,6 @@ from grader.db.types import now
 from grader.db.versions import in_the_shadow
 
 _YIELD = 50  # places
-_CANDIDATES = 5  # several workers that look at the same moment find different ones
 
 
 def enqueue(
@@ -96,21 +95,29 @@ def _enqueue(
 
 
 def claim(
-    session: Session, worker: str, queues: Sequence[Queue], lease: timedelta = LEASE
+    session: Session,
+    worker: str,
+    queues: Sequence[Queue],
+    lease: timedelta = LEASE,
+    *,
+    but: Collection[int] = (),
 ) -> Claim | None:
-    """Take the attempt whose turn it is, or None where none waits.
+    """Take the attempt whose turn it is, or None where none waits; of the versions `but` none.
 
     Fresh submissions go before regrades, and these before shadow runs; courses take turns.
     """
-    for course_id, rank in session.execute(_courses_in_order(queues)).all():
-        for attempt_id in session.scalars(_in_course(course_id, rank, queues)).all():
-            held = leases.take(session, Attempt, attempt_id, worker, lease)
-            if held is not None:
-                latest = select(func.max(Course.served)).scalar_subquery()
-                session.execute(
-                    update(Course).where(Course.id == course_id).values(served=latest + 1)
-                )
-                return held
+    waiting = [Attempt.state == AttemptState.QUEUED, Attempt.queue.in_(queues)]
+    if but:
+        waiting.append(Attempt.version_id.not_in(but))
+    for course_id, rank in session.execute(_courses_in_order(waiting)).all():
+        attempt_id = session.scalar(_in_course(course_id, rank, waiting))
+        if attempt_id is None:
+            continue
+        held = leases.take(session, Attempt, attempt_id, worker, lease)
+        if held is not None:
+            latest = select(func.max(Course.served)).scalar_subquery()
+            session.execute(update(Course).where(Course.id == course_id).values(served=latest + 1))
+            return held
     return None
 
 
@@ -169,11 +176,11 @@ def _number(session: Session, *where: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(Attempt).where(*where)) or 0
 
 
-def _courses_in_order(queues: Sequence[Queue]) -> Select[int, int]:
+def _courses_in_order(waits: Sequence[ColumnElement[bool]]) -> Select[int, int]:
     """The courses with something to do and the rank of it, the one whose turn it is first."""
     waiting = (
         select(Attempt.course_id, func.min(Attempt.rank).label("rank"))
-        .where(Attempt.state == AttemptState.QUEUED, Attempt.queue.in_(queues))
+        .where(*waits)
         .group_by(Attempt.course_id)
         .subquery()
     )
@@ -184,15 +191,12 @@ def _courses_in_order(queues: Sequence[Queue]) -> Select[int, int]:
     )
 
 
-def _in_course(course_id: int, rank: int, queues: Sequence[Queue]) -> Select[int]:
+def _in_course(course_id: int, rank: int, waits: Sequence[ColumnElement[bool]]) -> Select[int]:
     return (
         select(Attempt.id)
-        .where(
-            Attempt.state == AttemptState.QUEUED,
-            Attempt.course_id == course_id,
-            Attempt.queue.in_(queues),
-            Attempt.rank == rank,
-        )
+        .where(*waits, Attempt.course_id == course_id, Attempt.rank == rank)
         .order_by(Attempt.turn, Attempt.id)
-        .limit(_CANDIDATES)
+        .limit(1)
+        # What others are claiming at this moment is theirs: who waited for it would go without.
+        .with_for_update(skip_locked=True)
     )

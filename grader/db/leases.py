@@ -65,8 +65,9 @@ def give_back(session: Session, work: Work, held: Claim, why: str) -> bool:
     return changed(session, work, held, **_after_failure(work, why))
 
 
-def release(session: Session, work: Work, held: Claim) -> bool:
-    """Put it back as if it had never been claimed: the worker was told to stop."""
+def release(session: Session, work: Work, held: Claim, why: str | None = None) -> bool:
+    """Put it back as if it had never been claimed: the worker was told to stop, or is not one that
+    can do it, which is `why`."""
     return changed(
         session,
         work,
@@ -75,6 +76,7 @@ def release(session: Session, work: Work, held: Claim) -> bool:
         lease_until=None,
         sent_at=None,
         tries=work.tries - 1,
+        **({} if why is None else {"failure": why[:2000]}),
     )
 
 

@@ -30,6 +30,11 @@ def is_draining(session: Session, name: str) -> bool:
     return bool(session.scalar(select(Node.draining).where(Node.name == name)))
 
 
+def by_name(session: Session, name: str) -> Node | None:
+    """The worker of that name, as it was heard of last."""
+    return session.get(Node, name)
+
+
 def is_known(session: Session, name: str) -> bool:
     """Whether there is a worker of that name."""
     return session.get(Node, name) is not None

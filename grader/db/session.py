@@ -10,18 +10,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, select
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from grader.db.fairlock import FairLock
 from grader.db.types import now
-from grader.errors import Conflict, NotFound, NotNow
+from grader.errors import NO_ROOM, Busy, Conflict, NotFound
 
 __all__ = ["Database", "Session", "engine_for", "hold", "moment"]
 
 _BUSY_S = 30  # how long a writer waits for another one on SQLite
 _LOOK_S = 0.002  # how often it looks whether the other one, in another process, has done
 _HIDE_PARAMETERS = True  # errors are logged, and among a statement's values are hashes of passwords
+_AGAIN = timedelta(seconds=_BUSY_S)
+_TOO_MUCH = "too much is written at this moment; try again soon"
+_FULL = ("53100", "SQLITE_FULL")
 _TAKEN = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
 
@@ -132,7 +135,8 @@ class Database:
     def writing(self) -> Iterator[Session]:
         """One transaction: committed at the end of the block, undone by an exception.
 
-        Raises Conflict where somebody else has made, at the same moment, what may be there once.
+        Raises Conflict where somebody else has made, at the same moment, what may be there once,
+        and Busy where SQLite's one writer takes too long, or the disk is full.
         """
         try:
             with self._own_turn(), self._writer.begin() as session:
@@ -144,6 +148,10 @@ class Database:
             if code not in _TAKEN:
                 raise
             raise Conflict("somebody else has just made the same; look, and try again") from error
+        except (sqlite3.OperationalError, OperationalError) as error:
+            if (words := _put_off(getattr(error, "orig", error))) is None:
+                raise
+            raise Busy(words, datetime.now(UTC) + _AGAIN) from error
 
     @contextmanager
     def _own_turn(self) -> Iterator[None]:
@@ -151,9 +159,16 @@ class Database:
             yield
             return
         if not self._turn.acquire(timeout=_BUSY_S):
-            until = datetime.now(UTC) + timedelta(seconds=_BUSY_S)
-            raise NotNow("too much is written at this moment; try again soon", until)
+            raise Busy(_TOO_MUCH, datetime.now(UTC) + _AGAIN)
         try:
             yield
         finally:
             self._turn.release()
+
+
+def _put_off(error: object) -> str | None:
+    """What is said of a statement that fails now and need not later; None of all others."""
+    code = getattr(error, "sqlstate", None) or getattr(error, "sqlite_errorname", None) or ""
+    if code.startswith("SQLITE_BUSY"):
+        return _TOO_MUCH
+    return NO_ROOM if code in _FULL else None

@@ -64,12 +64,15 @@ def claim(
         select(Comparison.id)
         .where(Comparison.state == AttemptState.QUEUED, Comparison.queue.in_(queues))
         .order_by(Comparison.id)
-        .limit(5)  # several workers that look at the same moment find different ones
+        .limit(1)
+        .with_for_update(skip_locked=True)  # as for attempts
     )
-    for comparison_id in session.scalars(waiting).all():
-        if held := leases.take(session, Comparison, comparison_id, worker, lease):
-            return held
-    return None
+    comparison_id = session.scalar(waiting)
+    return (
+        None
+        if comparison_id is None
+        else leases.take(session, Comparison, comparison_id, worker, lease)
+    )
 
 
 def assignment_of(session: Session, held: Claim) -> Assignment | None:

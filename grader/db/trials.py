@@ -23,19 +23,28 @@ def enqueue(session: Session, version: AssignmentVersion, author_id: int) -> Tri
 
 
 def claim(
-    session: Session, worker: str, queues: Sequence[Queue], lease: timedelta = LEASE
+    session: Session,
+    worker: str,
+    queues: Sequence[Queue],
+    lease: timedelta = LEASE,
+    *,
+    but: Collection[int] = (),
 ) -> Claim | None:
-    """Take the trial that has waited longest, or None where none waits."""
+    """Take the trial that has waited longest, or None where none waits; of the versions `but`
+    none."""
     waiting = (
         select(Trial.id)
-        .where(Trial.state == AttemptState.QUEUED, Trial.queue.in_(queues))
+        .where(
+            Trial.state == AttemptState.QUEUED,
+            Trial.queue.in_(queues),
+            Trial.version_id.not_in(but),
+        )
         .order_by(Trial.id)
-        .limit(5)  # several workers that look at the same moment find different ones
+        .limit(1)
+        .with_for_update(skip_locked=True)  # as for attempts
     )
-    for trial_id in session.scalars(waiting).all():
-        if held := leases.take(session, Trial, trial_id, worker, lease):
-            return held
-    return None
+    trial_id = session.scalar(waiting)
+    return None if trial_id is None else leases.take(session, Trial, trial_id, worker, lease)
 
 
 def open_one(session: Session, version_id: int) -> Trial | None:

@@ -22,29 +22,50 @@ class Standing:
 
     attempt_id: int
     state: AttemptState
+    version_id: int
     queue: Queue
     position: int | None
+
+
+@dataclass(frozen=True)
+class Taker:
+    """A worker that takes work; the versions that are `unfit` need what it does not have."""
+
+    queues: frozenset[str]
+    unfit: frozenset[int]
 
 
 def standings(session: Session, attempt_ids: Collection[int]) -> dict[int, Standing]:
     """Where these attempts stand."""
     rows = session.execute(
-        select(Attempt.id, Attempt.state, Attempt.queue, Attempt.course_id, Attempt.rank).where(
-            Attempt.id.in_(attempt_ids)
-        )
+        select(
+            Attempt.id,
+            Attempt.state,
+            Attempt.version_id,
+            Attempt.queue,
+            Attempt.course_id,
+            Attempt.rank,
+        ).where(Attempt.id.in_(attempt_ids))
     ).all()
     waiting = [row for row in rows if row.state is AttemptState.QUEUED]
     positions = _positions(session, waiting) if waiting else {}
-    return {row.id: Standing(row.id, row.state, row.queue, positions.get(row.id)) for row in rows}
+    return {
+        row.id: Standing(row.id, row.state, row.version_id, row.queue, positions.get(row.id))
+        for row in rows
+    }
 
 
-def offered(session: Session, silent_for: timedelta) -> set[Queue]:
-    """The queues from which a worker takes something that was heard of since."""
-    rows = session.scalars(
-        select(Node.queues).where(Node.seen_at > now() - silent_for, Node.draining.is_(False))
+def takers(session: Session, silent_for: timedelta) -> list[Taker]:
+    """The workers that take something, and were heard of since."""
+    rows = session.execute(
+        select(Node.queues, Node.facts).where(
+            Node.seen_at > now() - silent_for, Node.draining.is_(False)
+        )
     )
-    words = {word for queues in rows for word in queues.split(",")}
-    return {queue for queue in Queue if queue in words}
+    return [
+        Taker(frozenset(queues.split(",")), frozenset(facts.get("unfit", ())))
+        for queues, facts in rows
+    ]
 
 
 def _positions(session: Session, waiting: Sequence[object]) -> dict[int, int]:

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from grader.db import attempts, leases, nodes, trials
 from grader.db.leases import Claim, Work
 from grader.db.models import Attempt, CheckOutcome, Queue, Result, Trial
-from grader.db.session import Session
+from grader.db.session import Session, moment
 from grader.domain.outcomes import Outcome
 from grader.domain.results import CheckResult
 from grader.domain.results import Result as Judged
@@ -49,6 +50,7 @@ class Held:
 class Task:
     """What an attempt is about: the file as handed in, by which bundle, drawn from which seed."""
 
+    version_id: int
     name: str
     content: bytes
     bundle_sha256: str
@@ -61,17 +63,22 @@ def draining(site: Site) -> bool:
         return nodes.is_draining(session, site.settings.node)
 
 
-def claim_attempt(site: Site, queue: Queue) -> Held | None:
-    """The attempt whose turn it is; None where none waits in the queue."""
+def claim_attempt(site: Site, queue: Queue, but: Collection[int] = ()) -> Held | None:
+    """The attempt whose turn it is; None where none waits in the queue.
+
+    Of the versions `but` there is none: they need what this worker does not have.
+    """
+    settings = site.settings
     with site.database.writing() as session:
-        claim = attempts.claim(session, site.settings.node, [queue], site.settings.lease)
+        claim = attempts.claim(session, settings.node, [queue], settings.lease, but=but)
     return None if claim is None else Held(Attempt, claim, queue)
 
 
-def claim_trial(site: Site, queue: Queue) -> Held | None:
-    """The trial that has waited longest; None where none waits in the queue."""
+def claim_trial(site: Site, queue: Queue, but: Collection[int] = ()) -> Held | None:
+    """The trial that has waited longest; None where none waits in the queue, `but` as above."""
+    settings = site.settings
     with site.database.writing() as session:
-        claim = trials.claim(session, site.settings.node, [queue], site.settings.lease)
+        claim = trials.claim(session, settings.node, [queue], settings.lease, but=but)
     return None if claim is None else Held(Trial, claim, queue)
 
 
@@ -86,6 +93,7 @@ def start(site: Site, held: Held) -> Task | None:
         return None
     attempt, submission, version = found
     return Task(
+        version_id=version.id,
         name=submission.name,
         content=site.blobs.read(submission.sha256),
         bundle_sha256=version.bundle_sha256,
@@ -93,11 +101,11 @@ def start(site: Site, held: Held) -> Task | None:
     )
 
 
-def start_trial(site: Site, held: Held) -> str | None:
-    """The blob of the bundle that is tried out; None where the claim was lost."""
+def start_trial(site: Site, held: Held) -> tuple[int, str] | None:
+    """The version that is tried out, and its bundle's blob; None where the claim was lost."""
     with site.database.reading() as session:
         version = trials.version_of(session, held.claim)
-    return None if version is None else version.bundle_sha256
+    return None if version is None else (version.id, version.bundle_sha256)
 
 
 def keep_alive(site: Site, held: Collection[Held]) -> list[Held]:
@@ -159,10 +167,12 @@ def give_back(site: Site, held: Held, why: str) -> bool:
         return leases.give_back(session, held.work, held.claim, one_line(why, 1900))
 
 
-def release(site: Site, held: Held) -> None:
-    """The worker ends: somebody else takes it at once, and no try has been used up."""
+def release(site: Site, held: Held, why: str | None = None) -> None:
+    """The worker ends, or is not one that can do it, which is `why`: somebody else takes it at
+    once, and no try has been used up."""
+    words = None if why is None else one_line(why, 1900)
     with site.database.writing() as session:
-        released = leases.release(session, held.work, held.claim)
+        released = leases.release(session, held.work, held.claim, words)
     if released:
         pass_on(site, held.work, held.id, held.queue)
 
@@ -190,6 +200,25 @@ def still_here(site: Site, facts: dict[str, Any]) -> None:
 
 def _note(session: Session, site: Site, facts: dict[str, Any]) -> None:
     nodes.announce(session, site.settings.node, ",".join(site.settings.queues), facts)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a worker said of itself, and when; `is_silent`: so long ago that it counts as gone."""
+
+    facts: Mapping[str, Any]
+    seen_at: datetime
+    is_silent: bool
+
+
+def last_heard(site: Site) -> Heard | None:
+    """Of the worker of this name, which may be another one than this; None where there is none."""
+    with site.database.reading() as session:
+        node = nodes.by_name(session, site.settings.node)
+        if node is None:
+            return None
+        gone = node.seen_at < moment(session) - site.settings.lease
+        return Heard(node.facts, node.seen_at, gone)
 
 
 def is_announced(site: Site) -> bool:

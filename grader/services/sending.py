@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 
 from grader.broker.messages import COMPARE, JUDGE, TRY_OUT
@@ -9,6 +10,8 @@ from grader.db import bulk, leases
 from grader.db.leases import Work
 from grader.db.models import AssignmentVersion, Attempt, Comparison, Queue, Trial
 from grader.services.site import Site
+
+log = logging.getLogger(__name__)
 
 TASKS: Mapping[Work, str] = {Attempt: JUDGE, Trial: TRY_OUT, Comparison: COMPARE}
 
@@ -21,11 +24,14 @@ def send(site: Site, waiting: Sequence[Attempt]) -> None:
     """Messages for a few attempts, which count as sent already; if not, the reconciler sends them.
 
     That they are sent is noted by the transaction that made them, so that an upload needs no
-    second one.
+    second one. That is committed, and a receipt for it holds: nothing that fails here is told.
     """
-    if not site.messages.send(JUDGE, [(one.id, one.queue) for one in waiting]):
-        with site.database.writing() as session:
-            leases.mark_unsent(session, Attempt, [one.id for one in waiting])
+    try:
+        if not site.messages.send(JUDGE, [(one.id, one.queue) for one in waiting]):
+            with site.database.writing() as session:
+                leases.mark_unsent(session, Attempt, [one.id for one in waiting])
+    except Exception:
+        log.exception("no message is sent, nor is that noted: the reconciler sends it later")
 
 
 def send_trial(site: Site, trial: Trial) -> None:

@@ -53,6 +53,7 @@ __all__ = [
     "Order",
     "Receipt",
     "Seen",
+    "admit",
     "choose",
     "clean_name",
     "due_at",
@@ -113,6 +114,20 @@ class Seen:
     is_staff: bool
 
 
+def admit(site: Site, actor: Actor, assignment_id: int, *, is_large: bool) -> None:
+    """Before anything is read of a file: raise where the actor hands in too often, or, where it is
+    a large one, may hand in none. With a small one it costs less to find that out once.
+    """
+    wait = site.throttle.wait("upload", str(actor.person_id), most=_UPLOADS, window=_WINDOW)
+    if wait is not None:
+        raise NotNow(
+            "that were many uploads in a short time; wait a little", datetime.now(UTC) + wait
+        )
+    if is_large:
+        with site.database.reading() as session:
+            _published(permit_assignment(session, actor, assignment_id, Right.SUBMIT))
+
+
 def submit(
     site: Site,
     actor: Actor,
@@ -124,16 +139,13 @@ def submit(
 ) -> Receipt:
     """Take a file in: its bytes are on the disk and its attempt waits when this returns.
 
+    Whoever has it sent from afar asks `admit` first.
+
     Under the same `idempotency_key` the same file for the same assignment gets the same receipt,
     and anything else is refused. It counts as received when the whole of it had arrived, by the
     database's clock, however long it takes from there to the commit.
     """
     name = clean_name(name)
-    wait = site.throttle.wait("upload", str(actor.person_id), most=_UPLOADS, window=_WINDOW)
-    if wait is not None:
-        raise NotNow(
-            "that were many uploads in a short time; wait a little", datetime.now(UTC) + wait
-        )
     with site.database.reading() as session:
         received_at = moment(session)
         assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)

@@ -51,8 +51,7 @@ def upload_version(
     The same content again is the same version. What a trial alone uses (the model answer and the
     waivers) is no part of the content, and is taken over into the version that is there.
     """
-    with site.database.reading() as session:
-        permit_assignment(session, actor, assignment_id, Right.MANAGE)
+    may_upload(site, actor, assignment_id)
     with bundles.uploaded(zipped) as (read, again):
         stored = site.blobs.put(iter(partial(again.read, _CHUNK), b""))
     with site.database.writing() as session:
@@ -79,6 +78,13 @@ def upload_version(
             leases.cancel(session, Trial, Trial.version_id == version.id)
             record(session, actor, "version.answers_changed", version, assignment)
         return _tried(session, version), False
+
+
+def may_upload(site: Site, actor: Actor, assignment_id: int) -> None:
+    """Raise NotFound or Forbidden where the actor may upload no version, before anything is read
+    of one."""
+    with site.database.reading() as session:
+        permit_assignment(session, actor, assignment_id, Right.MANAGE)
 
 
 def list_versions(

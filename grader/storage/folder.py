@@ -55,7 +55,7 @@ class FolderBlobs:
                 os.fsync(file.fileno())
             stored = Stored(digest.hexdigest(), size)
             place = self._place(stored.sha256)
-            place.parent.mkdir(exist_ok=True)
+            _made(place.parent)
             with self._held(fcntl.LOCK_SH):
                 os.replace(name, place)
             _sync(place.parent)
@@ -106,7 +106,7 @@ class FolderBlobs:
             if path.parent.name == _UNFINISHED or not _NAME.fullmatch(path.name) or copy.exists():
                 continue
             with suppress(FileNotFoundError):  # it was swept meanwhile
-                copy.parent.mkdir(parents=True, exist_ok=True)
+                _made(copy.parent)
                 _link_or_copy(path, copy)
                 new += 1
         return new
@@ -136,6 +136,14 @@ def _pieces(file: BinaryIO) -> Iterator[bytes]:
     with file:
         while chunk := file.read(_CHUNK):
             yield chunk
+
+
+def _made(folder: Path) -> None:
+    """Have the folder there, and on the disk, where it was not."""
+    if not folder.is_dir():
+        _made(folder.parent)
+        folder.mkdir(exist_ok=True)
+        _sync(folder.parent)
 
 
 def _link_or_copy(path: Path, copy: Path) -> None:

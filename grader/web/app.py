@@ -26,6 +26,7 @@ from grader.web.apart import APART
 from grader.web.api import router
 from grader.web.api.bodies import Problem
 from grader.web.api.told import told
+from grader.web.incoming import Bodies
 from grader.web.limits import BodyLimit
 from grader.web.operations import Metrics
 from grader.web.pages.files import Files
@@ -72,6 +73,7 @@ def serve(app: FastAPI, site: Site) -> None:
     app.state.site = site
     app.state.metrics = Metrics(site)
     app.state.notebooks = Notebooks()
+    app.state.bodies = Bodies()
     app.state.apart = CapacityLimiter(APART)
     app.state.watcher = Watcher(partial(look, site))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from typing import Annotated, Any, BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from fastapi import Depends, Request
@@ -11,7 +11,10 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
 
 from grader.errors import BadInput
-from grader.web.security import CurrentActor
+from grader.services.access import Actor
+from grader.web.incoming import incoming
+
+FORM = "multipart/form-data"  # with files
 
 _PIECE = 1 << 16
 _FIELDS = 10  # beside the file, for clients that send more than they are asked for
@@ -24,7 +27,7 @@ def file_body(name: str) -> dict[str, Any]:
         "properties": {name: {"type": "string", "format": "binary"}},
         "required": [name],
     }
-    content = {"multipart/form-data": {"schema": schema}}
+    content = {FORM: {"schema": schema}}
     return {"requestBody": {"required": True, "content": content}}
 
 
@@ -39,22 +42,26 @@ def text_answer(media_type: str) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": {media_type: {"schema": {"type": "string"}}}}}
 
 
-def _one(name: str) -> Callable[..., AsyncIterator[UploadFile]]:
-    async def one(request: Request, _: CurrentActor) -> AsyncIterator[UploadFile]:
-        # Not as a parameter of the route: it would be read before anybody knows who sends it.
-        if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-            raise BadInput(f"{name}: send a form (multipart/form-data) with one file of this name")
+def one_file(name: str, who: Callable[..., Actor], at_most: int | None = None) -> Any:
+    """What a route asks for that takes one file of that name, from `who` may send it.
+
+    Not as a parameter of the route: it would be read before anybody knows who sends it. `at_most`
+    bytes are read of the request, or what the installation reads of any.
+    """
+
+    asked = Depends(who)
+
+    async def one(request: Request, actor: Actor = asked) -> AsyncIterator[UploadFile]:
+        if not request.headers.get("content-type", "").startswith(FORM):
+            raise BadInput(f"{name}: send a form ({FORM}) with one file of this name")
+        incoming(request).allow(actor.person_id, at_most)
         async with request.form(max_files=1, max_fields=_FIELDS) as form:
             file = form.get(name)
             if not isinstance(file, UploadFile):
                 raise BadInput(f"{name}: send one file under this name")
             yield file
 
-    return one
-
-
-OneFile = Annotated[UploadFile, Depends(_one("file"))]
-OneBundle = Annotated[UploadFile, Depends(_one("bundle"))]
+    return Depends(one)
 
 
 def pieces(file: BinaryIO) -> Iterator[bytes]:

@@ -6,11 +6,12 @@ from contextlib import suppress
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from grader.web.incoming import Incoming
 from grader.web.problems import too_large
 
 
 class BodyLimit:
-    """Answers 413 to a request that is, or turns out to be, longer than the installation reads."""
+    """Answers 413 to a request that is, or turns out to be, longer than what is read of it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -20,19 +21,23 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit: int = scope["app"].state.site.settings.upload_bytes
-        declared = dict(scope["headers"]).get(b"content-length", b"0")
-        if not declared.isdigit() or int(declared) > limit:
-            await _refused(scope, limit)(scope, receive, send)
+        state = scope["app"].state
+        declared = dict(scope["headers"]).get(b"content-length")
+        most: int = state.site.settings.upload_bytes
+        if declared is not None and (not declared.isdigit() or int(declared) > most):
+            await _refused(scope, most)(scope, receive, send)
             return
-        seen = 0
+        body = Incoming(None if declared is None else int(declared), most, state.bodies)
+        scope.setdefault("state", {})["incoming"] = body
         answered = too_long = False
 
         async def counted() -> Message:
-            nonlocal seen, too_long
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > limit:
+            nonlocal too_long
+            # Before the first byte: nobody has said by now that it may be as long as it says.
+            message = None if body.is_too_long else await receive()
+            if message is not None:
+                body.add(len(message.get("body", b"")))
+            if message is None or body.is_too_long:
                 too_long = True
                 raise _TooLong
             return message
@@ -44,14 +49,17 @@ class BodyLimit:
             answered = True
             await send(message)
 
-        with suppress(_TooLong):
-            await self._app(scope, counted, watched)
+        try:
+            with suppress(_TooLong):
+                await self._app(scope, counted, watched)
+        finally:
+            body.over()
         if too_long and not answered:
-            await _refused(scope, limit)(scope, receive, send)
+            await _refused(scope, body.limit)(scope, receive, send)
 
 
 def _refused(scope: Scope, limit: int) -> ASGIApp:
-    words = f"a request is {limit >> 10} KiB at most; clear the notebook's outputs"
+    words = f"a request is {limit >> 10} KiB at most here; of a notebook, clear the outputs"
     return too_large(scope, words)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any, get_args
 
@@ -17,7 +18,16 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from grader.errors import BadFields, BadInput, ChainruleError, InternalError, NotNow, NotSignedIn
+from grader.errors import (
+    NO_ROOM,
+    BadFields,
+    BadInput,
+    Busy,
+    ChainruleError,
+    InternalError,
+    NotNow,
+    NotSignedIn,
+)
 from grader.safetext import storable
 from grader.web.pages.failures import failure_page, is_for_pages
 
@@ -33,6 +43,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
 
 _OURS = "This failed on our side. It is logged; try again."
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_AGAIN = timedelta(minutes=1)
+
 _NAMED = re.compile(r"(?P<field>(?P<first>[a-z_]+)(\.\w+)*): (?P<words>.+)", re.DOTALL)
 
 # Between the words of a name like NotASubmission.
@@ -44,6 +57,7 @@ log = logging.getLogger(__name__)
 def install(app: FastAPI) -> None:
     """Have the app answer all errors alike."""
     app.add_exception_handler(ChainruleError, _chainrule_error)
+    app.add_exception_handler(OSError, _os_error)
     app.add_exception_handler(RequestValidationError, _invalid_request)
     app.add_exception_handler(HTTPException, _http_error)
 
@@ -97,20 +111,30 @@ async def _chainrule_error(request: Request, error: Exception) -> Response:
     # One field or several: the same kind of problem.
     named = BadInput if isinstance(error, BadFields) else type(error)
     kind = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "-", named.__name__).lower()
-    if isinstance(error, InternalError):
+    if isinstance(error, Busy):
+        log.warning("put off: %s", error)
+    elif isinstance(error, InternalError):
         log.error("a failure of ours: %s", error, exc_info=error)
         return _answer(request, error.status, kind, _OURS)
     headers = {}
     status = error.status
     if isinstance(error, NotSignedIn):
         headers["WWW-Authenticate"] = 'Bearer realm="chainrule"'
-    if isinstance(error, NotNow) and error.until is not None:
+    if isinstance(error, NotNow | Busy) and error.until is not None:
         wait = (error.until - datetime.now(UTC)).total_seconds()
         headers["Retry-After"] = str(max(1, math.ceil(wait)))
+    if isinstance(error, NotNow) and error.until is not None:
         status = 429
     return _answer(
         request, status, kind, str(error), errors=_by_field(request, error), headers=headers
     )
+
+
+async def _os_error(request: Request, error: Exception) -> Response:
+    if getattr(error, "errno", None) not in _FULL:
+        raise error
+    log.error("there is no room: %s", error)
+    return await _chainrule_error(request, Busy(NO_ROOM, datetime.now(UTC) + _AGAIN))
 
 
 def _by_field(request: Request, error: ChainruleError) -> Sequence[Mapping[str, str]]:

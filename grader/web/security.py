@@ -20,11 +20,12 @@ def _site(request: Request) -> Site:
     return site
 
 
-def _actor(
-    request: Request,
-    site: Annotated[Site, Depends(_site)],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Actor:
+CurrentSite = Annotated[Site, Depends(_site)]
+Credentials = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def actor_of(request: Request, site: CurrentSite, credentials: Credentials) -> Actor:
+    """Who sends the request; raises NotSignedIn."""
     if credentials is None:
         raise NotSignedIn("send a token: Authorization: Bearer crt_...")
     actor = actor_of_token(site, credentials.credentials)
@@ -32,8 +33,7 @@ def _actor(
     return actor
 
 
-CurrentSite = Annotated[Site, Depends(_site)]
-CurrentActor = Annotated[Actor, Depends(_actor)]
+CurrentActor = Annotated[Actor, Depends(actor_of)]
 Cursor = Annotated[str | None, Query(max_length=500, description="next_cursor of a page")]
 RowInPath = Annotated[int, Path(ge=1, lt=1 << 63)]
 RowInQuery = Annotated[int, Query(ge=1, lt=1 << 63)]

@@ -43,28 +43,35 @@ class Watcher:
         """Whether the task runs."""
         return self._task is not None and not self._task.done()
 
-    def refuse_too_many(self, person_id: int) -> None:
-        """Raise NotNow where somebody has as many streams open as one may have."""
+    @contextmanager
+    def counted(self, person_id: int) -> Iterator[None]:
+        """Somebody has a stream open while the block lasts.
+
+        Raises NotNow where they have as many as one may have.
+        """
         if self._of_person[person_id] >= _MOST_STREAMS:
             raise NotNow(
                 f"{_MOST_STREAMS} streams of yours are open; close one",
                 datetime.now(UTC) + _AGAIN,
             )
+        self._of_person[person_id] += 1
+        try:
+            yield
+        finally:
+            self._of_person[person_id] -= 1
+            if not self._of_person[person_id]:
+                del self._of_person[person_id]
 
     @contextmanager
-    def watching(self, person_id: int, attempt_id: int) -> Iterator[_Stream]:
+    def watching(self, attempt_id: int) -> Iterator[_Stream]:
         """A stream of news about an attempt, for as long as the block lasts."""
         stream = _Stream()
-        self._of_person[person_id] += 1
         self._streams.setdefault(attempt_id, set()).add(stream)
         try:
             if not self.is_looking:
                 self._task = asyncio.create_task(self._run())
             yield stream
         finally:
-            self._of_person[person_id] -= 1
-            if not self._of_person[person_id]:
-                del self._of_person[person_id]
             streams = self._streams[attempt_id]
             streams.discard(stream)
             if not streams:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from functools import partial
 
+import psycopg
 import pytest
-from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError, InvalidRequestError
+from sqlalchemy import delete, text
+from sqlalchemy.exc import IntegrityError, InvalidRequestError, OperationalError
 
 from grader.db.fairlock import FairLock
 from grader.db.models import Course, Enrolment, Person, Role
 from grader.db.session import Database, hold
-from grader.errors import Conflict, NotFound
+from grader.errors import Busy, Conflict, NotFound
 from tests.waiting import wait_until
 
 
@@ -28,6 +31,39 @@ def test_what_may_be_there_once_and_is_made_twice_is_a_conflict(database: Databa
 def test_a_row_that_refers_to_nothing_is_no_conflict_of_anybody_s(database: Database) -> None:
     with pytest.raises(IntegrityError), database.writing() as session:
         session.add(Enrolment(course_id=1, person_id=1, role=Role.TA))
+
+
+def fill(database: Database) -> None:
+    """Write more than there is room for."""
+    with database.writing() as session:
+        session.execute(text("PRAGMA max_page_count = 1"))
+        for number in range(100):
+            session.add(Person(email=f"{number}@example.org", name="x" * 5000))
+            session.flush()
+
+
+@pytest.mark.parametrize("name", ["SQLITE_BUSY", "SQLITE_FULL"])
+def test_what_can_not_be_written_now_may_be_tried_again_later(
+    database: Database, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    if database.engine.dialect.name != "sqlite":
+        error: Exception = psycopg.errors.DiskFull("no space left")
+        with pytest.raises(Busy, match="is full"), database.writing():
+            raise OperationalError("INSERT", {}, error)
+        return
+    monkeypatch.setattr("grader.db.session._BUSY_S", 0.0)
+    if name == "SQLITE_FULL":
+        with pytest.raises(Busy, match="is full"):
+            fill(database)
+        return
+    with closing(sqlite3.connect(database.engine.url.database or "")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with (
+            pytest.raises(Busy, match="too much is written") as busy,
+            database.writing() as session,
+        ):
+            session.execute(text("SELECT 1"))
+    assert busy.value.until > datetime.now(UTC)
 
 
 def test_an_error_says_nothing_of_the_values_in_its_statement(database: Database) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy.exc import OperationalError
 
+from grader.errors import Busy
 from grader.services import judging
 from tests.faults._place import RIGHT, Place
 from tests.waiting import wait_until
@@ -13,7 +13,7 @@ from tests.waiting import wait_until
 def test_it_is_full_when_something_is_handed_in(place: Place) -> None:
     place.disk.fill()
     try:
-        with pytest.raises((OSError, OperationalError)):
+        with pytest.raises((OSError, Busy)):
             place.hand_in(RIGHT)
     finally:
         place.disk.free()
@@ -34,7 +34,7 @@ def test_it_is_full_when_a_result_is_written_and_below_the_database(place: Place
         try:
             worker = place.holder(attempt_id)
             if place.postgres is None:
-                with pytest.raises(OperationalError, match="full"):
+                with pytest.raises(Busy, match="full"):
                     write_much(place)
             wait_until(lambda: worker.said("it can't be written now") or worker.said("was lost"))
         finally:

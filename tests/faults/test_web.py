@@ -56,8 +56,8 @@ def test_it_is_killed_before_and_after_the_commit_and_finds_the_disk_full(place:
             status, problem = web.upload(CELLS, "no room")
         finally:
             place.disk.free()
-        assert status == 500
-        assert "id" not in problem
+        assert status == 503
+        assert "the disk of the service is full" in problem["detail"]
         status, third = web.upload(CELLS, "no room")
         assert status == 202
     attempts = [keep(place, one) for one in (first, second, third)]

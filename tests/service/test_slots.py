@@ -27,15 +27,24 @@ from grader.db.models import (
     Trial,
 )
 from grader.domain.outcomes import Outcome
-from grader.domain.rubric import Runtime
-from grader.services import comparing, judging
+from grader.domain.rubric import Bundle, Runtime
+from grader.logs import bound
+from grader.services import comparing, judging, watching
+from grader.services.access import Actor
+from grader.services.submissions import submit
+from tests.logged import Configured, events
 from tests.service._installation import ENDLESS, RIGHT, WRONG, Installation
+from tests.unit._builders import code, notebook
 from tests.waiting import wait_until
 from workers.pipeline import grade
 from workers.service import service as slots
+from workers.service.bundles import Bundles
 from workers.service.comparisons import Comparisons
+from workers.service.devices import Devices
+from workers.service.heartbeat import Heartbeat
 from workers.service.service import Service
 from workers.service.trials import Trials
+from workers.service.unfit import Unfit
 from workers.service.zygotes import Zygotes
 from workers.stopping import Why
 
@@ -62,6 +71,28 @@ def test_a_result_has_its_document_its_notebook_and_its_checks(
     with here.site.database.reading() as session:
         (check,) = session.scalars(select(CheckOutcome)).all()
     assert (check.exercise, check.check, check.outcome) == ("ex1", "double", Outcome.PASSED)
+
+
+def test_an_attempt_is_followed_through_the_logs_from_handing_in_to_its_end(
+    here: Installation,
+    service: Service,
+    configured: Configured,
+) -> None:
+    written = configured("json")
+    with here.site.database.writing() as session:
+        version = session.get_one(AssignmentVersion, here.version_id)
+        session.get_one(Assignment, version.assignment_id).live_version_id = version.id
+    anybody = Actor(version.author_id, "root", is_admin=True)
+    content = notebook(code(RIGHT))
+    with bound(request="r1"):
+        receipt = submit(
+            here.site, anybody, version.assignment_id, name="a0.ipynb", content=[content]
+        )
+    service.judge(receipt.attempt_id, Queue.CPU)
+    mine = [one for one in events(written) if one.get("attempt") == receipt.attempt_id]
+    assert [one["event"] for one in mine] == ["handed in", "brought to an end"]
+    assert mine[0]["request"] == "r1"
+    assert here.await_done(receipt.attempt_id) == [2.0]
 
 
 def test_one_message_is_one_attempt_and_it_is_the_one_whose_turn_it_is(
@@ -148,6 +179,54 @@ def test_a_zygote_that_dies_is_replaced_and_its_attempt_given_back(
     other = here.submit(RIGHT, send=False)
     service.judge(other, Queue.CPU)
     assert here.await_done(other) == [2.0]
+
+
+@pytest.mark.parametrize("needs", [Runtime(gpu=2), Runtime(python="/nowhere/python3")])
+def test_what_a_worker_can_t_do_waits_for_one_that_can_and_uses_up_no_try(
+    here: Installation,
+    service: Service,
+    zygotes: Zygotes,
+    monkeypatch: pytest.MonkeyPatch,
+    needs: Runtime,
+) -> None:
+    def of(sha256: str) -> Bundle:
+        bundle = Bundles(here.site).of(sha256)
+        return replace(bundle, rubric=replace(bundle.rubric, runtime=needs))
+
+    monkeypatch.setattr(service.bundles, "of", of)
+    service.heart = Heartbeat(here.site, lambda: {"unfit": sorted(service.unfit)})
+    attempt_id = here.submit(RIGHT, send=False)
+    trial_id = here.start_trial()
+    for _ in range(TRIES + 1):
+        service.judge(attempt_id, Queue.CPU)
+    attempt = here.row(attempt_id)
+    # It was tried once, and is known from then on, as is the trial.
+    assert (attempt.state, attempt.tries, attempt.fence) == (AttemptState.QUEUED, 0, 1)
+    assert "not for the worker tests: each attempt asks for" in attempt.failure
+    assert not Trials(service)._do_next(Queue.CPU)
+    assert here.is_in(trial_id, AttemptState.QUEUED, Trial)
+    news = watching.look(here.site, [attempt_id])[attempt_id]
+    assert news.words.startswith("It needs another Python than any worker has at present")
+    able = Service(here.site, zygotes, Bundles(here.site), Devices([]), Heartbeat(here.site, dict))
+    able.judge(attempt_id, Queue.CPU)
+    assert here.await_done(attempt_id) == [2.0]
+
+
+def test_a_trial_that_a_worker_can_t_do_waits_for_one_that_can(
+    here: Installation, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(version_id: int, _: Runtime) -> None:
+        raise Unfit(version_id, "it asks for 2 GPUs")
+
+    monkeypatch.setattr(service, "refuse_unfit", refuse)
+    trials, trial_id = Trials(service), here.start_trial()
+    assert [trials._do_next(Queue.CPU) for _ in range(2)] == [True, False]
+    trial = here.row(trial_id, Trial)
+    assert (trial.state, trial.tries, trial.failure) == (
+        AttemptState.QUEUED,
+        0,
+        "it asks for 2 GPUs",
+    )
 
 
 def test_a_draining_worker_takes_nothing_and_hands_messages_on(

@@ -298,3 +298,20 @@ def test_what_is_put_again_while_the_sweep_looks_at_it_stays(
     assert folder.sweep((), older_than_s=-60, now_s=time.time()) == 1
     again.join()
     assert folder.read(NAME) == CONTENT
+
+
+def test_the_first_blob_of_a_folder_has_that_on_the_disk_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "blobs"
+    blobs = open_blobs(str(root))
+    forced: list[Path] = []
+    monkeypatch.setattr("grader.storage.folder._sync", forced.append)
+    blobs.put([CONTENT])
+    assert forced == [root, root / NAME[:2]]
+    blobs.put([CONTENT])
+    assert forced[2:] == [root / NAME[:2]]
+    forced.clear()
+    blobs.copy_to(tmp_path / "copy" / "blobs")  # type: ignore[attr-defined]
+    copy = tmp_path / "copy" / "blobs"
+    assert forced == [tmp_path, copy.parent, copy, copy / NAME[:2]]

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
+import tempfile
 import tomllib
 from ipaddress import ip_address, ip_network
 from pathlib import Path
@@ -17,6 +19,9 @@ import yaml
 
 from grader import config
 from grader.config import load_settings
+from grader.domain.rubric import Runtime
+from workers.service.scratch import scratch
+from workers.zygote import Zygote
 
 CHECKOUT = Path(__file__).parent.parent.parent
 DOCKERFILE = (CHECKOUT / "deploy/Dockerfile").read_text()
@@ -57,7 +62,7 @@ STAGES = dict(
 
 @pytest.mark.parametrize("name", OURS)
 def test_every_setting_is_one_that_the_service_reads(name: str) -> None:
-    assert set(OURS[name]["environment"]) <= DOCUMENTED
+    assert set(OURS[name]["environment"]) - {"TMPDIR"} <= DOCUMENTED
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -67,6 +72,15 @@ def test_the_settings_of_every_service_are_valid(name: str) -> None:
     assert settings.database.startswith("postgresql")
     assert settings.url == GIVEN["CHAINRULE_URL"]
     assert settings.blobs in {mount.partition(":")[2] for mount in OURS[name]["volumes"]}
+
+
+def test_files_that_come_in_lie_on_a_volume_and_not_in_memory() -> None:
+    volumes = dict(mount.split(":") for mount in OURS["web"]["volumes"])
+    folders = {path: name for name, path in volumes.items()}
+    folder = OURS["web"]["environment"]["TMPDIR"]
+    assert folders[folder] in yaml.safe_load(interpolated(COMPOSE))["volumes"]
+    # A volume belongs to whom its place in the image belongs to.
+    assert re.search(rf"install -d -o 10001 .*{folder}\b", DOCKERFILE)
 
 
 def test_the_page_for_operators_has_every_setting() -> None:
@@ -123,6 +137,25 @@ def test_a_check_of_health_in_python_imports_what_is_there() -> None:
         if check[:2] == ["CMD", "python"]:
             lines = check[3].split("; ")
             exec("\n".join(line for line in lines if line.startswith(("import ", "from "))), {})
+
+
+@pytest.mark.parametrize("name", WORKERS)
+def test_a_worker_s_check_of_health_finds_the_socket_of_its_zygote(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, command = WORKERS[name]["healthcheck"]["test"]
+    assert kind == "CMD-SHELL"
+    check = ["sh", "-c", command.replace("/tmp/", f"{tmp_path}/")]
+    assert check[2] != command
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch():
+        assert subprocess.run(check, capture_output=True).returncode
+        zygote = Zygote(Runtime())
+        monkeypatch.setattr(Zygote, "_await_ready", lambda _: None)
+        monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: None)
+        zygote.start()
+        monkeypatch.undo()
+        assert not subprocess.run(check, capture_output=True).returncode
 
 
 # Images

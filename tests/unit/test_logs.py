@@ -3,45 +3,17 @@
 from __future__ import annotations
 
 import io
-import json
 import logging
-import sys
-from collections.abc import Callable, Iterator
 from threading import Thread
 
 import pytest
 
-from grader.config import load_settings
-from grader.logs import bound, configure
+from grader.logs import bound
+from tests.logged import Configured, events
 
 TOKEN = "crt_Ab-9_xyzxyzxyzxyz"
 
 log = logging.getLogger("grader.tests")
-
-Configured = Callable[[str], io.StringIO]
-
-
-@pytest.fixture
-def configured(monkeypatch: pytest.MonkeyPatch) -> Iterator[Configured]:
-    """Sets the logs up as `json` or `text`, and gives what is written; all is undone afterwards."""
-    loggers = [logging.getLogger(name) for name in (None, "uvicorn", "uvicorn.access", "celery")]
-    before = [(one, one.handlers, one.level, one.propagate, one.disabled) for one in loggers]
-
-    def configure_as(kind: str) -> io.StringIO:
-        written = io.StringIO()
-        monkeypatch.setattr(sys, "stderr", written)
-        configure(load_settings({"CHAINRULE_LOG": kind}))
-        return written
-
-    yield configure_as
-    logging.captureWarnings(False)
-    for one, handlers, level, propagate, disabled in before:
-        one.handlers, one.propagate, one.disabled = handlers, propagate, disabled
-        one.setLevel(level)
-
-
-def events(written: io.StringIO) -> list[dict[str, object]]:
-    return [json.loads(line) for line in written.getvalue().splitlines()]
 
 
 def test_an_event_is_a_line_of_json_with_what_is_bound(configured: Configured) -> None:

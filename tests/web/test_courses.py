@@ -15,6 +15,7 @@ from grader.services.site import Site
 from tests.sites import People
 
 API = "/api/v1"
+JSON = "application/json"
 
 
 def test_without_a_token_nothing_is_answered_but_a_problem(client: TestClient) -> None:
@@ -81,13 +82,28 @@ def test_what_is_wrong_with_a_field_is_said_with_its_name(
 
 
 def test_a_request_that_is_too_long_is_refused(client: TestClient, people: People) -> None:
-    answer = client.post(f"{API}/courses", content=b" " * (33 << 20), headers=people.admin.headers)
+    answer = client.post(f"{API}/courses", content=b" " * (2 << 20), headers=people.admin.headers)
     assert answer.status_code == 413
     assert answer.json()["type"] == "urn:chainrule:problem:too-large"
 
 
+def test_what_is_no_file_is_read_up_to_a_mebibyte_and_nothing_of_a_stranger_s_files(
+    client: TestClient,
+) -> None:
+    nested = b"[" + b"[]," * (700 << 10) + b"[]]"
+    typed = {"email": "ada@example.org", "password": "x" * (2 << 20)}
+    for asked in (
+        {"url": f"{API}/sign-in", "content": nested, "headers": {"Content-Type": JSON}},
+        {"url": "/sign-in", "data": typed},
+        {"url": "/sign-in", "data": {"email": "x"}, "files": {"file": b"x" * (2 << 20)}},
+    ):
+        answer = client.post(**asked)  # type: ignore[arg-type]
+        assert answer.status_code == 413
+        assert "1024 KiB at most" in answer.text
+
+
 def test_so_is_one_that_does_not_say_how_long_it_is(client: TestClient, people: People) -> None:
-    pieces = (b" " * (1 << 20) for _ in range(33))
+    pieces = (b" " * (1 << 20) for _ in range(2))
     answer = client.post(f"{API}/courses", content=pieces, headers=people.admin.headers)
     assert answer.status_code == 413
 

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -261,6 +261,14 @@ def test_what_needs_a_gpu_is_told_so_while_no_worker_has_one(
         node.seen_at += 2 * site.settings.lease
         node.draining = True
     assert stage() is AttemptStage.WAITING_FOR_GPU
+    with site.database.writing() as session:
+        node = session.get_one(Node, "n1")
+        node.draining = False
+        node.facts = {"unfit": [session.get_one(Attempt, one).version_id]}
+    assert stage() is AttemptStage.WAITING_FOR_GPU
+    with site.database.writing() as session:
+        session.add(Node(name="n2", queues="gpu", facts={}))
+    assert stage() is AttemptStage.QUEUED
 
 
 def test_a_client_that_has_gone_is_noticed_and_nobody_is_asked_for_any_more(
@@ -327,6 +335,27 @@ def test_one_person_has_so_many_streams_and_no_more(
     in_a_loop(scenario())
 
 
+def test_many_streams_at_one_moment_are_no_more_than_one_after_the_other(
+    client: TestClient,
+    app: FastAPI,
+    people: People,
+    site: Site,  # noqa: F811
+) -> None:
+    one = handed_in(client, people.ada, assignment(site, people.course_id))["attempt_id"]
+
+    async def scenario() -> None:
+        async with AsyncExitStack() as stack:
+            streams = [
+                await stack.enter_async_context(watching(app, people.ada, one)) for _ in range(12)
+            ]
+            for stream in streams:
+                await stream.until(lambda: stream.status)  # noqa: B023
+            assert sorted(stream.status for stream in streams) == [200] * 10 + [429] * 2
+        assert not app.state.watcher._of_person
+
+    in_a_loop(scenario())
+
+
 def test_others_attempts_are_not_watched(
     client: TestClient,
     people: People,
@@ -383,7 +412,7 @@ def test_500_who_watch_are_one_look_at_a_time() -> None:
         watcher = Watcher(looked)
 
         async def watch(number: int) -> News | None:
-            with watcher.watching(number, number % 100) as stream:
+            with watcher.watching(number % 100) as stream:
                 return await stream.next(DEADLINE_S)
 
         found = await asyncio.gather(*(watch(number) for number in range(500)))
@@ -408,7 +437,7 @@ def test_a_place_in_the_queue_is_told_when_it_has_changed_by_a_tenth(
 
     async def scenario() -> list[int | None]:
         told = []
-        with Watcher(looked).watching(1, 1) as stream:
+        with Watcher(looked).watching(1) as stream:
             while (news := await stream.next(DEADLINE_S)) and news.stage is not ends:
                 told.append(news.position)
         return told
@@ -429,7 +458,7 @@ def test_a_look_that_fails_is_followed_by_another(monkeypatch: pytest.MonkeyPatc
         return answer
 
     async def scenario() -> None:
-        with Watcher(looked).watching(1, 1) as stream:
+        with Watcher(looked).watching(1) as stream:
             found = await stream.next(DEADLINE_S)
             assert found is not None
             assert found.stage is AttemptStage.DONE

@@ -1,4 +1,4 @@
-"""What a fresh web process has loaded: nothing that judges, and nothing that runs student code."""
+"""How small a fresh web process is: nothing that judges, and nothing that runs student code."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ from grader.web.app import create_app
 
 site = open_site(load_settings())
 create_app(site).openapi()
-print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+names = sorted({name.partition(".")[0] for name in sys.modules})
+status = open("/proc/self/status").read()
+print(json.dumps([names, int(status.partition("VmHWM:")[2].split()[0])]))
 """
+MOST_KIB = 150_000
 HEAVY = {
     "torch",
     "numpy",
@@ -33,7 +36,7 @@ HEAVY = {
 }
 
 
-def test_a_web_process_loads_neither_torch_nor_the_workers_nor_anything_large(
+def test_a_web_process_is_small_and_loads_neither_torch_nor_the_workers(
     tmp_path: Path,
 ) -> None:
     environment = {
@@ -44,6 +47,8 @@ def test_a_web_process_loads_neither_torch_nor_the_workers_nor_anything_large(
     said = subprocess.run(
         [sys.executable, "-c", START], env=environment, capture_output=True, check=True, text=True
     )
-    loaded = set(json.loads(said.stdout))
+    names, most_kib = json.loads(said.stdout)
+    loaded = set(names)
     assert {"fastapi", "sqlalchemy", "grader"} <= loaded
     assert not loaded & HEAVY
+    assert most_kib < MOST_KIB

@@ -80,6 +80,22 @@ def test_without_a_broker_the_receipt_is_given_all_the_same(
     assert (attempt.state, attempt.sent_at) == (AttemptState.QUEUED, None)
 
 
+def test_nothing_that_fails_after_the_commit_takes_the_receipt_back(
+    client: TestClient,
+    people: People,
+    site: Site,  # noqa: F811
+    messages: Recorded,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("the disk is full")
+
+    messages.is_down = True
+    monkeypatch.setattr("grader.db.leases.mark_unsent", fail)
+    receipt = handed_in(client, people.ada, assignment(site, people.course_id))
+    assert [one.id for one in submissions_in(site)] == [receipt["id"]]
+
+
 def test_the_message_goes_after_the_commit(
     client: TestClient,
     people: People,

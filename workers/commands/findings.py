@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.domain.rubric import Limits, Runtime
+from grader.errors import BadInput
 from grader.safetext import one_line
+from grader.serving import redis
 from workers.inside import gpus
 from workers.inside.layers import NEEDS, may_be_missing
 
@@ -75,6 +77,7 @@ def all_findings(runtime: Runtime, accepted: frozenset[str]) -> list[Finding]:
         *_runtime(python, packages),
         *_gpus(runtime, packages),
         *_service(),
+        _redis(),
         *_machine(),
     ]
 
@@ -188,6 +191,21 @@ def _service() -> Iterator[Finding]:
             detail=version,
             remedy="make, or pip install -c constraints.txt -e .",
         )
+
+
+def _redis() -> Finding:
+    try:
+        found = redis.executable()
+    except BadInput:
+        found = ""
+    return Finding(
+        group="For chainrule serve",
+        name="redis-server",
+        present=bool(found),
+        needed=False,
+        detail=found,
+        remedy=redis.WHAT_TO_DO,
+    )
 
 
 def _requirements() -> list[str]:

@@ -70,6 +70,13 @@ class Heartbeat:
             log.warning("the claim was lost", extra={"attempt": one.id})
             stop.call(Why.LOST)
 
+    def tell(self) -> None:
+        """Say what this worker is and has, now."""
+        try:
+            judging.still_here(self._site, self._facts())
+        except Exception as error:
+            log.warning("the worker could not announce itself: %s", error)
+
     def _lost(self, held: list[Held]) -> list[Held]:
         asked = time.monotonic()
         try:
@@ -88,7 +95,4 @@ class Heartbeat:
     def _run(self) -> None:
         while not self._over.wait(self._lease_s / 3):
             self.beat()
-            try:
-                judging.still_here(self._site, self._facts())
-            except Exception as error:
-                log.warning("the worker could not announce itself: %s", error)
+            self.tell()

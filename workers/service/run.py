@@ -22,6 +22,7 @@ from workers.service.bundles import Bundles
 from workers.service.comparisons import Comparisons
 from workers.service.devices import Devices
 from workers.service.heartbeat import Heartbeat
+from workers.service.namesake import refuse_namesake, whereabouts
 from workers.service.scratch import scratch
 from workers.service.service import Service
 from workers.service.trials import Trials
@@ -36,7 +37,8 @@ log = logging.getLogger(__name__)
 def run_worker(settings: Settings) -> None:
     """Judge until SIGTERM or SIGINT.
 
-    Raises SandboxUnavailable where a layer of the sandbox is missing and not accepted.
+    Raises SandboxUnavailable where a layer of the sandbox is missing and not accepted, and BadInput
+    where another worker of this name lives.
     """
     layers = _layers(settings.accept_missing)
     with ExitStack() as stack:
@@ -45,6 +47,7 @@ def run_worker(settings: Settings) -> None:
         site = open_site(settings)
         stack.callback(site.close)
         check_schema(site)
+        refuse_namesake(site)
         devices = Devices(settings.gpus)
         zygotes = Zygotes(settings.accept_missing, devices)
         stack.callback(zygotes.close)
@@ -53,7 +56,7 @@ def run_worker(settings: Settings) -> None:
 
         def facts() -> dict[str, Any]:
             zygotes.clear_up()  # with every beat, since nobody may ask for one for long
-            return _facts(settings, layers, zygotes)
+            return {**_facts(settings, layers, zygotes), "unfit": sorted(service.unfit)}
 
         heart = Heartbeat(site, facts)
         service = Service(site, zygotes, Bundles(site), devices, heart)
@@ -98,6 +101,7 @@ def _facts(settings: Settings, layers: list[Finding], zygotes: Zygotes) -> dict[
     """What the worker says of itself."""
     return {
         "version": version("chainrule"),
+        "process": whereabouts(),
         "slots": settings.slots,
         "devices": list(settings.gpus),
         "runtimes": [

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from grader.db.models import Attempt, Queue
 from grader.domain.results import Result
-from grader.domain.rubric import Bundle
-from grader.errors import ChainruleError, InternalError, Stopped
+from grader.domain.rubric import Bundle, Runtime
+from grader.errors import Busy, ChainruleError, InternalError, Stopped
 from grader.logs import bound
 from grader.notebooks.read import Submission, parse
 from grader.notebooks.write import executed_notebook
@@ -21,6 +21,7 @@ from workers.service.bundles import Bundles
 from workers.service.devices import Devices
 from workers.service.heartbeat import Heartbeat
 from workers.service.telling import Telling
+from workers.service.unfit import Unfit, refuse_unfit
 from workers.service.zygotes import Zygotes
 from workers.stopping import Stop, Why
 
@@ -43,6 +44,7 @@ class Service:
         self.devices = devices
         self.heart = heart
         self.leaving = threading.Event()
+        self.unfit: set[int] = set()  # versions; a worker finds out as it meets them
         self._pause_s = 0.0
 
     def judge(self, row_id: int, queue: Queue) -> None:
@@ -74,6 +76,10 @@ class Service:
         """Take nothing new from now on."""
         self.leaving.set()
 
+    def refuse_unfit(self, version_id: int, runtime: Runtime) -> None:
+        """Raise Unfit where this worker lacks what the version needs."""
+        refuse_unfit(version_id, runtime, self.site.settings.node, len(self.devices.numbers))
+
     def _judge_on_devices(self, queue: Queue) -> None:
         with self.devices.turn() as mine:
             # Messages that came while all devices were in use are gone: go on without them.
@@ -81,7 +87,7 @@ class Service:
                 mine = not judging.draining(self.site)
 
     def _judge_next(self, queue: Queue) -> bool:
-        held = judging.claim_attempt(self.site, queue)
+        held = judging.claim_attempt(self.site, queue, tuple(self.unfit))
         if held is None:
             return False
         with bound(attempt=held.id):
@@ -111,6 +117,12 @@ class Service:
             if stop.why is Why.LEAVING:
                 log.info("released: the worker ends")
                 self._patiently(stop, lambda: judging.release(self.site, held))
+        except Unfit as error:
+            log.warning("put back: %s", error)
+            self.unfit.add(error.version_id)
+            self.heart.tell()
+            words = str(error)
+            self._patiently(stop, lambda: judging.release(self.site, held, words))
         except Exception as error:
             if isinstance(error, ChainruleError):
                 log.warning("given back: %s", error)
@@ -126,6 +138,7 @@ class Service:
         if task is None:
             return None
         bundle = self.bundles.of(task.bundle_sha256)
+        self.refuse_unfit(task.version_id, bundle.rubric.runtime)
         submission = parse(task.name, task.content)
         telling = Telling(self.site.progress, held.id, submission)
         result = self._graded(bundle, submission, task.seed, telling, stop)
@@ -156,9 +169,9 @@ class Service:
         for pause in _WRITE_AGAIN_S:
             try:
                 return write()
-            except InternalError:
-                raise
             except Exception as error:
+                if isinstance(error, InternalError) and not isinstance(error, Busy):
+                    raise
                 if stop.why is Why.LOST:
                     return None
                 log.warning("it can't be written now: %s", error)

@@ -44,16 +44,16 @@ class Trials(Beside):
 
     def claim(self, queue: Queue) -> Held | None:
         """The trial that has waited longest."""
-        return judging.claim_trial(self.service.site, queue)
+        return judging.claim_trial(self.service.site, queue, tuple(self.service.unfit))
 
     def done(self, held: Held, stop: Stop) -> Callable[[], bool] | None:
         """Try the version out; what writes the report."""
         site = self.service.site
-        sha256 = judging.start_trial(site, held)
-        if sha256 is None:
+        subject = judging.start_trial(site, held)
+        if subject is None:
             return None
         try:
-            report = self._report(held.id, sha256, stop)
+            report = self._report(held.id, *subject, stop)
         except BadInput as error:
             report = _failed(str(error))
         except Stopped:
@@ -62,12 +62,13 @@ class Trials(Beside):
             report = _failed(f"it took longer than {self._longest_s / 60:g} minutes")
         return lambda: judging.finish_trial(site, held, report)
 
-    def _report(self, trial_id: int, sha256: str, stop: Stop) -> dict[str, Any]:
+    def _report(self, trial_id: int, version_id: int, sha256: str, stop: Stop) -> dict[str, Any]:
         with ExitStack() as stack:
             name = stack.enter_context(tempfile.TemporaryDirectory(prefix="chainrule-trial-"))
             folder = unpacked(self.service.site, sha256, Path(name, "bundle"))
             trial = trial_of(load_bundle(folder, Path(name)), _SEEDS)
             runtime = trial.bundle.rubric.runtime
+            self.service.refuse_unfit(version_id, runtime)
             zygote = stack.enter_context(self.service.zygotes.lend(runtime))
             overtime = threading.Timer(self._longest_s, stop.call, [Why.OVERTIME])
             overtime.daemon = True

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from typing import Annotated
 
 import anyio.to_thread
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from grader.services import watching
 from grader.services.access import Actor
@@ -66,13 +68,28 @@ async def stream(
         if news[attempt_id].is_last:
             return Response(status_code=204)
     watcher: Watcher = request.app.state.watcher
-    watcher.refuse_too_many(actor.person_id)
-    events = _events(watcher, actor.person_id, attempt_id)
-    return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
+    with ExitStack() as stack:
+        # Before it begins: many that are asked for at one moment begin only afterwards.
+        stack.enter_context(watcher.counted(actor.person_id))
+        return _Events(watcher, attempt_id, stack.pop_all())
 
 
-async def _events(watcher: Watcher, person_id: int, attempt_id: int) -> AsyncIterator[str]:
-    with watcher.watching(person_id, attempt_id) as stream:
+class _Events(StreamingResponse):
+    """The events of an attempt; `over` is closed with it, also where it has never begun."""
+
+    def __init__(self, watcher: Watcher, attempt_id: int, over: ExitStack) -> None:
+        events = _events(watcher, attempt_id)
+        super().__init__(events, media_type="text/event-stream", headers=_HEADERS)
+        self._over = over
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send them."""
+        with self._over:
+            await super().__call__(scope, receive, send)
+
+
+async def _events(watcher: Watcher, attempt_id: int) -> AsyncIterator[str]:
+    with watcher.watching(attempt_id) as stream:
         yield f"retry: {_RETRY_MS}\n\n"
         while True:
             news = await stream.next(_HEARTBEAT_S)

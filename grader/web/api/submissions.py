@@ -5,21 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
+from starlette.datastructures import UploadFile
 
 from grader.db.models import AttemptState
 from grader.domain.outcomes import RunStatus
+from grader.notebooks.read import MAX_FILE_BYTES
 from grader.services import submissions
+from grader.services.access import Actor
 from grader.services.submissions import Filters, Found, Order
 from grader.web.api.bodies import PageView, RowId, View
-from grader.web.files import OneFile, download, file_answer, file_body, pieces
-from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
+from grader.web.files import download, file_answer, file_body, one_file, pieces
+from grader.web.incoming import incoming
+from grader.web.security import Credentials, CurrentActor, CurrentSite, Cursor, Limit, actor_of
 
 router = APIRouter(tags=["submissions"])
 
 AssignmentId = Annotated[RowId, Path()]
 SubmissionId = Annotated[RowId, Path()]
+
+_MOST_BYTES = MAX_FILE_BYTES + (64 << 10)  # with the form around the file
 
 _KEY = Header(
     min_length=1,
@@ -95,6 +101,15 @@ _RECEIPTS: dict[int | str, dict[str, Any]] = {
 }
 
 
+def _submitting(
+    request: Request, site: CurrentSite, credentials: Credentials, assignment_id: AssignmentId
+) -> Actor:
+    # In one go: each dependency of its own is another thread's turn.
+    actor = actor_of(request, site, credentials)
+    submissions.admit(site, actor, assignment_id, is_large=incoming(request).is_large)
+    return actor
+
+
 @router.post(
     "/assignments/{assignment_id}/submissions",
     status_code=202,
@@ -103,9 +118,9 @@ _RECEIPTS: dict[int | str, dict[str, Any]] = {
 )
 def submit(
     site: CurrentSite,
-    actor: CurrentActor,
+    actor: Annotated[Actor, Depends(_submitting)],
     assignment_id: AssignmentId,
-    file: OneFile,
+    file: Annotated[UploadFile, one_file("file", _submitting, _MOST_BYTES)],
     response: Response,
     idempotency_key: Annotated[str | None, _KEY] = None,
 ) -> ReceiptView:

@@ -7,13 +7,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 from fastapi.responses import StreamingResponse
+from starlette.datastructures import UploadFile
 
 from grader.db.models import AttemptState, Queue, Trial, VersionState
 from grader.services import versions
+from grader.services.access import Actor
 from grader.services.versions import Tried
 from grader.web.api.assignments import AssignmentId
 from grader.web.api.bodies import Body, PageView, Reason, RowId, View
-from grader.web.files import OneBundle, download, file_answer, file_body
+from grader.web.files import download, file_answer, file_body, one_file
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
 router = APIRouter(tags=["versions"])
@@ -70,6 +72,11 @@ class VersionOutlineView(VersionView):
     outline: dict[str, Any]
 
 
+def _uploading(site: CurrentSite, actor: CurrentActor, assignment_id: AssignmentId) -> Actor:
+    versions.may_upload(site, actor, assignment_id)
+    return actor
+
+
 @router.post(
     "/assignments/{assignment_id}/versions",
     status_code=201,
@@ -80,7 +87,7 @@ def upload_version(
     site: CurrentSite,
     actor: CurrentActor,
     assignment_id: AssignmentId,
-    bundle: OneBundle,
+    bundle: Annotated[UploadFile, one_file("bundle", _uploading)],
     response: Response,
 ) -> VersionOutlineView:
     """A zip of rubrics/NAME/ and reference/NAME/ as a new version; for instructors.

@@ -18,6 +18,7 @@ _TITLES = {
     413: "That is too large",
     422: "Something in it is not right",
     429: "Not so fast",
+    503: "Not at this moment",
 }
 _OURS = "This failed on our side"
 

