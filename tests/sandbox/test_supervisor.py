@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -16,6 +20,10 @@ from grader.domain.questions import Probe
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import InternalError
 from tests.sandbox.host import alive, descendants, eventually, groups, mounts
+from workers.inside import cgroups, namespaces, wire
+from workers.inside.frames import Kind, pack, receive
+from workers.inside.sandbox import Workshop
+from workers.inside.supervisor import Supervisor
 from workers.sandbox.session import Ending, Program, Session
 from workers.zygote import Zygote
 
@@ -200,6 +208,44 @@ def test_a_closed_connection_kills_its_sandbox(opened: OpenSession, zygote: Zygo
     assert len(alive(descendants(zygote.pid)) - idle) >= 4  # supervisor, init, runner, daemon
     session.sock.close()
     assert eventually(lambda: alive(descendants(zygote.pid)) <= idle)
+
+
+def test_a_connection_that_closes_while_its_sandbox_opens_leaves_nothing(
+    opened: OpenSession, zygote: Zygote
+) -> None:
+    idle, held = alive(descendants(zygote.pid)), groups(zygote.pid)
+    with socket.socket(socket.AF_UNIX) as hasty:
+        hasty.connect(str(zygote._address))
+        request = {"limits": dataclasses.asdict(LIMITS), "files": {}, "seed": 1, "gpus": []}
+        hasty.sendall(pack(Kind.OPEN, {**request, "trusted": False, "accept_missing": []}))
+    # Whoever comes after has waited for the zygote to take the connection before.
+    assert ending_of(opened(), "x = 1").status is RunStatus.COMPLETED
+    assert eventually(lambda: alive(descendants(zygote.pid)) <= idle)
+    assert eventually(lambda: groups(zygote.pid) <= held, within_s=2)
+
+
+def test_what_the_host_has_no_more_of_is_said_and_leaves_no_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(namespaces, "spawn", refuse)
+    unused: Any = None
+    workshop = Workshop(unused, unused, unused, cgroups.find())
+    request = {"limits": dataclasses.asdict(LIMITS), "files": {}, "gpus": [], "accept_missing": []}
+    here, there = socket.socketpair()
+    open_files = set(os.listdir("/proc/self/fd"))
+    with here, there:
+        there.settimeout(5)
+        there.sendall(pack(Kind.OPEN, {**request, "seed": 1, "trusted": False}))
+        Supervisor(here, workshop.make).serve()
+        kind, body = receive(there)
+    assert kind is Kind.OPENED
+    ((_, why),) = wire.loads(body)["missing"]  # type: ignore[index, call-overload]
+    assert "temporarily unavailable" in why
+    assert not groups(os.getpid())
+    assert set(os.listdir("/proc/self/fd")) <= open_files
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "init", "zygote"])

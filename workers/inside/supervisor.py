@@ -116,23 +116,28 @@ class Supervisor:
         """Make the sandbox, relay until an end, clear up, report."""
         started = time.monotonic()
         try:
-            opened = self._open()
-        except (Closed, FrameError, wire.WireError, TimeoutError, OSError):
-            return  # the worker is gone or talks something else: nobody to tell
-        if opened is None:
-            return
-        limits = opened["limits"]
-        assert isinstance(limits, dict)
-        self._limits: Mapping[str, float] = limits
-        self._event_limit = 4 * int(limits["kept_output_bytes"]) + (8 << 20)
-        self._clock = _Clock(budget_s=float(limits["wall_s"]))
-        self._streams = _Streams(int(limits["output_bytes"]), int(limits["kept_output_bytes"]))
-        assert self._sandbox is not None
-        try:
+            opened = self._opened()
+            if opened is None:
+                return
+            limits = opened["limits"]
+            assert isinstance(limits, dict)
+            self._limits: Mapping[str, float] = limits
+            self._event_limit = 4 * int(limits["kept_output_bytes"]) + (8 << 20)
+            self._clock = _Clock(budget_s=float(limits["wall_s"]))
+            self._streams = _Streams(int(limits["output_bytes"]), int(limits["kept_output_bytes"]))
+            assert self._sandbox is not None
             self._relay(self._sandbox)
         finally:
-            self._sandbox.kill()
+            if self._sandbox is not None:
+                self._sandbox.kill()
         self._report(self._sandbox, started)
+
+    def _opened(self) -> dict[str, object] | None:
+        """The request, once its sandbox stands; None where there is none, or nobody to tell."""
+        try:
+            return self._open()
+        except (Closed, FrameError, wire.WireError, OSError):
+            return None  # the worker is gone or talks something else
 
     def _open(self) -> dict[str, object] | None:
         self.conn.settimeout(OPEN_S)

@@ -132,7 +132,15 @@ class _Zygote:
                 return
             self._supervisors.discard(pid)
             if status != 0:
-                self._workshop.clear_after(pid)
+                self._clear_after(pid)
+
+    def _clear_after(self, supervisor: int) -> None:
+        from .layers import LayerError
+
+        try:
+            self._workshop.clear_after(supervisor)
+        except LayerError:
+            traceback.print_exc()  # it takes its time to go; the worker sweeps in the end
 
 
 def _say(message: dict[str, object]) -> None:
