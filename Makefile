@@ -16,7 +16,7 @@ CHROMIUM := /usr/bin/chromium-headless-shell
 export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
-.PHONY: help run sample test suite faults lint types bench picture pictures peers clean
+.PHONY: help run sample test suite faults exhaustive lint types bench picture pictures peers clean
 
 help: ## This list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -58,6 +58,9 @@ suite: $(STAMP) $(PEERS_STAMP) $(CHROMIUM)
 faults: $(STAMP) ## Break an installation in every way that we know of (part of test)
 	timeout 1800 $(BIN)/python -m pytest -n 2 tests/faults tests/db/test_histories.py \
 		tests/lms/test_histories.py tests/lms/test_passback.py
+
+exhaustive: $(STAMP) $(PEERS_STAMP) ## Grade the corpus under 20 seeds and in 3 orders, try all bundles out (hours)
+	$(BIN)/python -m pytest -n 2 --exhaustive tests/integration/test_corpus.py tests/integration/test_bundles.py
 
 lint: $(STAMP) ## Style, and who may import whom
 	$(BIN)/ruff check .

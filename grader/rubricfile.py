@@ -28,7 +28,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from grader.bundlefiles import read_tests, regular_files
 from grader.checks import KINDS
 from grader.checks.kinds.test import TestSpec
-from grader.domain.rubric import Bundle, CheckSpec, Exercise, Limits, Rubric, Runtime, Training
+from grader.domain.rubric import (
+    HIGHEST,
+    Bundle,
+    CheckSpec,
+    Exercise,
+    Limits,
+    Rubric,
+    Runtime,
+    Training,
+)
 from grader.errors import BadBundle
 from grader.markedyaml import Marked, read_marked
 from grader.rubricerrors import first_problem
@@ -36,7 +45,7 @@ from grader.safetext import one_line
 
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _ID = r"^[a-z0-9][a-z0-9-]{0,63}$"
-_MAX_FILES_BYTES = 256 << 20
+_MAX_FILES_BYTES = 60 << 20  # a sandbox gets them in one frame, their names with them
 _MAX_CHECKS = 1000
 _MAX_POINTS = 1_000_000
 
@@ -76,10 +85,13 @@ def load_bundle(name: str | Path, root: Path) -> Bundle:
 
 def json_schema() -> dict[str, object]:
     """The JSON Schema of rubric.yaml, for editors."""
+    schema = _document_type(_specs()).model_json_schema()
+    for name, field in schema["$defs"]["Limits"]["properties"].items():
+        field |= {"exclusiveMinimum": 0, "maximum": getattr(HIGHEST, name)}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$comment": "Made by: chainrule rubric schema",
-        **_document_type(_specs()).model_json_schema(),
+        **schema,
     }
 
 
@@ -172,6 +184,8 @@ def _refuse_wrong_numbers(rubric: Rubric, marked: Marked) -> None:
     for name, value in vars(rubric.limits).items():
         if not 0 < value < math.inf:
             raise marked.error(("limits", name), "should be more than 0")
+        if value > getattr(HIGHEST, name):
+            raise marked.error(("limits", name), f"should be {getattr(HIGHEST, name):.0f} at most")
     if rubric.training is not None and rubric.training.steps < 1:
         raise marked.error(("training", "steps"), "should be 1 or more")
     if sum(len(exercise.checks) for exercise in rubric.exercises) > _MAX_CHECKS:
@@ -288,7 +302,12 @@ def _files(folder: Path, limits: Limits) -> dict[str, bytes]:
     for path in regular_files(folder):
         found[path.relative_to(folder).as_posix()] = path.read_bytes()
     size = sum(map(len, found.values()))
-    if len(found) > limits.files or size > min(limits.disk_bytes, _MAX_FILES_BYTES):
+    if size + sum(len(name.encode()) + 16 for name in found) > _MAX_FILES_BYTES:
+        raise BadBundle(
+            f"{_shown(folder)} holds {size} bytes in all, more than the {_MAX_FILES_BYTES >> 20} "
+            "MiB that can be laid into a sandbox"
+        )
+    if len(found) > limits.files or size > limits.disk_bytes:
         raise BadBundle(
             f"{_shown(folder)} holds {len(found)} files of {size} bytes in all, more than the "
             "limits of a run leave room for (limits.files, limits.disk_bytes)"

@@ -8,6 +8,7 @@ handle, or the death of this process, ends the zygote and every sandbox of it.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import socket
@@ -25,6 +26,7 @@ import workers.inside.gpus as devices
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import SandboxUnavailable
 from workers.devices import Devices
+from workers.inside.layers import LayerError
 from workers.references import References
 from workers.sandbox.session import CellStarted, Session
 from workers.tests_runner.client import TestFiles
@@ -33,6 +35,8 @@ _INSIDE = Path(__file__).with_name("inside")
 _START_S = 120.0
 _CUDA_BYTES, _CUDA_THREADS = 4 << 30, 32  # of the host, for each device of an attempt
 _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside.zygote import main; main()"
+
+log = logging.getLogger(__name__)
 
 
 class Zygote:
@@ -155,8 +159,11 @@ class Zygote:
                 self._process.kill()
                 self._process.wait()
             self._process.stdout.close()
-            cgroups.sweep(group_prefix(self._process.pid))
-            self._process = None
+            pid, self._process = self._process.pid, None
+            try:
+                cgroups.sweep(group_prefix(pid))
+            except LayerError as error:  # the next worker that starts removes it
+                log.warning("a control group does not go: %s", error.detail)
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None

@@ -90,6 +90,22 @@ class Limits:
     evidence_bytes: int = 8 << 20  # one answer
 
 
+# What no rubric may go beyond: answers and outputs fit a frame, numbers fit what the kernel takes,
+# and no attempt holds a worker's slot for a day.
+HIGHEST = Limits(
+    wall_s=4 * 3600.0,
+    cpu_s=24 * 3600.0,
+    cell_s=4 * 3600.0,
+    memory_bytes=1 << 40,
+    processes=1 << 15,
+    output_bytes=1 << 30,
+    kept_output_bytes=14 << 20,
+    disk_bytes=1 << 36,
+    shm_bytes=1 << 36,
+    files=1 << 20,
+    evidence_bytes=14 << 20,
+)
+
 MAX_GPUS = 8
 
 

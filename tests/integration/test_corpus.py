@@ -39,6 +39,20 @@ def test_a_submission_gets_its_verdict(case: Case, zygote: Zygote) -> None:
     assert not disagreements(case, result), explained(case, result)
 
 
+# The quickest trainings that an unlucky seed could fail; all are tried under many on demand.
+@pytest.mark.parametrize(
+    "case",
+    [
+        case
+        for case in cases("right")
+        if case.name in ("right-sgd-unlucky", "right-model-made-earlier-unlucky")
+    ],
+    ids=named,
+)
+def test_an_unlucky_training_is_right_under_other_seeds(case: Case, zygote: Zygote) -> None:
+    assert not disagreeing([(case, case.grade(zygote, seed)) for seed in (SEEDS, SEEDS + 1)])
+
+
 @exhaustive
 @pytest.mark.parametrize("case", cases("right", "wrong", "cheat"), ids=named)
 def test_a_verdict_does_not_depend_on_the_seed(case: Case, zygote: Zygote) -> None:

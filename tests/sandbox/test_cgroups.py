@@ -299,6 +299,29 @@ def test_what_a_killed_zygote_left_is_swept(real: Hierarchies) -> None:
     assert cgroups.sweep(f"{PREFIX}-swept-", real) == 0
 
 
+def test_a_name_that_another_begins_with_is_removed_alone(real: Hierarchies) -> None:
+    short = Group.create(real, f"{PREFIX}-named-1", LIMITS)
+    with group_of(real, "named-12") as longer:
+        cgroups.remove_named(f"{PREFIX}-named-1", real)
+        assert not any(Path(folder).exists() for folder in short.folders.values())
+        assert all(Path(folder).exists() for folder in longer.folders.values())
+        cgroups.remove_named(f"{PREFIX}-named-1", real)  # and once more does no harm
+    short.remove()
+
+
+def test_a_group_that_stays_keeps_no_other_from_going(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cgroups, "_TRIES", 1)
+    for name in ("x-1", "x-2", "x-3"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "x-2" / "full").mkdir()
+    place = Hierarchies({"pids": str(tmp_path)}, {"pids": 1})
+    with pytest.raises(LayerError):
+        cgroups.sweep("x-", place)
+    assert [path.name for path in tmp_path.iterdir()] == ["x-2"]
+
+
 def test_a_group_that_cannot_be_made_leaves_nothing(real: Hierarchies) -> None:
     with group_of(real, "twice") as first, pytest.raises(LayerError, match="File exists"):
         Group.create(real, Path(next(iter(first.folders.values()))).name, LIMITS)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+import errno
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +22,12 @@ from grader.domain.questions import Probe
 from grader.domain.rubric import Limits, Runtime
 from grader.errors import InternalError
 from tests.sandbox.host import alive, descendants, eventually, groups, mounts
+from workers.inside import cgroups, namespaces, wire
+from workers.inside.frames import Framer, Kind, pack, receive
+from workers.inside.layers import LayerError
+from workers.inside.sandbox import Workshop
+from workers.inside.supervisor import Supervisor, _Clock, _Streams
+from workers.inside.zygote import _Zygote
 from workers.sandbox.session import Ending, Program, Session
 from workers.zygote import Zygote
 
@@ -200,6 +212,86 @@ def test_a_closed_connection_kills_its_sandbox(opened: OpenSession, zygote: Zygo
     assert len(alive(descendants(zygote.pid)) - idle) >= 4  # supervisor, init, runner, daemon
     session.sock.close()
     assert eventually(lambda: alive(descendants(zygote.pid)) <= idle)
+
+
+def test_a_connection_that_closes_while_its_sandbox_opens_leaves_nothing(
+    opened: OpenSession, zygote: Zygote
+) -> None:
+    idle, held = alive(descendants(zygote.pid)), groups(zygote.pid)
+    with socket.socket(socket.AF_UNIX) as hasty:
+        hasty.connect(str(zygote._address))
+        request = {"limits": dataclasses.asdict(LIMITS), "files": {}, "seed": 1, "gpus": []}
+        hasty.sendall(pack(Kind.OPEN, {**request, "trusted": False, "accept_missing": []}))
+    # Whoever comes after has waited for the zygote to take the connection before.
+    assert ending_of(opened(), "x = 1").status is RunStatus.COMPLETED
+    assert eventually(lambda: alive(descendants(zygote.pid)) <= idle)
+    assert eventually(lambda: groups(zygote.pid) <= held, within_s=2)
+
+
+def test_what_the_host_has_no_more_of_is_said_and_leaves_no_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(namespaces, "spawn", refuse)
+    unused: Any = None
+    workshop = Workshop(unused, unused, unused, cgroups.find())
+    request = {"limits": dataclasses.asdict(LIMITS), "files": {}, "gpus": [], "accept_missing": []}
+    here, there = socket.socketpair()
+    open_files = set(os.listdir("/proc/self/fd"))
+    with here, there:
+        there.settimeout(5)
+        there.sendall(pack(Kind.OPEN, {**request, "seed": 1, "trusted": False}))
+        Supervisor(here, workshop.make).serve()
+        kind, body = receive(there)
+    assert kind is Kind.OPENED
+    ((_, why),) = wire.loads(body)["missing"]  # type: ignore[index, call-overload]
+    assert "temporarily unavailable" in why
+    assert not groups(os.getpid())
+    assert set(os.listdir("/proc/self/fd")) <= open_files
+
+
+def test_a_group_that_does_not_go_ends_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def refuse(name: str) -> None:
+        asked.append(name)
+        raise LayerError("cgroup-memory", f"{name} stays busy")
+
+    # What a supervisor that died leaves.
+    served = _Zygote(None, SimpleNamespace(clear_after=refuse))  # type: ignore[arg-type]
+    with subprocess.Popen(["false"]) as dead:
+        served._supervisors.add(dead.pid)
+        served._reap(block=True)
+        assert asked == [dead.pid]
+        assert not served._supervisors
+    # What a zygote leaves that was ended.
+    monkeypatch.setattr("workers.zygote.cgroups.sweep", refuse)
+    handle = Zygote(Runtime())
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    handle._process = subprocess.Popen(["cat"], **pipes)
+    handle.close()
+    assert len(asked) == 2
+    assert not handle.alive
+
+
+def test_a_letter_in_two_reads_is_one_letter() -> None:
+    streams = _Streams(limit=100, keep=100)
+    whole = "\u00fc".encode()
+    frames = [streams.frame("stdout", whole[:1]), streams.frame("stderr", b"x")]
+    frames.append(streams.frame("stdout", whole[1:]))
+    (_, first), (_, other), (_, second) = Framer().feed(b"".join(one or b"" for one in frames))
+    said = [wire.loads(one)["text"] for one in (first, other, second)]  # type: ignore[index, call-overload]
+    assert said == ["", "x", "\u00fc"]
+
+
+def test_answers_that_take_too_long_in_all_are_told_from_one_late_one() -> None:
+    supervisor = Supervisor(None, None)  # type: ignore[arg-type]
+    supervisor._clock = _Clock(budget_s=20)
+    assert supervisor._time_words() == "it did not answer in time"
+    supervisor._clock.answering_s = 120
+    assert supervisor._time_words() == "its answers took more than 120 s in all"
 
 
 @pytest.mark.parametrize("victim", ["supervisor", "init", "zygote"])

@@ -7,17 +7,18 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
 
 import jsonschema
 import pytest
 import yaml
 
 from grader import rubricfile
-from grader.domain.rubric import CheckSpec, Limits, Place
+from grader.domain.rubric import HIGHEST, CheckSpec, Limits, Place
 from grader.errors import BadBundle
 from grader.rubricfile import json_schema, load_bundle
 from tests.unit._builders import SOLUTION, bundle_folder
+from workers.inside.frames import MAX_FRAME
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -154,6 +155,19 @@ def test_what_stands_in_one_file_is_not_taken_for_what_stands_in_another(root: P
         ("title: Two layers", "title: ''", "1:8: title", "should not be empty"),
         ("wall_s: 20", "wall_s: soon", "2:18: limits.wall_s", "should be a valid number"),
         ("wall_s: 20", "wall_s: -1", "2:18: limits.wall_s", "should be more than 0"),
+        ("wall_s: 20", "wall_s: 1e9", "2:18: limits.wall_s", "should be 14400 at most"),
+        (
+            "wall_s: 20",
+            "memory_bytes: 1180591620717411303424",
+            "2:24: limits.memory_bytes",
+            "at most",
+        ),
+        (
+            "wall_s: 20",
+            "evidence_bytes: 15728640",
+            "2:26: limits.evidence_bytes",
+            "14680064 at most",
+        ),
         ("wall_s: 20", "walls: 20", "2:10: limits.walls", "did you mean `wall_s`?"),
         (
             "last_definition: Net",
@@ -265,16 +279,27 @@ def test_the_reference_must_be_there_and_parse(root: Path) -> None:
         load_bundle("two-layers", root)
 
 
-def test_files_fit_the_limits_and_are_no_links(root: Path) -> None:
+def test_files_fit_the_limits_and_are_no_links(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = bundle_folder(root, changed("wall_s: 20", "disk_bytes: 10"))
     (folder / "files").mkdir()
     (folder / "files" / "a").write_bytes(b"x" * 11)
     with pytest.raises(BadBundle, match=r"limits\.disk_bytes"):
         load_bundle("two-layers", root)
+    monkeypatch.setattr("grader.rubricfile._MAX_FILES_BYTES", 27)
+    with pytest.raises(BadBundle, match="can be laid into a sandbox"):
+        load_bundle("two-layers", root)
     (folder / "files" / "a").unlink()
     (folder / "files" / "a").symlink_to("/etc/hostname")
     with pytest.raises(BadBundle, match="symbolic link"):
         load_bundle("two-layers", root)
+
+
+def test_the_highest_limits_are_the_editor_s_too_and_fit_what_carries_them() -> None:
+    fields: Any = json_schema()
+    for name, field in fields["$defs"]["Limits"]["properties"].items():
+        assert (field["exclusiveMinimum"], field["maximum"]) == (0, getattr(HIGHEST, name))
+    for carried in (HIGHEST.evidence_bytes, HIGHEST.kept_output_bytes):
+        assert 4 * carried + (8 << 20) <= MAX_FRAME
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("rubrics/*/rubric.yaml")), ids=str)

@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -184,7 +184,8 @@ class Group:
 def sweep(prefix: str, hierarchies: Hierarchies | None = None) -> int:
     """Kill and remove all groups whose name begins with `prefix`; how many folders went.
 
-    For what a zygote leaves that was killed itself.
+    For what a zygote leaves that was killed itself. Raises LayerError when all have been tried, if
+    one stays.
     """
     hierarchies = hierarchies or find()
     found = {
@@ -193,10 +194,13 @@ def sweep(prefix: str, hierarchies: Hierarchies | None = None) -> int:
         for entry in os.scandir(folder)
         if entry.is_dir(follow_symlinks=False) and entry.name.startswith(prefix)
     }
-    for path in found:
-        _kill_all(path)
-        _remove(path)
+    _clear(found)
     return len(found)
+
+
+def remove_named(name: str, hierarchies: Hierarchies) -> None:
+    """Kill and remove the group of this very name, where there is one; raises LayerError."""
+    _clear(f"{folder}/{name}" for folder in set(hierarchies.folders.values()))
 
 
 def remove_abandoned(hierarchies: Hierarchies | None = None) -> int:
@@ -320,6 +324,19 @@ def _set_subtree(base: str, wanted: str) -> None:
         for pid in _words(f"{base}/cgroup.procs"):
             _set(f"{leaf}/cgroup.procs", pid, optional=True)  # it may be gone by now
         _set(file, wanted)
+
+
+def _clear(folders: Iterable[str]) -> None:
+    """One that stays keeps no other one from going."""
+    stays = None
+    for folder in folders:
+        try:
+            _kill_all(folder)
+            _remove(folder)
+        except LayerError as error:
+            stays = error
+    if stays is not None:
+        raise stays
 
 
 def _kill_all(folder: str) -> None:

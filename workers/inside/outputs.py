@@ -78,8 +78,11 @@ class OutputLog:
         self._clear_first = False
         room = min(self._left, self._cell_room)
         kept: list[dict[str, object]] = []
+        errors = [output for output in outputs if output.is_error]
         for output in outputs:
             content, size = output.finished()
+            if size > room and output.is_error and output is not errors[-1]:
+                continue  # the last one says what became of the cell
             if size > room:
                 content, size = _shortened(content, room)
             room -= size
@@ -103,7 +106,10 @@ class OutputLog:
 
     def _add(self, kind: str, content: dict[str, object], key: str | None = None) -> None:
         self._clear_if_due()
-        if len(self._outputs) < _OUTPUTS or kind == "error":
+        is_full = len(self._outputs) >= _OUTPUTS
+        if is_full and kind == "error" and self._outputs[-1].is_error:
+            self._outputs.pop()
+        if not is_full or kind == "error":
             self._outputs.append(_Output({"output_type": kind, **content}, key))
 
     def _clear_if_due(self) -> None:
@@ -116,6 +122,7 @@ class _Output:
     def __init__(self, content: dict[str, object], key: str | None) -> None:
         self.content = content
         self.key = key
+        self.is_error = content["output_type"] == "error"
 
     def finished(self) -> tuple[dict[str, object], int]:
         return self.content, _size(self.content)
@@ -123,6 +130,8 @@ class _Output:
 
 class _Stream:
     """Consecutive writes to one stream: its beginning and its end are kept."""
+
+    is_error = False
 
     def __init__(self, name: str, room: int) -> None:
         self.name = name

@@ -10,7 +10,7 @@ import socket
 import struct
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
@@ -104,17 +104,20 @@ class Workshop:
             os._exit(1)
 
     def clear_after(self, supervisor: int) -> None:
-        """Remove what a supervisor that died of something left on the host."""
-        cgroups.sweep(self._group_name(supervisor), self.hierarchies)
+        """Remove what a supervisor that died of something left on the host; raises LayerError."""
+        cgroups.remove_named(self._group_name(supervisor), self.hierarchies)
 
     def make(self, request: Mapping[str, object]) -> Sandbox:
         """The sandbox for an OPEN request; raises SandboxError.
 
         A layer that cannot be put in place is left out only if the request accepts that.
         """
-        if request["gpus"]:
-            return self._with_gpus(request)._make(request)
-        return self._make(request)
+        try:
+            if request["gpus"]:
+                return self._with_gpus(request)._make(request)
+            return self._make(request)
+        except OSError as error:  # no process, descriptor or memory is to be had
+            raise SandboxError(layers.PID, f"nothing can be made now: {error}") from error
 
     def _with_gpus(self, request: Mapping[str, object]) -> Workshop:
         """One whose root has the device nodes that the request names."""
@@ -139,19 +142,21 @@ class Workshop:
     def _made(self, request: Mapping[str, object], without: set[str]) -> Sandbox:
         limits = request["limits"]
         assert isinstance(limits, dict)
-        meter = Meter(self.hierarchies, self._group_name(os.getpid()), limits)
-        ours, theirs = socket.socketpair()
-        report, report_in = os.pipe()
-        out, out_in = os.pipe()
-        err, err_in = os.pipe()
-        own_data = privileges.data_bytes()
+        with ExitStack() as undo, ExitStack() as inner_ends:
+            meter = Meter(self.hierarchies, self._group_name(os.getpid()), limits)
+            undo.callback(meter.close, 0.0)
+            ours, theirs = socket.socketpair()
+            undo.callback(ours.close)
+            inner_ends.callback(theirs.close)
+            report, report_in = _pipe(undo, inner_ends)
+            out, out_in = _pipe(undo, inner_ends)
+            err, err_in = _pipe(undo, inner_ends)
+            own_data = privileges.data_bytes()
 
-        def init() -> int:
-            inner = _Inner(self, request, without, theirs, report_in, out_in, err_in)
-            return inner.init(own_data)
+            def init() -> int:
+                inner = _Inner(self, request, without, theirs, report_in, out_in, err_in)
+                return inner.init(own_data)
 
-        pid: int | None = None
-        try:
             pid = namespaces.spawn(
                 init,
                 self.root,
@@ -159,19 +164,11 @@ class Workshop:
                 doors=meter.doors,
                 without=without,
             )
+            undo.callback(namespaces.end, pid)
             meter.watch(pid)
-            for fd in (report_in, out_in, err_in):
-                os.close(fd)
-            theirs.close()
+            inner_ends.close()
             held = (*self._said(report), *self._said_by_runner(ours), *meter.layers)
-        except LayerError:
-            if pid is not None:
-                namespaces.end(pid)
-            meter.close(0.0)
-            for fd in (report, out, err):
-                os.close(fd)
-            ours.close()
-            raise
+            undo.pop_all()
         return Sandbox(pid, ours, out, err, report, held, meter)
 
     def _said(self, report: int) -> list[str]:
@@ -288,6 +285,14 @@ def _told(fd: int) -> bytes:
     ready, _, _ = select.select([fd], [], [], OPEN_S)
     head = os.read(fd, _LENGTH.size) if ready else b""
     return os.read(fd, _LENGTH.unpack(head)[0]) if len(head) == _LENGTH.size else b""
+
+
+def _pipe(outer: ExitStack, inner: ExitStack) -> tuple[int, int]:
+    """A pipe whose ends to read and to write these two close."""
+    reader, writer = os.pipe()
+    outer.callback(os.close, reader)
+    inner.callback(os.close, writer)
+    return reader, writer
 
 
 def _make_null(target: int) -> None:

@@ -61,9 +61,9 @@ getrusage sysinfo uname
 _TIGHTER = """
 landlock_create_ruleset landlock_restrict_self
 """
-# Sockets, of which `socket` makes local ones only.
+# Sockets, of which `socket` and `socketpair` make local ones only.
 _SOCKETS = """
-socketpair connect accept accept4 bind listen sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg
+connect accept accept4 bind listen sendto recvfrom sendmsg recvmsg sendmmsg recvmmsg
 shutdown getsockname getpeername setsockopt getsockopt
 """
 
@@ -111,7 +111,7 @@ REFUSED = frozenset(_GREY.split())
 KILLED = frozenset((_INTRUSION + _ESCAPE + _KERNEL + _MACHINE).split())
 
 # Decided by their arguments, in `_special`.
-EXAMINED = frozenset({"clone", "socket", "ioctl", "prctl", "personality"})
+EXAMINED = frozenset({"clone", "socket", "socketpair", "ioctl", "prctl", "personality"})
 
 _NEW_NAMESPACES = (
     syscalls.CLONE_NEWNS
@@ -194,6 +194,8 @@ def _special() -> Mapping[str, _Code]:
             *_give(_ALLOW),
         ],
         "socket": _one_of(0, (_AF_UNIX,), _ALLOW, _FAIL | errno.EACCES),
+        # Its sockets are made, and modules loaded, before a family that has no pairs says so.
+        "socketpair": _one_of(0, (_AF_UNIX,), _ALLOW, _FAIL | errno.EACCES),
         "ioctl": _one_of(1, _TERMINAL_INPUT, _FAIL | errno.EPERM, _ALLOW),
         "prctl": _one_of(0, _PRCTL, _ALLOW, _FAIL | errno.EPERM),
         "personality": _one_of(0, (_ASK_PERSONALITY,), _ALLOW, _FAIL | errno.EPERM),

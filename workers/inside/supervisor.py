@@ -9,6 +9,7 @@ sandbox (parent-death signal of init).
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import os
 import select
@@ -28,6 +29,7 @@ _ANSWERING = 6  # probes and re-runs together may take this many times as long a
 _POLL_S = 0.1  # how often limits are looked at while the kernel does not enforce them for us
 _LAST_WORD_S = 1.0  # from the end of the runner's socket to init's word on how it ended
 _CHUNK = 1 << 16
+_UTF_8 = codecs.getincrementaldecoder("utf-8")
 _BACKLOG = 32 << 20  # bytes that may wait for a slow worker before the runner is not read
 
 _REPLY_TO = {
@@ -58,6 +60,12 @@ class _Clock:
     deadline: float | None = None
     in_cells: bool = False
 
+    @property
+    def in_all_s(self) -> float:
+        """Seconds of answering, those of the reply that is due included."""
+        running = 0.0 if self.started is None else time.monotonic() - self.started
+        return self.answering_s + running * (not self.in_cells)
+
     def start(self, kind: Kind, allowance_s: float) -> None:
         now = time.monotonic()
         self.in_cells = kind in (Kind.RUN, Kind.RESUME)
@@ -83,6 +91,9 @@ class _Streams:
     total: int = 0
     kept: int = 0
     cell: int = 0
+    letters: dict[str, codecs.IncrementalDecoder] = field(
+        default_factory=lambda: {name: _UTF_8("replace") for name in ("stdout", "stderr")}
+    )
 
     def frame(self, name: str, data: bytes) -> bytes | None:
         self.total += len(data)
@@ -90,7 +101,7 @@ class _Streams:
         if room <= 0:
             return None
         self.kept += room
-        text = data[:room].decode("utf-8", "replace")
+        text = self.letters[name].decode(data[:room])  # one may come in two reads
         return pack(Kind.STREAM, {"cell": self.cell, "name": name, "text": text})
 
 
@@ -116,23 +127,28 @@ class Supervisor:
         """Make the sandbox, relay until an end, clear up, report."""
         started = time.monotonic()
         try:
-            opened = self._open()
-        except (Closed, FrameError, wire.WireError, TimeoutError, OSError):
-            return  # the worker is gone or talks something else: nobody to tell
-        if opened is None:
-            return
-        limits = opened["limits"]
-        assert isinstance(limits, dict)
-        self._limits: Mapping[str, float] = limits
-        self._event_limit = 4 * int(limits["kept_output_bytes"]) + (8 << 20)
-        self._clock = _Clock(budget_s=float(limits["wall_s"]))
-        self._streams = _Streams(int(limits["output_bytes"]), int(limits["kept_output_bytes"]))
-        assert self._sandbox is not None
-        try:
+            opened = self._opened()
+            if opened is None:
+                return
+            limits = opened["limits"]
+            assert isinstance(limits, dict)
+            self._limits: Mapping[str, float] = limits
+            self._event_limit = 4 * int(limits["kept_output_bytes"]) + (8 << 20)
+            self._clock = _Clock(budget_s=float(limits["wall_s"]))
+            self._streams = _Streams(int(limits["output_bytes"]), int(limits["kept_output_bytes"]))
+            assert self._sandbox is not None
             self._relay(self._sandbox)
         finally:
-            self._sandbox.kill()
+            if self._sandbox is not None:
+                self._sandbox.kill()
         self._report(self._sandbox, started)
+
+    def _opened(self) -> dict[str, object] | None:
+        """The request, once its sandbox stands; None where there is none, or nobody to tell."""
+        try:
+            return self._open()
+        except (Closed, FrameError, wire.WireError, OSError):
+            return None  # the worker is gone or talks something else
 
     def _open(self) -> dict[str, object] | None:
         self.conn.settimeout(OPEN_S)
@@ -152,7 +168,8 @@ class Supervisor:
         self.conn.setblocking(False)
         sandbox.sock.setblocking(False)
         from_worker = Framer()
-        from_runner = Framer(int(self._limits["evidence_bytes"]) * 4 + (8 << 20))
+        largest = max(int(self._limits["evidence_bytes"]), int(self._limits["kept_output_bytes"]))
+        from_runner = Framer(largest * 4 + (8 << 20))
         poll = select.poll()
         conn, inner = self.conn.fileno(), sandbox.sock.fileno()
         streams = {sandbox.stdout: "stdout", sandbox.stderr: "stderr"}
@@ -344,6 +361,8 @@ class Supervisor:
     def _time_words(self) -> str:
         if self._clock.in_cells:
             return f"its cells ran for more than {self._limits['wall_s']:g} s"
+        if self._clock.in_all_s >= _ANSWERING * self._clock.budget_s:
+            return f"its answers took more than {_ANSWERING * self._clock.budget_s:g} s in all"
         return "it did not answer in time"
 
     def _output_words(self) -> str:

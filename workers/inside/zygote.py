@@ -10,6 +10,7 @@ thread, runs autograd or touches CUDA.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import select
@@ -17,12 +18,15 @@ import shutil
 import signal
 import socket
 import sys
+import time
 import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     from .sandbox import Workshop
+
+_SHORT_OF_S = 0.1  # between tries to take a connection for which there is no descriptor
 
 
 def main() -> NoReturn:
@@ -94,8 +98,10 @@ class _Zygote:
     def _accept(self, close: tuple[int, int]) -> None:
         try:
             conn, _ = self._listener.accept()
-        except OSError:
-            return  # it went away again, or there is no descriptor left for it
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+                time.sleep(_SHORT_OF_S)  # it waits on, and would be ready again at once
+            return  # otherwise it went away again
         with conn:
             try:
                 self._supervise(conn, close)
@@ -132,7 +138,15 @@ class _Zygote:
                 return
             self._supervisors.discard(pid)
             if status != 0:
-                self._workshop.clear_after(pid)
+                self._clear_after(pid)
+
+    def _clear_after(self, supervisor: int) -> None:
+        from .layers import LayerError
+
+        try:
+            self._workshop.clear_after(supervisor)
+        except LayerError:
+            traceback.print_exc()  # it takes its time to go; the worker sweeps in the end
 
 
 def _say(message: dict[str, object]) -> None:
