@@ -66,7 +66,7 @@ def seen(service: Serving, site: Site, browser: Browser) -> Iterator[Seen]:
         page.wait_for_load_state("load")
         canary.look_at(page)
         if match := re.fullmatch(r"/submissions/(\d+)/notebook", address):
-            frame = next(one for one in page.frames if one.url.endswith("/notebook/frame"))
+            frame = next(one for one in page.frames if "/notebook/frame" in one.url)
             found.notebooks[match[1]] = str(frame.evaluate("document.body.textContent"))
             found.heads[match[1]] = str(page.evaluate("document.body.textContent"))
 
