@@ -71,6 +71,15 @@ class ExerciseCount:
     count: int
 
 
+@dataclass(frozen=True)
+class ExerciseScore:
+    """In how many submissions an exercise has so many points."""
+
+    exercise: str
+    score: float
+    count: int
+
+
 def figures(session: Session, assignment_ids: Collection[int]) -> dict[int, Figures]:
     """The figures of some assignments."""
     standings: dict[int, Counter[Standing]] = {one: Counter() for one in assignment_ids}
@@ -152,20 +161,53 @@ def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
     ]
 
 
-def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int]]:
-    """How many submissions, of all, arrived in which quarter of an hour, in no order.
+def scores_by_exercise(session: Session, assignment: Assignment) -> list[ExerciseScore]:
+    """The points of the exercises against the version in force, where nothing of one is open."""
+    last = _latest([assignment.id])
+    here = and_(
+        CheckOutcome.submission_id == last.c.id,
+        CheckOutcome.version_id == assignment.live_version_id,
+    )
+    is_open = CheckOutcome.outcome.in_((Outcome.PENDING, Outcome.NOT_JUDGED))
+    each = (
+        select(CheckOutcome.exercise.label("exercise"), func.sum(CheckOutcome.score).label("score"))
+        .select_from(last)
+        .outerjoin(CheckOutcome, here)
+        .group_by(last.c.id, CheckOutcome.exercise)
+        .having(func.max(case((is_open, 1), else_=0)) == 0)
+        .subquery()
+    )
+    query = select(each.c.exercise, each.c.score, func.count()).group_by(
+        each.c.exercise, each.c.score
+    )
+    return [
+        ExerciseScore(exercise, score, count)
+        for exercise, score, count in session.execute(query)
+        if exercise is not None
+    ]
+
+
+def by_quarter(
+    session: Session, assignment_id: int, version_id: int | None
+) -> list[tuple[datetime, float | None, int]]:
+    """How many submissions, of all, arrived in which quarter of an hour and have which score
+    against a version, in no order; None where they have none.
 
     In no zone does a day begin within one.
     """
     at = type_coerce(Submission.received_at, BigInteger)
     quarter = (at - at % _QUARTER_US).label("quarter")
+    here = and_(Result.submission_id == Submission.id, Result.version_id == version_id)
     query = (
-        select(quarter, func.count())
+        select(quarter, Result.score, func.count())
+        .select_from(Submission)
+        .outerjoin(Result, here)
         .where(Submission.assignment_id == assignment_id)
-        .group_by(quarter)
+        .group_by(quarter, Result.score)
     )
     return [
-        (_EPOCH + timedelta(microseconds=start), count) for start, count in session.execute(query)
+        (_EPOCH + timedelta(microseconds=start), score, count)
+        for start, score, count in session.execute(query)
     ]
 
 

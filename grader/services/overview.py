@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -89,19 +90,26 @@ class Bin:
 
 @dataclass(frozen=True)
 class Days:
-    """How many submissions arrived from `first` on, for a day or a week."""
+    """How many submissions arrived from `first` on, for a day or some weeks.
+
+    `quartiles` are those of their scores, the median in the middle; None where none has one.
+    """
 
     first: date
     count: int
+    quartiles: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExerciseLine:
-    """How an exercise came out."""
+    """How an exercise came out, and how many have which of its points; `open` have none yet."""
 
     id: str
     title: str
     counts: Mapping[Outcome, int]
+    bins: Sequence[Bin]
+    median: float | None
+    open: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,13 +182,13 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
         known = overview.figures(session, [assignment_id])
         figures = with_needs(site, session, [assignment], known)[assignment_id]
         step, count = next_step(assignment, figures)
-        quarters = overview.by_quarter(session, assignment_id)
+        quarters = overview.by_quarter(session, assignment_id, assignment.live_version_id)
         arrivals, per = _arrivals(quarters, zone)
         compared = similarity.latest(session, assignment_id, AttemptState.DONE)
         scored = sorted(figures.scores.items())
         max_score = version.max_score if version else 0.0
         return AssignmentOverview(
-            submissions=sum(count for _, count in quarters),
+            submissions=sum(count for _, _, count in quarters),
             figures=figures,
             step=step,
             count=count,
@@ -225,10 +233,22 @@ def _exercises(
     counts: dict[str, dict[Outcome, int]] = {}
     for one in overview.exercises(session, assignment):
         counts.setdefault(one.exercise, {})[one.outcome] = one.count
-    return [
-        ExerciseLine(id=one["id"], title=one["title"], counts=counts.get(one["id"], {}))
-        for one in version.outline.get("exercises", [])
-    ]
+    scores: dict[str, list[tuple[float, int]]] = {}
+    for scored in overview.scores_by_exercise(session, assignment):
+        scores.setdefault(scored.exercise, []).append((scored.score, scored.count))
+    lines = []
+    for one in version.outline.get("exercises", []):
+        own, found = counts.get(one["id"], {}), sorted(scores.get(one["id"], []))
+        line = ExerciseLine(
+            id=one["id"],
+            title=one["title"],
+            counts=own,
+            bins=_bins(found, one["max_score"]),
+            median=_median(found),
+            open=own.get(Outcome.PENDING, 0) + own.get(Outcome.NOT_JUDGED, 0),
+        )
+        lines.append(line)
+    return lines
 
 
 def _failures(session: Session, version: AssignmentVersion | None) -> list[Failure]:
@@ -298,20 +318,40 @@ def _nth(scored: Sequence[tuple[float, int]], at: int) -> float:
     raise AssertionError("there are fewer scores")
 
 
-def _arrivals(quarters: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> tuple[list[Days], int]:
-    """How many arrived each day in the course's zone, none left out; or in so
-    many weeks that it stays short."""
+def _quartiles(scored: Sequence[tuple[float, int]]) -> tuple[float, float, float] | None:
+    """The score that a quarter, a half and three quarters of them do not exceed."""
+    total = sum(count for _, count in scored)
+    median = _median(scored)
+    if median is None:
+        return None
+    return _nth(scored, (total - 1) // 4), median, _nth(scored, total - 1 - (total - 1) // 4)
+
+
+def _arrivals(
+    quarters: Sequence[tuple[datetime, float | None, int]], zone: ZoneInfo
+) -> tuple[list[Days], int]:
+    """How many arrived each day in the course's zone, none left out, and with which scores; or in
+    so many weeks that it stays short."""
     if not quarters:
         return [], 1
-    by_day: dict[date, int] = {}
-    for start, count in quarters:
-        day = start.astimezone(zone).date()
-        by_day[day] = by_day.get(day, 0) + count
+    by_day: dict[date, Counter[float | None]] = {}
+    days: dict[datetime, date] = {}
+    for start, score, count in quarters:
+        if start not in days:
+            days[start] = start.astimezone(zone).date()
+        by_day.setdefault(days[start], Counter())[score] += count
     first, last = min(by_day), max(by_day)
     span = (last - first).days + 1
     per = 1 if span <= _MOST_DAYS else _WEEK * -(-span // (_WEEK * _MOST_DAYS))
     number = (last - first).days // per + 1
-    counts = [0] * number
-    for day, count in by_day.items():
-        counts[(day - first).days // per] += count
-    return [Days(first + timedelta(days=at * per), count) for at, count in enumerate(counts)], per
+    counts: list[Counter[float | None]] = [Counter() for _ in range(number)]
+    for day, counter in by_day.items():
+        counts[(day - first).days // per].update(counter)
+    return [
+        Days(first + timedelta(days=at * per), own.total(), _quartiles(_scored(own)))
+        for at, own in enumerate(counts)
+    ], per
+
+
+def _scored(counts: Mapping[float | None, int]) -> list[tuple[float, int]]:
+    return sorted((score, count) for score, count in counts.items() if score is not None)

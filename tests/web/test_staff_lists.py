@@ -309,10 +309,15 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
         "ex1": {Outcome.FAILED: 1},
         "ex2": {Outcome.PASSED: 1},
     }
+    assert {
+        one.id: (one.median, [(part.low, part.count) for part in one.bins if part.count], one.open)
+        for one in seen.exercises
+    } == {"ex1": (0.0, [(0.0, 1)], 0), "ex2": (4.0, [(3.75, 1)], 0)}
     causes = {one.cause: one.submissions for one in seen.failures}
     assert causes == {"factor": 1, "sign": 1, None: 1}
     assert seen.run_ends == {RunStatus.TIME_LIMIT: 1}
-    assert sum(day.count for day in seen.arrivals) == 7
+    (day,) = seen.arrivals
+    assert (day.count, day.quartiles) == (7, (0.0, 3.0, 8.0))
     assert (seen.step, seen.count) == (overview.Step.SEE_FAILURES, 1)
     for standing, count in seen.figures.standings.items():
         table = submissiontable.table(
