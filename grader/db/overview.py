@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Subquery, and_, case, func, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
@@ -64,18 +74,10 @@ class Figures:
 
 @dataclass(frozen=True)
 class ExerciseCount:
-    """In how many submissions an exercise came out like this."""
+    """In how many submissions an exercise came out like this, and with so many points."""
 
     exercise: str
     outcome: Outcome
-    count: int
-
-
-@dataclass(frozen=True)
-class ExerciseScore:
-    """In how many submissions an exercise has so many points."""
-
-    exercise: str
     score: float
     count: int
 
@@ -145,70 +147,64 @@ def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
     )
     # By an outer join, here and below: of inner ones SQLite begins with all results.
     each = (
-        select(CheckOutcome.exercise.label("exercise"), outcome_of_exercise().label("outcome"))
+        select(
+            CheckOutcome.exercise.label("exercise"),
+            outcome_of_exercise().label("outcome"),
+            func.sum(CheckOutcome.score).label("score"),
+        )
         .select_from(last)
         .outerjoin(CheckOutcome, here)
         .group_by(last.c.id, CheckOutcome.exercise)
         .subquery()
     )
-    query = select(each.c.exercise, each.c.outcome, func.count()).group_by(
-        each.c.exercise, each.c.outcome
-    )
+    kinds = (each.c.exercise, each.c.outcome, each.c.score)
+    query = select(*kinds, func.count()).group_by(*kinds)
     return [
-        ExerciseCount(exercise, Outcome(outcome), count)
-        for exercise, outcome, count in session.execute(query)
+        ExerciseCount(exercise, Outcome(outcome), score, count)
+        for exercise, outcome, score, count in session.execute(query)
         if exercise is not None
     ]
 
 
-def scores_by_exercise(session: Session, assignment: Assignment) -> list[ExerciseScore]:
-    """The points of the exercises against the version in force, where nothing of one is open."""
-    last = _latest([assignment.id])
-    here = and_(
-        CheckOutcome.submission_id == last.c.id,
-        CheckOutcome.version_id == assignment.live_version_id,
-    )
-    is_open = CheckOutcome.outcome.in_((Outcome.PENDING, Outcome.NOT_JUDGED))
-    each = (
-        select(CheckOutcome.exercise.label("exercise"), func.sum(CheckOutcome.score).label("score"))
-        .select_from(last)
-        .outerjoin(CheckOutcome, here)
-        .group_by(last.c.id, CheckOutcome.exercise)
-        .having(func.max(case((is_open, 1), else_=0)) == 0)
-        .subquery()
-    )
-    query = select(each.c.exercise, each.c.score, func.count()).group_by(
-        each.c.exercise, each.c.score
-    )
-    return [
-        ExerciseScore(exercise, score, count)
-        for exercise, score, count in session.execute(query)
-        if exercise is not None
-    ]
-
-
-def by_quarter(
-    session: Session, assignment_id: int, version_id: int | None
-) -> list[tuple[datetime, float | None, int]]:
-    """How many submissions, of all, arrived in which quarter of an hour and have which score
-    against a version, in no order; None where they have none.
+def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int]]:
+    """How many submissions, of all, arrived in which quarter of an hour, in no order.
 
     In no zone does a day begin within one.
     """
-    at = type_coerce(Submission.received_at, BigInteger)
-    quarter = (at - at % _QUARTER_US).label("quarter")
-    here = and_(Result.submission_id == Submission.id, Result.version_id == version_id)
+    quarter = _quarter()
+    query = (
+        select(quarter, func.count())
+        .where(Submission.assignment_id == assignment_id)
+        .group_by(quarter)
+    )
+    return [
+        (_EPOCH + timedelta(microseconds=start), count) for start, count in session.execute(query)
+    ]
+
+
+def scores_by_quarter(
+    session: Session, assignment: Assignment
+) -> list[tuple[datetime, float, int]]:
+    """By the same quarters, how many have which score against the version in force."""
+    last, quarter = _latest([assignment.id]), _quarter()
+    here = and_(Result.submission_id == last.c.id, Result.version_id == assignment.live_version_id)
     query = (
         select(quarter, Result.score, func.count())
-        .select_from(Submission)
+        .select_from(last)
+        .outerjoin(Submission, Submission.id == last.c.id)
         .outerjoin(Result, here)
-        .where(Submission.assignment_id == assignment_id)
         .group_by(quarter, Result.score)
     )
     return [
         (_EPOCH + timedelta(microseconds=start), score, count)
         for start, score, count in session.execute(query)
+        if score is not None
     ]
+
+
+def _quarter() -> ColumnElement[int]:
+    at = type_coerce(Submission.received_at, BigInteger)
+    return (at - at % _QUARTER_US).label("quarter")
 
 
 def run_ends(

@@ -92,7 +92,8 @@ class Bin:
 class Days:
     """How many submissions arrived from `first` on, for a day or some weeks.
 
-    `quartiles` are those of their scores, the median in the middle; None where none has one.
+    `quartiles` are those of the scores of what is somebody's latest of these, the median in the
+    middle; None where none has one.
     """
 
     first: date
@@ -182,13 +183,13 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
         known = overview.figures(session, [assignment_id])
         figures = with_needs(site, session, [assignment], known)[assignment_id]
         step, count = next_step(assignment, figures)
-        quarters = overview.by_quarter(session, assignment_id, assignment.live_version_id)
-        arrivals, per = _arrivals(quarters, zone)
+        quarters = overview.by_quarter(session, assignment_id)
+        arrivals, per = _arrivals(quarters, overview.scores_by_quarter(session, assignment), zone)
         compared = similarity.latest(session, assignment_id, AttemptState.DONE)
         scored = sorted(figures.scores.items())
         max_score = version.max_score if version else 0.0
         return AssignmentOverview(
-            submissions=sum(count for _, _, count in quarters),
+            submissions=sum(count for _, count in quarters),
             figures=figures,
             step=step,
             count=count,
@@ -230,22 +231,25 @@ def _exercises(
 ) -> list[ExerciseLine]:
     if version is None:
         return []
-    counts: dict[str, dict[Outcome, int]] = {}
-    for one in overview.exercises(session, assignment):
-        counts.setdefault(one.exercise, {})[one.outcome] = one.count
-    scores: dict[str, list[tuple[float, int]]] = {}
-    for scored in overview.scores_by_exercise(session, assignment):
-        scores.setdefault(scored.exercise, []).append((scored.score, scored.count))
+    counts: dict[str, Counter[Outcome]] = {}
+    scores: dict[str, Counter[float | None]] = {}
+    for found in overview.exercises(session, assignment):
+        counts.setdefault(found.exercise, Counter())[found.outcome] += found.count
+        is_open = found.outcome in (Outcome.PENDING, Outcome.NOT_JUDGED)
+        scores.setdefault(found.exercise, Counter())[None if is_open else found.score] += (
+            found.count
+        )
     lines = []
     for one in version.outline.get("exercises", []):
-        own, found = counts.get(one["id"], {}), sorted(scores.get(one["id"], []))
+        own = scores.get(one["id"], Counter())
+        scored = _scored(own)
         line = ExerciseLine(
             id=one["id"],
             title=one["title"],
-            counts=own,
-            bins=_bins(found, one["max_score"]),
-            median=_median(found),
-            open=own.get(Outcome.PENDING, 0) + own.get(Outcome.NOT_JUDGED, 0),
+            counts=counts.get(one["id"], {}),
+            bins=_bins(scored, one["max_score"]),
+            median=_median(scored),
+            open=own[None],
         )
         lines.append(line)
     return lines
@@ -328,28 +332,30 @@ def _quartiles(scored: Sequence[tuple[float, int]]) -> tuple[float, float, float
 
 
 def _arrivals(
-    quarters: Sequence[tuple[datetime, float | None, int]], zone: ZoneInfo
+    quarters: Sequence[tuple[datetime, int]],
+    scores: Sequence[tuple[datetime, float, int]],
+    zone: ZoneInfo,
 ) -> tuple[list[Days], int]:
-    """How many arrived each day in the course's zone, none left out, and with which scores; or in
+    """How many arrived each day in the course's zone, none left out, and the scores of those; or in
     so many weeks that it stays short."""
     if not quarters:
         return [], 1
-    by_day: dict[date, Counter[float | None]] = {}
-    days: dict[datetime, date] = {}
-    for start, score, count in quarters:
-        if start not in days:
-            days[start] = start.astimezone(zone).date()
-        by_day.setdefault(days[start], Counter())[score] += count
+    by_day: Counter[date] = Counter()
+    for start, count in quarters:
+        by_day[start.astimezone(zone).date()] += count
     first, last = min(by_day), max(by_day)
     span = (last - first).days + 1
     per = 1 if span <= _MOST_DAYS else _WEEK * -(-span // (_WEEK * _MOST_DAYS))
     number = (last - first).days // per + 1
-    counts: list[Counter[float | None]] = [Counter() for _ in range(number)]
-    for day, counter in by_day.items():
-        counts[(day - first).days // per].update(counter)
+    counts = [0] * number
+    for day, count in by_day.items():
+        counts[(day - first).days // per] += count
+    scored: list[Counter[float | None]] = [Counter() for _ in range(number)]
+    for start, score, count in scores:
+        scored[(start.astimezone(zone).date() - first).days // per][score] += count
     return [
-        Days(first + timedelta(days=at * per), own.total(), _quartiles(_scored(own)))
-        for at, own in enumerate(counts)
+        Days(first + timedelta(days=at * per), count, _quartiles(_scored(scored[at])))
+        for at, count in enumerate(counts)
     ], per
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import combinations_with_replacement, product
 from threading import Barrier
 from typing import Any
@@ -16,10 +17,17 @@ from grader.db.models import (
     Assignment,
     AssignmentVersion,
     Attempt,
+    AttemptState,
     CheckOutcome,
+    Comparison,
     Enrolment,
+    Extension,
+    Queue,
+    RegradeRequest,
+    RequestState,
     Result,
     Role,
+    SimilarPair,
     Submission,
 )
 from grader.db.submissionfilters import Standing, outcome_of_exercise
@@ -100,6 +108,67 @@ def test_staff_narrow_the_table(
             assert (set(listed), len(listed)) == (names, len(names)), (order, narrowed)
             assert table.count == len(names), narrowed
             assert (table.needing, table.next_id) == (0, None)  # bob's latest was cancelled
+
+
+@pytest.mark.parametrize("few", [2000, 0], ids=["by index", "along the order"])
+def test_the_table_is_narrowed_by_what_is_noted_beside_rows(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grader.db.submissionlists.FEW", few)
+    now, ta = datetime.now(UTC), people.ta.actor
+    with site.database.writing() as session:
+        assignment = session.get_one(Assignment, found.assignment_id)
+        assignment.due_at = now - timedelta(days=1)
+        # An extension of one in a team is one of all: bob's is in time.
+        for person in (people.ada, people.bob):
+            key = (assignment.course_id, person.actor.person_id)
+            session.get_one(Enrolment, key).team = "red"
+        given = {"reason": "ill", "author_id": ta.person_id, "due_at": now + timedelta(days=1)}
+        session.add(
+            Extension(assignment_id=assignment.id, person_id=people.ada.actor.person_id, **given)
+        )
+        asked = {
+            "assignment_id": assignment.id,
+            "exercise": "ex1",
+            "author_id": people.ada.actor.person_id,
+        }
+        for name, state in (("right", RequestState.OPEN), ("half", RequestState.ACCEPTED)):
+            session.add(RegradeRequest(submission_id=found.ids[name], state=state, **asked))
+        made = {"assignment_id": assignment.id, "author_id": ta.person_id, "queue": Queue.CPU}
+        older, last = (Comparison(state=AttemptState.DONE, **made) for _ in range(2))
+        session.add_all([older, last])
+        session.flush()
+        for comparison, names, alike in (
+            (older, ("graded", "failed"), 0.9),
+            (last, ("wrong", "half"), 0.9),
+            (last, ("right", "half"), 0.3),
+        ):
+            first, second = (found.ids[name] for name in names)
+            session.add(
+                SimilarPair(
+                    comparison_id=comparison.id,
+                    first_id=first,
+                    second_id=second,
+                    similarity=alike,
+                )
+            )
+    for asked_for, names in (
+        ({"late": True}, {"failed", "waits"}),
+        ({"requested": True}, {"right"}),
+        ({"similar": 0.5}, {"wrong", "half"}),
+        ({"similar": 0.5, "latest": True}, {"wrong"}),
+    ):
+        filters = Filters(**asked_for)  # type: ignore[arg-type]
+        table = submissiontable.table(
+            site, ta, found.assignment_id, filters, "received_at", descending=True
+        )
+        listed = found.names(row.found.submission.id for row in table.rows.items)
+        assert (set(listed), len(listed)) == (names, len(names)), asked_for
+        assert table.count == len(names)
 
 
 def test_a_submission_is_found_by_its_number(
@@ -317,7 +386,7 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
     assert causes == {"factor": 1, "sign": 1, None: 1}
     assert seen.run_ends == {RunStatus.TIME_LIMIT: 1}
     (day,) = seen.arrivals
-    assert (day.count, day.quartiles) == (7, (0.0, 3.0, 8.0))
+    assert (day.count, day.quartiles) == (7, (4.0, 4.0, 4.0))
     assert (seen.step, seen.count) == (overview.Step.SEE_FAILURES, 1)
     for standing, count in seen.figures.standings.items():
         table = submissiontable.table(
