@@ -28,6 +28,7 @@ from grader.services.site import Site
 LIMITS = (RunStatus.TIME_LIMIT, RunStatus.MEMORY_LIMIT, RunStatus.OUTPUT_LIMIT)
 
 _MOST_BINS = 20
+_MOST_OF_EXERCISE = 12  # its picture is smaller
 _STEPS = (0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0, 100.0)
 _MOST_DAYS = 62
 _WEEK = 7
@@ -247,7 +248,7 @@ def _exercises(
             id=one["id"],
             title=one["title"],
             counts=counts.get(one["id"], {}),
-            bins=_bins(scored, one["max_score"]),
+            bins=_bins(scored, one["max_score"], _MOST_OF_EXERCISE),
             median=_median(scored),
             open=own[None],
         )
@@ -294,11 +295,13 @@ def _titles(outline: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     return found
 
 
-def _bins(scored: Sequence[tuple[float, int]], max_score: float) -> list[Bin]:
-    """At most twenty, of a width that people count in."""
+def _bins(
+    scored: Sequence[tuple[float, int]], max_score: float, most: int = _MOST_BINS
+) -> list[Bin]:
+    """At most so many, of a width that people count in."""
     if not scored or not max_score:
         return []
-    width = next((step for step in _STEPS if max_score / step <= _MOST_BINS), max_score)
+    width = next((step for step in _STEPS if max_score / step <= most), max_score)
     number = max(1, -int(-max_score // width))
     edges = [round(at * width, 6) for at in range(number)] + [max_score]
     counts = [0] * number

@@ -381,7 +381,7 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
     assert {
         one.id: (one.median, [(part.low, part.count) for part in one.bins if part.count], one.open)
         for one in seen.exercises
-    } == {"ex1": (0.0, [(0.0, 1)], 0), "ex2": (4.0, [(3.75, 1)], 0)}
+    } == {"ex1": (0.0, [(0.0, 1)], 0), "ex2": (4.0, [(3.5, 1)], 0)}
     causes = {one.cause: one.submissions for one in seen.failures}
     assert causes == {"factor": 1, "sign": 1, None: 1}
     assert seen.run_ends == {RunStatus.TIME_LIMIT: 1}
