@@ -116,6 +116,9 @@ def test_for_staff_the_frame_leads_to_the_page_around_it_and_nowhere_else(
     assert 'href="#comment-1" target="_top"' in frame.text
     assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
     assert policy.endswith("sandbox allow-top-navigation-by-user-activation")
+    part["HX-Current-URL"] = f"/x?{7000 * 'x'}"  # no page of ours has such an address
+    page = client.get(f"/submissions/{number}/notebook", headers=as_(site, people.ta) | part).text
+    assert 'sandbox=""' in page
     for outside in ("//x.example/", "/\\x.example/", "https://x.example/", "x", ""):
         asked = client.get(
             f"/submissions/{number}/notebook/frame",

@@ -8,6 +8,7 @@ cell to a fragment of the page around, which scripts there take as the wish to c
 
 from __future__ import annotations
 
+import re
 from html import escape
 from itertools import chain
 from typing import Annotated, Literal
@@ -33,7 +34,10 @@ router = APIRouter()
 _WAY_OUT = "allow-top-navigation-by-user-activation"
 
 # A path here, and never `//host`.
-Around = Annotated[str, Query(max_length=2000, pattern=r"^/([!-.0-\[\]-~][!-~]*)?$")]
+_PATH = r"^/([!-.0-\[\]-~][!-~]*)?$"
+_LONGEST_PATH = 6000  # one that holds the words of a list, too
+
+Around = Annotated[str, Query(max_length=_LONGEST_PATH, pattern=_PATH)]
 
 
 @router.get("/submissions/{submission_id}/notebook")
@@ -55,7 +59,8 @@ def _show(
     frame = assignment_frame(site, actor, shown.submission.assignment_id)
     template = "notebooks/part.html" if is_part(request) else "notebooks/page.html"
     asked = {} if version_id is None else {"version_id": str(version_id)}
-    around = {"around": _around(request)} if frame.is_staff else {}
+    here = _around(request) if frame.is_staff else None
+    around = {"around": here} if here is not None else {}
     context = {
         "frame": frame,
         "tab": "submissions",
@@ -70,12 +75,13 @@ def _show(
     return page(request, template, context)
 
 
-def _around(request: Request) -> str:
+def _around(request: Request) -> str | None:
     """The page that the frame stands in, by its path: this one, or the one that a script is of."""
     here = urlsplit(str(request.url))
     if is_part(request):
         here = urlsplit(request.headers.get("hx-current-url", ""))
-    return f"/{here.path.lstrip('/')}{f'?{here.query}' if here.query else ''}"
+    found = f"/{here.path.lstrip('/')}{f'?{here.query}' if here.query else ''}"
+    return found if len(found) <= _LONGEST_PATH and re.match(_PATH, found) else None
 
 
 @router.get("/submissions/{submission_id}/notebook/frame")
