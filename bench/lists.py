@@ -82,7 +82,7 @@ _RESULT = (
     "(submission_id, version_id, attempt_id, run_status, score, max_score, pending, wall_s, cpu_s,"
     " peak_memory_bytes, document, created_at)",
     "i + 1, {v}, i + 1, CASE WHEN i % 50 = 3 THEN 'time_limit' ELSE 'completed' END,"
-    " (i * 7919 % 41) / 2.0, 20, CASE WHEN i % 500 = 9 THEN 2 ELSE 0 END, 1, 1, 1, '{blob}', 0",
+    " (i * 7919 % 41) / 2.0, 20, CASE WHEN i % 500 = 9 THEN 2 ELSE 0 END, 1, 1, 1, '{document}', 0",
 )
 _OUTCOME = (
     '(submission_id, version_id, exercise, "check", position, outcome, score, max_score, cause)',
@@ -299,6 +299,7 @@ def _filled(site: Site, submissions: int) -> tuple[Actor, int]:
             "people": PEOPLE,
             "checks": CHECKS,
             "blob": "0" * 64,
+            "document": listpages.stored_document(site),
             "last": submissions - 1,
             "false": "FALSE",
         }
