@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
+    Label,
     Select,
     Subquery,
     and_,
@@ -171,7 +171,7 @@ def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int
 
     In no zone does a day begin within one.
     """
-    quarter = _quarter()
+    quarter = _quarter(Submission.received_at)
     query = (
         select(quarter, func.count())
         .where(Submission.assignment_id == assignment_id)
@@ -186,14 +186,17 @@ def scores_by_quarter(
     session: Session, assignment: Assignment
 ) -> list[tuple[datetime, float, int]]:
     """By the same quarters, how many have which score against the version in force."""
-    last, quarter = _latest([assignment.id]), _quarter()
-    here = and_(Result.submission_id == last.c.id, Result.version_id == assignment.live_version_id)
-    query = (
-        select(quarter, Result.score, func.count())
-        .select_from(last)
-        .outerjoin(Submission, Submission.id == last.c.id)
-        .outerjoin(Result, here)
-        .group_by(quarter, Result.score)
+    last = _latest([assignment.id])
+    # Looked up for each by its key: of joins PostgreSQL goes through all submissions once more.
+    at = select(Submission.received_at).where(Submission.id == last.c.id).scalar_subquery()
+    score = (
+        select(Result.score)
+        .where(Result.submission_id == last.c.id, Result.version_id == assignment.live_version_id)
+        .scalar_subquery()
+    )
+    each = select(_quarter(at), score.label("score")).select_from(last).subquery()
+    query = select(each.c.quarter, each.c.score, func.count()).group_by(
+        each.c.quarter, each.c.score
     )
     return [
         (_EPOCH + timedelta(microseconds=start), score, count)
@@ -202,8 +205,8 @@ def scores_by_quarter(
     ]
 
 
-def _quarter() -> ColumnElement[int]:
-    at = type_coerce(Submission.received_at, BigInteger)
+def _quarter(moment: Any) -> Label[int]:
+    at = type_coerce(moment, BigInteger)
     return (at - at % _QUARTER_US).label("quarter")
 
 
