@@ -1,7 +1,8 @@
 """Lists of one assignment with 100,000 submissions and 2,000,000 check results.
 
 What is measured is a whole page through its use case: SQL, rows, and all that a page shows of them,
-on SQLite and on PostgreSQL.
+on SQLite and on PostgreSQL. Some pages are asked for as a browser does, too: with the session, the
+template and all that is between (`bench.listpages`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from sqlalchemy import event, text
 
+from bench import listpages
 from grader.config import load_settings
 from grader.db.migrate import upgrade
 from grader.db.models import (
@@ -80,7 +82,7 @@ _RESULT = (
     "(submission_id, version_id, attempt_id, run_status, score, max_score, pending, wall_s, cpu_s,"
     " peak_memory_bytes, document, created_at)",
     "i + 1, {v}, i + 1, CASE WHEN i % 50 = 3 THEN 'time_limit' ELSE 'completed' END,"
-    " (i * 7919 % 41) / 2.0, 20, CASE WHEN i % 500 = 9 THEN 2 ELSE 0 END, 1, 1, 1, '{blob}', 0",
+    " (i * 7919 % 41) / 2.0, 20, CASE WHEN i % 500 = 9 THEN 2 ELSE 0 END, 1, 1, 1, '{document}', 0",
 )
 _OUTCOME = (
     '(submission_id, version_id, exercise, "check", position, outcome, score, max_score, cause)',
@@ -99,6 +101,7 @@ def measured() -> Iterator[Measured]:
             actor, assignment_id = _filled(site, SUBMISSIONS)
             lists = _lists(site, actor, assignment_id)
             yield from _of_site(kind, site, lists)
+            yield from listpages.measured(kind, site, actor, assignment_id)
             for left in (0, 1000, SUBMISSIONS // 2):
                 _grade_by_hand(site, actor, left)
                 some = {f"{name}, {left} to be graded by hand": lists[name] for name in _BY_HAND}
@@ -139,6 +142,7 @@ def _of_site(
         begun = time.perf_counter()
         work()
         first, at_first = time.perf_counter() - begun, len(asked)
+        counted.settle(site)
         took, queries = [], set()
         for _ in range(ROUNDS):
             asked.clear()
@@ -279,7 +283,7 @@ def _filled(site: Site, submissions: int) -> tuple[Actor, int]:
             number=1,
             content_hash="x",
             bundle_sha256="0" * 64,
-            outline={},
+            outline=listpages.OUTLINE,
             max_score=20.0,
             state=VersionState.PUBLISHED,
             author_id=ta.id,
@@ -295,6 +299,7 @@ def _filled(site: Site, submissions: int) -> tuple[Actor, int]:
             "people": PEOPLE,
             "checks": CHECKS,
             "blob": "0" * 64,
+            "document": listpages.stored_document(site),
             "last": submissions - 1,
             "false": "FALSE",
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from datetime import UTC, datetime, timedelta
 
 from grader.db.leases import Claim
@@ -25,6 +24,8 @@ from tests.unit._builders import notebook, result, words
 
 EXERCISE = "why"
 _numbers = itertools.count(1)
+
+_NOTEBOOK = notebook(words("Exercise 3"), words("Answer: see below"))
 
 
 def outline(checks: float = 4.0, person: float = 2.0) -> dict[str, object]:
@@ -130,8 +131,7 @@ def version(session: Session, assignment_id: int, author_id: int, number: int = 
 def handed_in(site: Site, assignment_id: int, person_id: int) -> int:
     """A submission that is not judged, and that no worker takes."""
     number = next(_numbers)
-    content = notebook(words("Exercise 3"), words("Answer: see below"))
-    stored = site.blobs.put([content])
+    stored = site.blobs.put([_NOTEBOOK])
     with site.database.writing() as session:
         made = Submission(
             assignment_id=assignment_id,
@@ -140,7 +140,7 @@ def handed_in(site: Site, assignment_id: int, person_id: int) -> int:
             sha256=stored.sha256,
             name="a.ipynb",
             format="ipynb",
-            size=len(content),
+            size=len(_NOTEBOOK),
             received_at=datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number),
         )
         session.add(made)
@@ -174,7 +174,7 @@ def judged(
         session.flush()
         held = judging.Held(Attempt, Claim(attempt.id, 1), Queue.CPU)
     found: Result = result(*exercises)
-    assert judging.finish(site, held, found, json.dumps({"cells": []}).encode())
+    assert judging.finish(site, held, found, _NOTEBOOK)
 
 
 def answer(site: Site, assignment_id: int, person_id: int, *exercises: ExerciseResult) -> int:

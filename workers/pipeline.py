@@ -11,7 +11,7 @@ import hashlib
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -51,7 +51,7 @@ from workers.zygote import Zygote
 _TRAINS = re.compile(r"backward|step|optim|grad|minimi|train|fit|exec|eval|import|magic")
 
 # How many checks have a verdict, of how many, and whether all cells have run.
-Judged = Callable[[int, int, bool], None]
+Judged = Callable[[int, int, bool, Mapping[str, Outcome]], None]
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +71,7 @@ def grade(
 
     `seed` is the attempt's secret, from which every input is drawn; the same one gives the same
     result. `on_cell` hears of each code cell as it starts, `on_judged` how many checks of
-    how many have a verdict, and whether all cells have run.
+    how many have a verdict, whether all cells have run, and how exercises came out that are done.
     `gpus` are the devices of the attempt, which nothing else uses meanwhile; by default as many as
     the rubric asks for of the zygote's. Raises InternalError where we failed, and Stopped where
     another thread calls `stop`.
@@ -304,7 +304,14 @@ class _Attempt:
     def _tell(self, *, last: bool) -> None:
         if self._on_judged is not None:
             done = sum(one.verdict is not None for one in self._judgements)
-            self._on_judged(done, len(self._judgements), last)
+            self._on_judged(done, len(self._judgements), last, dict(self._came_out()))
+
+    def _came_out(self) -> Iterator[tuple[str, Outcome]]:
+        """The exercises of which each check has a verdict, and how they came out."""
+        for exercise in self._bundle.rubric.exercises:
+            checks = [self._by_key[f"{exercise.id}/{spec.id}"] for spec in exercise.checks]
+            if all(one.verdict is not None for one in checks):
+                yield exercise.id, self._exercise_result(exercise).outcome
 
     def _dependencies(self, judgement: _Judgement) -> Iterator[_Judgement]:
         for name in judgement.spec.depends_on:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Literal
 
 from redis import Redis, RedisError
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 class Stage:
     """What a worker does with an attempt: cell `cell` of all `cells` runs (from 1), or judging.
 
-    `checked` of `checks` have a verdict by now.
+    `checked` of `checks` have a verdict by now; `exercises` of which all have one came out so.
     """
 
     stage: Literal["starting", "running", "judging"]
@@ -28,6 +28,7 @@ class Stage:
     cells: int = 0
     checked: int = 0
     checks: int = 0
+    exercises: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Select, Subquery, and_, case, func, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Label,
+    Select,
+    Subquery,
+    and_,
+    case,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
@@ -64,10 +74,11 @@ class Figures:
 
 @dataclass(frozen=True)
 class ExerciseCount:
-    """In how many submissions an exercise came out like this."""
+    """In how many submissions an exercise came out like this, and with so many points."""
 
     exercise: str
     outcome: Outcome
+    score: float
     count: int
 
 
@@ -136,18 +147,21 @@ def exercises(session: Session, assignment: Assignment) -> list[ExerciseCount]:
     )
     # By an outer join, here and below: of inner ones SQLite begins with all results.
     each = (
-        select(CheckOutcome.exercise.label("exercise"), outcome_of_exercise().label("outcome"))
+        select(
+            CheckOutcome.exercise.label("exercise"),
+            outcome_of_exercise().label("outcome"),
+            func.sum(CheckOutcome.score).label("score"),
+        )
         .select_from(last)
         .outerjoin(CheckOutcome, here)
         .group_by(last.c.id, CheckOutcome.exercise)
         .subquery()
     )
-    query = select(each.c.exercise, each.c.outcome, func.count()).group_by(
-        each.c.exercise, each.c.outcome
-    )
+    kinds = (each.c.exercise, each.c.outcome, each.c.score)
+    query = select(*kinds, func.count()).group_by(*kinds)
     return [
-        ExerciseCount(exercise, Outcome(outcome), count)
-        for exercise, outcome, count in session.execute(query)
+        ExerciseCount(exercise, Outcome(outcome), score, count)
+        for exercise, outcome, score, count in session.execute(query)
         if exercise is not None
     ]
 
@@ -157,8 +171,7 @@ def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int
 
     In no zone does a day begin within one.
     """
-    at = type_coerce(Submission.received_at, BigInteger)
-    quarter = (at - at % _QUARTER_US).label("quarter")
+    quarter = _quarter(Submission.received_at)
     query = (
         select(quarter, func.count())
         .where(Submission.assignment_id == assignment_id)
@@ -167,6 +180,34 @@ def by_quarter(session: Session, assignment_id: int) -> list[tuple[datetime, int
     return [
         (_EPOCH + timedelta(microseconds=start), count) for start, count in session.execute(query)
     ]
+
+
+def scores_by_quarter(
+    session: Session, assignment: Assignment
+) -> list[tuple[datetime, float, int]]:
+    """By the same quarters, how many have which score against the version in force."""
+    last = _latest([assignment.id])
+    # Looked up for each by its key: of joins PostgreSQL goes through all submissions once more.
+    at = select(Submission.received_at).where(Submission.id == last.c.id).scalar_subquery()
+    score = (
+        select(Result.score)
+        .where(Result.submission_id == last.c.id, Result.version_id == assignment.live_version_id)
+        .scalar_subquery()
+    )
+    each = select(_quarter(at), score.label("score")).select_from(last).subquery()
+    query = select(each.c.quarter, each.c.score, func.count()).group_by(
+        each.c.quarter, each.c.score
+    )
+    return [
+        (_EPOCH + timedelta(microseconds=start), score, count)
+        for start, score, count in session.execute(query)
+        if score is not None
+    ]
+
+
+def _quarter(moment: Any) -> Label[int]:
+    at = type_coerce(moment, BigInteger)
+    return (at - at % _QUARTER_US).label("quarter")
 
 
 def run_ends(

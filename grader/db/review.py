@@ -94,14 +94,3 @@ def requests_of(session: Session, submission_id: int) -> Sequence[RegradeRequest
         .where(RegradeRequest.submission_id == submission_id)
         .order_by(RegradeRequest.id.desc())
     ).all()
-
-
-def comments_of(session: Session, submission_id: int) -> list[tuple[CellComment, str]]:
-    """What staff have said about its cells with who did, in the order of the cells."""
-    rows = session.execute(
-        select(CellComment, Person.name)
-        .join(Person, Person.id == CellComment.author_id)
-        .where(CellComment.submission_id == submission_id, CellComment.removed_at.is_(None))
-        .order_by(CellComment.cell, CellComment.id)
-    )
-    return [(row[0], row[1]) for row in rows]

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
+from grader.db import submissionnotes
 from grader.db.models import (
     Assignment,
     Attempt,
@@ -86,7 +87,8 @@ class Filters:
     override stands in their place, or judging has failed. `search` is part of a person's name or
     address, or a submission's id; where the assignment is anonymous the id alone. `counts`: those
     that do, or those that don't, of the ids in `counting`; no filter of its own, since the ids are
-    known.
+    known. `similar`: at least so much like another one; `late` and `requested` are as
+    `grader.db.submissionnotes` says.
     """
 
     ids: Collection[int] | None = None
@@ -103,6 +105,9 @@ class Filters:
     search: str | None = None
     counts: bool | None = None
     counting: Collection[int] = ()
+    similar: float | None = None
+    late: bool = False
+    requested: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +127,13 @@ def filters_of(assignment: Assignment, filters: Filters) -> Iterator[Filter]:
     version_id = assignment.live_version_id
     if filters.search is not None:
         yield _called(assignment, filters.search)
+    if filters.requested:
+        yield Filter(*submissionnotes.requested(assignment))
+    if filters.similar is not None:
+        yield Filter(*submissionnotes.similar(assignment, filters.similar))
+    if filters.late:
+        ids, passes = submissionnotes.late(assignment)
+        yield Filter(ids, passes, is_exact=True)
     if filters.needs_person:
         yield _needs_person(version_id)
     if filters.state is not None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from grader.db import audit, comments
 from grader.db.models import CellComment
-from grader.db.session import hold, moment
+from grader.db.session import Session, hold, moment
 from grader.errors import BadInput, NotFound
 from grader.safetext import storable
 from grader.services.access import Actor, Right, permit_submission
@@ -100,14 +100,18 @@ def list_comments(
     """
     with site.database.reading() as session:
         seen = see(session, actor, submission_id)
-        shown = seen.is_staff or comments.is_released(
-            session, seen.assignment.id, actor.person_id, submission_id
-        )
+        if seen.is_staff:
+            return comments_for_staff(session, submission_id, cell)
+        shown = comments.is_released(session, seen.assignment.id, actor.person_id, submission_id)
         rows = comments.on_cells(session, submission_id, cell) if shown else []
-    return Comments(
-        items=[
-            Comment(id=one.id, cell=one.cell, text=one.text, author=name if seen.is_staff else None)
-            for one, name in rows
-        ],
-        may_write=seen.is_staff,
-    )
+        items = [Comment(id=one.id, cell=one.cell, text=one.text, author=None) for one, _ in rows]
+    return Comments(items=items, may_write=False)
+
+
+def comments_for_staff(session: Session, submission_id: int, cell: int | None = None) -> Comments:
+    """The same for who grades and was let in already: with who wrote them."""
+    items = [
+        Comment(id=one.id, cell=one.cell, text=one.text, author=name)
+        for one, name in comments.on_cells(session, submission_id, cell)
+    ]
+    return Comments(items=items, may_write=True)

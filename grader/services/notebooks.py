@@ -82,7 +82,7 @@ class Notebooks:
     def html(
         self, site: Site, actor: Actor, submission_id: int, version_id: int | None = None
     ) -> Iterator[bytes]:
-        """The document from behind its first tag on, which is the sender's; as `show`."""
+        """The document from within its head on, what is before is the sender's; as `show`."""
         _, _, made = self._of(site, actor, submission_id, version_id)
         if made is None:
             raise InternalError("the notebook could not be made into a page")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -27,6 +28,7 @@ from grader.services.site import Site
 LIMITS = (RunStatus.TIME_LIMIT, RunStatus.MEMORY_LIMIT, RunStatus.OUTPUT_LIMIT)
 
 _MOST_BINS = 20
+_MOST_OF_EXERCISE = 12  # its picture is smaller
 _STEPS = (0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 25.0, 50.0, 100.0)
 _MOST_DAYS = 62
 _WEEK = 7
@@ -89,19 +91,27 @@ class Bin:
 
 @dataclass(frozen=True)
 class Days:
-    """How many submissions arrived from `first` on, for a day or a week."""
+    """How many submissions arrived from `first` on, for a day or some weeks.
+
+    `quartiles` are those of the scores of what is somebody's latest of these, the median in the
+    middle; None where none has one.
+    """
 
     first: date
     count: int
+    quartiles: tuple[float, float, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExerciseLine:
-    """How an exercise came out."""
+    """How an exercise came out, and how many have which of its points; `open` have none yet."""
 
     id: str
     title: str
     counts: Mapping[Outcome, int]
+    bins: Sequence[Bin]
+    median: float | None
+    open: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -175,7 +185,7 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
         figures = with_needs(site, session, [assignment], known)[assignment_id]
         step, count = next_step(assignment, figures)
         quarters = overview.by_quarter(session, assignment_id)
-        arrivals, per = _arrivals(quarters, zone)
+        arrivals, per = _arrivals(quarters, overview.scores_by_quarter(session, assignment), zone)
         compared = similarity.latest(session, assignment_id, AttemptState.DONE)
         scored = sorted(figures.scores.items())
         max_score = version.max_score if version else 0.0
@@ -222,13 +232,28 @@ def _exercises(
 ) -> list[ExerciseLine]:
     if version is None:
         return []
-    counts: dict[str, dict[Outcome, int]] = {}
-    for one in overview.exercises(session, assignment):
-        counts.setdefault(one.exercise, {})[one.outcome] = one.count
-    return [
-        ExerciseLine(id=one["id"], title=one["title"], counts=counts.get(one["id"], {}))
-        for one in version.outline.get("exercises", [])
-    ]
+    counts: dict[str, Counter[Outcome]] = {}
+    scores: dict[str, Counter[float | None]] = {}
+    for found in overview.exercises(session, assignment):
+        counts.setdefault(found.exercise, Counter())[found.outcome] += found.count
+        is_open = found.outcome in (Outcome.PENDING, Outcome.NOT_JUDGED)
+        scores.setdefault(found.exercise, Counter())[None if is_open else found.score] += (
+            found.count
+        )
+    lines = []
+    for one in version.outline.get("exercises", []):
+        own = scores.get(one["id"], Counter())
+        scored = _scored(own)
+        line = ExerciseLine(
+            id=one["id"],
+            title=one["title"],
+            counts=counts.get(one["id"], {}),
+            bins=_bins(scored, one["max_score"], _MOST_OF_EXERCISE),
+            median=_median(scored),
+            open=own[None],
+        )
+        lines.append(line)
+    return lines
 
 
 def _failures(session: Session, version: AssignmentVersion | None) -> list[Failure]:
@@ -270,11 +295,13 @@ def _titles(outline: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     return found
 
 
-def _bins(scored: Sequence[tuple[float, int]], max_score: float) -> list[Bin]:
-    """At most twenty, of a width that people count in."""
+def _bins(
+    scored: Sequence[tuple[float, int]], max_score: float, most: int = _MOST_BINS
+) -> list[Bin]:
+    """At most so many, of a width that people count in."""
     if not scored or not max_score:
         return []
-    width = next((step for step in _STEPS if max_score / step <= _MOST_BINS), max_score)
+    width = next((step for step in _STEPS if max_score / step <= most), max_score)
     number = max(1, -int(-max_score // width))
     edges = [round(at * width, 6) for at in range(number)] + [max_score]
     counts = [0] * number
@@ -298,15 +325,27 @@ def _nth(scored: Sequence[tuple[float, int]], at: int) -> float:
     raise AssertionError("there are fewer scores")
 
 
-def _arrivals(quarters: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> tuple[list[Days], int]:
-    """How many arrived each day in the course's zone, none left out; or in so
-    many weeks that it stays short."""
+def _quartiles(scored: Sequence[tuple[float, int]]) -> tuple[float, float, float] | None:
+    """The score that a quarter, a half and three quarters of them do not exceed."""
+    total = sum(count for _, count in scored)
+    median = _median(scored)
+    if median is None:
+        return None
+    return _nth(scored, (total - 1) // 4), median, _nth(scored, total - 1 - (total - 1) // 4)
+
+
+def _arrivals(
+    quarters: Sequence[tuple[datetime, int]],
+    scores: Sequence[tuple[datetime, float, int]],
+    zone: ZoneInfo,
+) -> tuple[list[Days], int]:
+    """How many arrived each day in the course's zone, none left out, and the scores of those; or in
+    so many weeks that it stays short."""
     if not quarters:
         return [], 1
-    by_day: dict[date, int] = {}
+    by_day: Counter[date] = Counter()
     for start, count in quarters:
-        day = start.astimezone(zone).date()
-        by_day[day] = by_day.get(day, 0) + count
+        by_day[start.astimezone(zone).date()] += count
     first, last = min(by_day), max(by_day)
     span = (last - first).days + 1
     per = 1 if span <= _MOST_DAYS else _WEEK * -(-span // (_WEEK * _MOST_DAYS))
@@ -314,4 +353,14 @@ def _arrivals(quarters: Sequence[tuple[datetime, int]], zone: ZoneInfo) -> tuple
     counts = [0] * number
     for day, count in by_day.items():
         counts[(day - first).days // per] += count
-    return [Days(first + timedelta(days=at * per), count) for at, count in enumerate(counts)], per
+    scored: list[Counter[float | None]] = [Counter() for _ in range(number)]
+    for start, score, count in scores:
+        scored[(start.astimezone(zone).date() - first).days // per][score] += count
+    return [
+        Days(first + timedelta(days=at * per), count, _quartiles(_scored(scored[at])))
+        for at, count in enumerate(counts)
+    ], per
+
+
+def _scored(counts: Mapping[float | None, int]) -> list[tuple[float, int]]:
+    return sorted((score, count) for score, count in counts.items() if score is not None)

@@ -13,7 +13,6 @@ from grader.db.models import (
     AssignmentVersion,
     AttemptState,
     AuditEntry,
-    CellComment,
     Override,
     RegradeRequest,
     Result,
@@ -28,6 +27,7 @@ from grader.notebooks.write import numbered_errors
 from grader.services.access import Actor, Right, permit_submission
 from grader.services.anonymity import shown_file, shown_name
 from grader.services.attempts import Watched, get_attempt, list_attempts
+from grader.services.comments import Comments, comments_for_staff
 from grader.services.grades import grade_from
 from grader.services.policies import policy_of
 from grader.services.results import result_document
@@ -75,7 +75,7 @@ class Review:
     earlier: Sequence[Found]
     trail: Sequence[tuple[AuditEntry, str]]
     requests: Sequence[RegradeRequest]
-    comments: Sequence[tuple[CellComment, str]]
+    comments: Comments
     similar: Sequence[Similar]
 
     @property
@@ -151,7 +151,7 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
             earlier=earlier,
             trail=_trail(session, assignment, submission),
             requests=review.requests_of(session, submission_id),
-            comments=review.comments_of(session, submission_id),
+            comments=comments_for_staff(session, submission_id),
             similar=_similar(session, assignment, submission_id),
         )
 

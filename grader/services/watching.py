@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from grader.broker.progress import Stage as Told
@@ -11,6 +11,7 @@ from grader.db import watching
 from grader.db.models import Attempt, AttemptState, Purpose, Queue
 from grader.db.session import Session
 from grader.db.watching import Standing, Taker
+from grader.domain.outcomes import Outcome
 from grader.errors import NotFound
 from grader.services.access import Actor
 from grader.services.site import Site
@@ -46,7 +47,8 @@ _ENDS = {
 class News:
     """Where an attempt stands: `position` while it waits, `cell` of `cells` while they run.
 
-    `checked` of `checks` have a verdict, as soon as the first look has been taken.
+    `checked` of `checks` have a verdict, as soon as the first look has been taken. `exercises` of
+    which all have one came out so: whoever sees a result sees that much of each check.
     """
 
     attempt_id: int
@@ -57,6 +59,7 @@ class News:
     cells: int | None = None
     checked: int | None = None
     checks: int | None = None
+    exercises: Mapping[str, Outcome] = field(default_factory=dict)
 
     @property
     def is_last(self) -> bool:
@@ -116,6 +119,7 @@ def _news(one: Standing, takers: Collection[Taker], told: Mapping[int, Told]) ->
         cells=at.cells,
         checked=at.checked,
         checks=at.checks,
+        exercises={key: Outcome(outcome) for key, outcome in at.exercises.items()},
     )
 
 

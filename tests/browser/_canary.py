@@ -20,18 +20,22 @@ _ODD = """(inFrame) => {
       return address.origin !== location.origin || address.pathname.includes("pwned");
     } catch { return true; }
   };
+  // The link at each cell by which staff comment on it.
+  const isOurs = (one) => inFrame && one.matches(".cell > .margin > a.comment-on[target=_top]")
+    && /^#comment-\\d+$/.test(one.getAttribute("href"));
   for (const one of document.querySelectorAll("*")) {
     const names = one.getAttributeNames();
     const is = (selector) => one.matches(selector);
     const of = (name) => one.getAttribute(name) ?? "";
     const leads = (name) => of(name) && (inFrame || strays(of(name)));
     if (names.some((name) => /^on|^(data-)?hx-on/.test(name))
-      || is("base, object, embed, meta[http-equiv], applet, noscript:not(head *), template")
+      || (is("base") && !(inFrame && one === document.head.firstElementChild && !strays(one.href)))
+      || is("object, embed, meta[http-equiv], applet, noscript:not(head *), template")
       || is("svg script")
       || (is("script") && (inFrame || !of("src").startsWith("/static/")))
-      || (is("iframe") && of("sandbox") !== "")
+      || (is("iframe") && !["", "allow-top-navigation-by-user-activation"].includes(of("sandbox")))
       || (is("iframe") && !one.hasAttribute("sandbox"))
-      || (is("a, area") && (leads("href") || leads("xlink:href")))
+      || (is("a, area") && !isOurs(one) && (leads("href") || leads("xlink:href")))
       || (is("link") && (inFrame || !of("href").startsWith("/static/")))
       || (is("form") && leads("action"))
       || (is("style") && (!inFrame || /pwned/.test(one.textContent)))

@@ -243,10 +243,15 @@ def test_a_comment_on_a_cell_is_read_by_the_student_once_the_grade_is_released(
     page.keyboard.press("k")
     expect(page).to_have_url(re.compile(rf"answer={one}\b"))
     page.get_by_text("The notebook, and comments on its cells").click()
-    on_cells = page.locator("[data-comments]")
-    on_cells.get_by_label("Cell").fill("2")
-    on_cells.get_by_label("Comment").fill("Which <b>rate</b>?")
-    page.get_by_role("button", name="Add the comment").click()
+    frame = page.frame_locator(".executed-frame")
+    frame.get_by_role("link", name="Comment on cell 1").click()
+    dialog = page.get_by_role("dialog", name="Comment on a cell")
+    expect(dialog.get_by_label("Cell")).to_have_value("1")
+    expect(dialog.get_by_label("Comment")).to_be_focused()
+    assert violations(page) == []
+    page.keyboard.type("Which <b>rate</b>?")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
     expect(page.locator(".comment-text")).to_have_text("Which <b>rate</b>?")
     page.locator("#answer-title").focus()
     page.keyboard.press("1")
@@ -260,6 +265,10 @@ def test_a_comment_on_a_cell_is_read_by_the_student_once_the_grade_is_released(
     release(site, room.people["ines"], room.assignment_id)
     student.reload()
     expect(student.get_by_text("Which <b>rate</b>?")).to_be_visible()
+    student.get_by_role("link", name="Cell 1", exact=True).press("Enter")
+    expect(student.locator(".executed-frame")).to_be_in_viewport(ratio=0.9)
+    expect(student.frame_locator(".executed-frame").locator("#cell-1")).to_be_in_viewport()
+    expect(student.frame_locator(".executed-frame").get_by_role("link")).to_have_count(0)
 
 
 def test_names_are_hidden_everywhere_while_grading(

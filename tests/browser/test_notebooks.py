@@ -52,3 +52,29 @@ def test_the_frame_has_the_theme_that_was_chosen_and_stands_where_it_stood(
     expect(frame.locator("#cell-26")).to_be_in_viewport()
     expect(frame.locator("html")).to_have_attribute("data-theme", "dark")
     assert not overflows(page)
+
+
+def test_staff_comment_on_the_cell_they_look_at_and_go_back_to_it(
+    room: Classroom, look: Lookers
+) -> None:
+    number = room.judged("bob")
+    page = look.as_(room.people["tom"])
+    page.goto(f"/submissions/{number}?list=state%3Dgraded")
+    page.get_by_text("The notebook as it ran").click()
+    frame = page.frame_locator(".executed-frame")
+    dialog = page.get_by_role("dialog", name="Comment on a cell")
+    for text in ("Where is the 2?", "And the mean?"):  # the same cell twice
+        frame.get_by_role("link", name="Comment on cell 26").press("Enter")
+        expect(dialog.get_by_label("Cell")).to_have_value("26")
+        expect(dialog.get_by_label("Comment")).to_be_focused()
+        page.keyboard.type(text)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        expect(page.locator(".comment-text").last).to_have_text(text)
+        expect(dialog).to_have_count(0)
+        expect(page.locator(".executed-frame")).to_be_focused()
+    assert page.url.endswith(f"/submissions/{number}?list=state%3Dgraded")
+    frame.locator("#cell-1").scroll_into_view_if_needed()
+    page.get_by_role("link", name="Cell 26", exact=True).first.click()
+    expect(frame.locator("#cell-26")).to_be_in_viewport()
+    assert violations(page) == []

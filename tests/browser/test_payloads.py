@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from grader.db.models import Person
 from grader.notebooks.showing.texts import plain
-from grader.services import signing_in
+from grader.services import desk, signing_in
 from grader.services.access import Actor
 from grader.services.site import Site
 from grader.web.pages.visitors import COOKIE
@@ -66,7 +66,7 @@ def seen(service: Serving, site: Site, browser: Browser) -> Iterator[Seen]:
         page.wait_for_load_state("load")
         canary.look_at(page)
         if match := re.fullmatch(r"/submissions/(\d+)/notebook", address):
-            frame = next(one for one in page.frames if one.url.endswith("/notebook/frame"))
+            frame = next(one for one in page.frames if "/notebook/frame" in one.url)
             found.notebooks[match[1]] = str(frame.evaluate("document.body.textContent"))
             found.heads[match[1]] = str(page.evaluate("document.body.textContent"))
 
@@ -74,6 +74,30 @@ def seen(service: Serving, site: Site, browser: Browser) -> Iterator[Seen]:
         open_(look.who, look.address)
     for submission_id in planted.submissions.values():
         open_("ines", f"/submissions/{submission_id}/notebook")
+        open_("tom", f"/submissions/{submission_id}/comments")
+    page = pages["tom"]
+    answers = desk.get_desk(
+        site, planted.people["tom"], planted.ids["assignment_id"], planted.ids["exercise"]
+    ).order
+    for answer in answers[:: len(answers) // 4]:
+        open_(
+            "tom",
+            "/assignments/{assignment_id}/grading/{exercise}".format(**planted.ids)
+            + f"?answer={answer}",
+        )
+        page.get_by_text("The notebook, and comments on its cells").click()
+        page.locator(".comment-text").first.wait_for()
+        page.frame_locator(".executed-frame").locator("#cell-1").wait_for()
+        canary.look_at(page)
+        page.keyboard.press("?")
+        page.get_by_role("dialog", name="Keys").wait_for()
+        canary.look_at(page)
+        page.keyboard.press("Escape")
+    open_("tom", f"/assignments/{planted.ids['assignment_id']}/submissions")
+    page.locator("#list input[name=id]").first.check()
+    page.get_by_role("button", name="Judge again").click()
+    page.locator("#asked h2").wait_for()
+    canary.look_at(page)
     yield found
     for page in pages.values():
         page.context.close()

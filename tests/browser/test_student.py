@@ -30,6 +30,15 @@ from tests.unit._builders import check, code, exercise, notebook
 JUDGED = re.compile(r"15 of 20 points")
 SOON = 60_000  # for what a worker does
 
+# What is said of exercises while judging goes on.
+WATCH_VERDICTS = """() => {
+  window.verdicts = [];
+  new MutationObserver(() => {
+    const said = document.querySelectorAll(".to-be-judged > .verdict");
+    window.verdicts.push(...[...said].map((one) => one.textContent));
+  }).observe(document.body, { subtree: true, childList: true, attributes: true });
+}"""
+
 # The first file that is looked into waits, until it is let go and has had its time.
 SLOW = """() => {
   window.waiting = [];
@@ -94,10 +103,12 @@ def test_a_student_hands_in_reads_the_result_and_asks_and_the_ta_answers(
 
     expect(page.get_by_role("heading", name="Submission 1 of 1")).to_be_visible()
     watch_shifts(page)
+    page.evaluate(WATCH_VERDICTS)
     expect(page.locator("[data-words]")).to_have_text("Cell 1 of 52 runs.", timeout=SOON)
     assert violations(page) == []
     expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
     assert shifts(page) == []  # nor was it loaded anew
+    assert "Passed" in page.evaluate("window.verdicts")  # before there was a result
     expect(page.locator("#announcement")).to_contain_text("15 of 20 points")
     expect(page.get_by_text("Next: The backward pass by hand")).to_be_visible()
 

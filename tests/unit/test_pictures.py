@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import islice, pairwise
 from typing import Any
 from xml.etree import ElementTree
@@ -14,7 +14,7 @@ import pytest
 from markupsafe import Markup
 
 from grader.web.pages import pictures
-from grader.web.pages.pictures import Bin
+from grader.web.pages.pictures import Bin, Span
 from grader.web.pages.pictures.drawing import spoken, written
 
 Element = ElementTree.Element
@@ -421,3 +421,25 @@ def test_numbers_are_written_with_three_digits(number: object, text: str) -> Non
 def test_numbers_are_read_out_in_words() -> None:
     assert spoken(-4.1e-7) == "minus 4.1 times 10 to the power of minus 7"
     assert spoken(-0.5) == "minus 0.5"
+
+
+def test_scores_over_time_draw_the_median_within_the_middle_half_and_say_both() -> None:
+    spans = [
+        Span(date(2026, 11, 2), 4, (4.0, 10.0, 15.0)),
+        Span(date(2026, 11, 3), 0),
+        Span(date(2026, 11, 4), 1, (20.0, 20.0, 20.0)),
+    ]
+    root = parsed(pictures.scores_over_time(spans, 20.0))
+    halves, medians = having(root, "half"), having(root, "median")
+    assert [(float(one.get("y", "")), float(one.get("height", ""))) for one in halves] == [
+        (250.0, 550.0),
+        (0.0, 0.0),
+    ]
+    assert all(0 <= float(one.get("y", "")) <= 1000 for one in medians)
+    assert len(medians) == 2
+    assert "Mon 02 Nov 2026: median 10, the middle half from 4 to 15." in words(root)
+    assert pictures.scores_over_time(spans[1:2], 20.0) == ""
+
+    columns = having(parsed(pictures.arrivals(spans)), "column")
+    assert [float(one.get("height", "")) for one in columns] == [1000.0, 0.0, 250.0]
+    assert pictures.arrivals([]) == ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grader.broker.progress import Stage, Steps
+from grader.domain.outcomes import Outcome
 from grader.notebooks.read import parse
 from tests.unit._builders import code, notebook, words
 from workers.service import telling, trials
@@ -47,16 +48,16 @@ def test_a_new_stage_is_told_at_once_and_within_one_no_more_than_four_a_second(
     clock[0] = 0.3
     told.cell(2)
     told.cell(99)  # a runner may say anything
-    told.judged(0, 2, True)
-    told.judged(1, 2, True)
+    told.judged(0, 2, True, {})
+    told.judged(1, 2, True, {})
     clock[0] = 0.6
-    told.judged(2, 2, True)
+    told.judged(2, 2, True, {"ex1": Outcome.PASSED})
     assert heard.stages == [
         Stage("starting", 0, 5),
         Stage("running", 2, 5),
         Stage("running", 5, 5),
         Stage("judging", 5, 5, 0, 2),
-        Stage("judging", 5, 5, 2, 2),
+        Stage("judging", 5, 5, 2, 2, {"ex1": "passed"}),
     ]
 
 
@@ -64,7 +65,7 @@ def test_verdicts_between_cells_are_told_with_the_next_cell(clock: list[float]) 
     heard = Heard()
     told = Telling(heard, 7, SUBMISSION)  # type: ignore[arg-type]
     told.cell(0)
-    told.judged(1, 4, False)
+    told.judged(1, 4, False, {})
     clock[0] = 1.0
     told.cell(1)
     assert heard.stages[-1] == Stage("running", 3, 5, 1, 4)

@@ -181,12 +181,13 @@ def test_cells_and_judging_are_told_as_the_worker_tells_them(
             await stream.until(lambda: stream.news)
             await in_thread(claimed, site, one)
             await stream.until(lambda: stream.stages[-1] == "starting")
-            for told in (Told("running", 3, 8), Told("judging", 8, 8, 2, 9)):
+            for told in (Told("running", 3, 8), Told("judging", 8, 8, 2, 9, {"ex1": "partial"})):
                 await in_thread(site.progress.tell, one, told)
                 await stream.until(lambda: stream.stages[-1] == told.stage)  # noqa: B023
             cells, checks = stream.news[-2:]
             assert (cells["cell"], cells["cells"]) == (3, 8)
             assert (checks["checked"], checks["checks"]) == (2, 9)
+            assert (cells["exercises"], checks["exercises"]) == ({}, {"ex1": "partial"})
             assert checks["words"] == "The answers are compared. 2 of 9 checks are judged."
 
     with app_of(site) as app:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,37 @@ def test_the_frame_has_no_origin_and_its_document_may_do_nothing(
     assert "no-store" in frame.headers["cache-control"]
     assert "<script" not in frame.text
     assert "hello &lt;b&gt;you&lt;/b&gt;" in frame.text
+
+
+def test_for_staff_the_frame_leads_to_the_page_around_it_and_nowhere_else(
+    made: Made,
+    client: TestClient,
+    people: People,
+    site: Site,  # noqa: F811
+) -> None:
+    number = made()
+    part = {"HX-Request": "true", "HX-Current-URL": "https://x.example/assignments/1?a=%22#b"}
+    page = client.get(f"/submissions/{number}/notebook", headers=as_(site, people.ta) | part).text
+    (where,) = re.findall(
+        r'sandbox="allow-top-navigation-by-user-activation" [^>]* src="(.*?)"', page
+    )
+    frame = client.get(unescape(where), headers=as_(site, people.ta))
+    policy = frame.headers["content-security-policy"]
+
+    assert '<base href="/assignments/1?a=%22">' in frame.text
+    assert 'href="#comment-1" target="_top"' in frame.text
+    assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+    assert policy.endswith("sandbox allow-top-navigation-by-user-activation")
+    part["HX-Current-URL"] = f"/x?{7000 * 'x'}"  # no page of ours has such an address
+    page = client.get(f"/submissions/{number}/notebook", headers=as_(site, people.ta) | part).text
+    assert 'sandbox=""' in page
+    for outside in ("//x.example/", "/\\x.example/", "https://x.example/", "x", ""):
+        asked = client.get(
+            f"/submissions/{number}/notebook/frame",
+            params={"around": outside},
+            headers=as_(site, people.ta),
+        )
+        assert asked.status_code == 422
 
 
 def test_a_script_gets_the_part_alone(

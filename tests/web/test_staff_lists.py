@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import combinations_with_replacement, product
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
@@ -16,12 +18,20 @@ from grader.db.models import (
     Assignment,
     AssignmentVersion,
     Attempt,
+    AttemptState,
     CheckOutcome,
+    Comparison,
     Enrolment,
+    Extension,
+    Queue,
+    RegradeRequest,
+    RequestState,
     Result,
     Role,
+    SimilarPair,
     Submission,
 )
+from grader.db.session import Session
 from grader.db.submissionfilters import Standing, outcome_of_exercise
 from grader.domain.grades import HandedIn as One
 from grader.domain.outcomes import Outcome, RunStatus, combined
@@ -100,6 +110,67 @@ def test_staff_narrow_the_table(
             assert (set(listed), len(listed)) == (names, len(names)), (order, narrowed)
             assert table.count == len(names), narrowed
             assert (table.needing, table.next_id) == (0, None)  # bob's latest was cancelled
+
+
+@pytest.mark.parametrize("few", [2000, 0], ids=["by index", "along the order"])
+def test_the_table_is_narrowed_by_what_is_noted_beside_rows(
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+    few: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grader.db.submissionlists.FEW", few)
+    now, ta = datetime.now(UTC), people.ta.actor
+    with site.database.writing() as session:
+        assignment = session.get_one(Assignment, found.assignment_id)
+        assignment.due_at = now - timedelta(days=1)
+        # An extension of one in a team is one of all: bob's is in time.
+        for person in (people.ada, people.bob):
+            key = (assignment.course_id, person.actor.person_id)
+            session.get_one(Enrolment, key).team = "red"
+        given = {"reason": "ill", "author_id": ta.person_id, "due_at": now + timedelta(days=1)}
+        session.add(
+            Extension(assignment_id=assignment.id, person_id=people.ada.actor.person_id, **given)
+        )
+        asked = {
+            "assignment_id": assignment.id,
+            "exercise": "ex1",
+            "author_id": people.ada.actor.person_id,
+        }
+        for name, state in (("right", RequestState.OPEN), ("half", RequestState.ACCEPTED)):
+            session.add(RegradeRequest(submission_id=found.ids[name], state=state, **asked))
+        made = {"assignment_id": assignment.id, "author_id": ta.person_id, "queue": Queue.CPU}
+        older, last = (Comparison(state=AttemptState.DONE, **made) for _ in range(2))
+        session.add_all([older, last])
+        session.flush()
+        for comparison, names, alike in (
+            (older, ("graded", "failed"), 0.9),
+            (last, ("wrong", "half"), 0.9),
+            (last, ("right", "half"), 0.3),
+        ):
+            first, second = (found.ids[name] for name in names)
+            session.add(
+                SimilarPair(
+                    comparison_id=comparison.id,
+                    first_id=first,
+                    second_id=second,
+                    similarity=alike,
+                )
+            )
+    for asked_for, names in (
+        ({"late": True}, {"failed", "waits"}),
+        ({"requested": True}, {"right"}),
+        ({"similar": 0.5}, {"wrong", "half"}),
+        ({"similar": 0.5, "latest": True}, {"wrong"}),
+    ):
+        filters = Filters(**asked_for)  # type: ignore[arg-type]
+        table = submissiontable.table(
+            site, ta, found.assignment_id, filters, "received_at", descending=True
+        )
+        listed = found.names(row.found.submission.id for row in table.rows.items)
+        assert (set(listed), len(listed)) == (names, len(names)), asked_for
+        assert table.count == len(names)
 
 
 def test_a_submission_is_found_by_its_number(
@@ -309,10 +380,15 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
         "ex1": {Outcome.FAILED: 1},
         "ex2": {Outcome.PASSED: 1},
     }
+    assert {
+        one.id: (one.median, [(part.low, part.count) for part in one.bins if part.count], one.open)
+        for one in seen.exercises
+    } == {"ex1": (0.0, [(0.0, 1)], 0), "ex2": (4.0, [(3.5, 1)], 0)}
     causes = {one.cause: one.submissions for one in seen.failures}
     assert causes == {"factor": 1, "sign": 1, None: 1}
     assert seen.run_ends == {RunStatus.TIME_LIMIT: 1}
-    assert sum(day.count for day in seen.arrivals) == 7
+    (day,) = seen.arrivals
+    assert (day.count, day.quartiles) == (7, (4.0, 4.0, 4.0))
     assert (seen.step, seen.count) == (overview.Step.SEE_FAILURES, 1)
     for standing, count in seen.figures.standings.items():
         table = submissiontable.table(
@@ -541,6 +617,13 @@ def test_what_counts_is_found_anew_beside_the_lists_that_tell_it(
 ) -> None:
     number, ta = assignment(site, people.course_id), people.ta.actor
     monkeypatch.setattr("grader.services.counted._FEW", 0)
+    whole, listed = counted._found, Event()
+
+    def found_later(session: Session, these: Sequence[Assignment]) -> dict[int, counted.Counted]:
+        assert listed.wait(60)
+        return whole(session, these)
+
+    monkeypatch.setattr(counted, "_found", found_later)
 
     def says(**filters: bool) -> list[bool]:
         found = submissiontable.table(
@@ -552,7 +635,9 @@ def test_what_counts_is_found_anew_beside_the_lists_that_tell_it(
         receipt = handed_in(client, people.ada, number, f"x = {n}")
         judge(site, receipt["attempt_id"], result(exercise(check)))
         # Nothing was remembered, or nothing that is fresh: the list waits for neither.
+        listed.clear()
         assert says() == ([True], [False, True])[n]
+        listed.set()
         counted.settle(site)
         assert says() == ([True], [True, False])[n]
         monkeypatch.setattr("grader.services.counted._FRESH_S", 0.0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 
 from grader.broker.progress import Progress, Stage
+from grader.domain.outcomes import Outcome
 from grader.notebooks.read import Submission
 
 _EVERY_S = 0.25
@@ -28,10 +30,16 @@ class Telling:
         if index < len(self._numbers):
             self._tell(replace(self._at, stage="running", cell=self._numbers[index]))
 
-    def judged(self, checked: int, checks: int, last: bool) -> None:
-        """So many checks have a verdict, and perhaps all cells have run."""
+    def judged(
+        self, checked: int, checks: int, last: bool, exercises: Mapping[str, Outcome]
+    ) -> None:
+        """So many checks have a verdict, these exercises as a whole came out like this, and perhaps
+        all cells have run."""
         stage = "judging" if last else self._at.stage
-        self._tell(replace(self._at, stage=stage, checked=checked, checks=checks))
+        came_out = {key: outcome.value for key, outcome in exercises.items()}
+        self._tell(
+            replace(self._at, stage=stage, checked=checked, checks=checks, exercises=came_out)
+        )
 
     def _tell(self, at: Stage) -> None:
         self._at = at

@@ -1,8 +1,9 @@
 """The document, and the process that makes it.
 
 It reads a line of JSON, the result document as who looks may see it, and then the executed
-notebook. It writes a line of JSON, the `Index`, and then the HTML from behind its first tag on,
-which belongs to whoever sends it.
+notebook. It writes a line of JSON, the `Index`, and then the HTML from within its head on: what
+comes before belongs to whoever sends it. Each cell has a link to the fragment `comment-7` of the
+page around, seen only where the first tag has `data-comments`; where it leads `<base>` says.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def main() -> None:
 
 def _page(name: str, body: Sequence[str]) -> str:
     return (
-        f'<head><meta charset="utf-8"><title>{escape(name)}</title>'
+        f'<meta charset="utf-8"><title>{escape(name)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark"><style>{STYLE}</style></head>\n'
         f'<body><main><h1 class="out-of-sight">{escape(name)}, executed</h1>\n'
@@ -94,7 +95,9 @@ def _cell(
     return (
         f'<section class="cell {kind}" id="cell-{number}" aria-label="Cell {number}">'
         f'<div class="margin"><span class="cell-number">{number}</span>'
-        f"{''.join(map(_verdict, exercises))}</div>"
+        f"{''.join(map(_verdict, exercises))}"
+        f'<a class="comment-on" href="#comment-{number}" target="_top">Comment'
+        f'<span class="out-of-sight"> on cell {number}</span></a></div>'
         f'<div class="inside">{"".join(inside)}</div></section>'
     )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
 from grader.db.models import AttemptState, Purpose, Queue
+from grader.domain.outcomes import Outcome
 from grader.services import attempts
 from grader.services.attempts import Watched
 from grader.services.watching import AttemptStage, News
@@ -28,7 +30,7 @@ class RegradeBody(Body):
 
 class NewsView(View):
     """Where an attempt stands, also in words: its `position` while it waits, `cell` of all `cells`,
-    and how many checks of how many have a verdict."""
+    how many checks of how many have a verdict, and how exercises came out of which all have one."""
 
     attempt_id: int
     stage: AttemptStage
@@ -38,6 +40,7 @@ class NewsView(View):
     cells: int | None
     checked: int | None
     checks: int | None
+    exercises: Mapping[str, Outcome]
 
 
 class AttemptView(View):

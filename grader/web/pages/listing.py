@@ -17,6 +17,7 @@ from grader.domain.outcomes import Outcome, RunStatus
 from grader.errors import BadInput
 from grader.safetext import storable
 from grader.services.overview import Standing
+from grader.services.similarity import HIGH
 from grader.services.submissions import Filters, Order
 from grader.services.submissiontable import Finding
 
@@ -35,6 +36,7 @@ _NAMES = (
     "unnamed",
     "latest",
     "counts",
+    "noted",
     "sort",
     "dir",
     "cursor",
@@ -43,6 +45,14 @@ _NAMES = (
 _PLACE = ("cursor", "back")
 
 Word = TypeVar("Word", bound=StrEnum)
+
+
+class Noted(StrEnum):
+    """What stands beside a submission in the list, and it can be narrowed by."""
+
+    LATE = "late"
+    SIMILAR = "similar"
+    REQUEST = "request"
 
 
 @dataclass(frozen=True)
@@ -123,6 +133,7 @@ def read_listing(words: Mapping[str, str]) -> Listing:
     direction = given.get("dir", "asc" if order == "name" else "desc")
     if direction not in ("asc", "desc"):
         raise BadInput("dir: asc or desc")
+    noted = _word(Noted, given, "noted")
     filters = Filters(
         standing=_word(Standing, given, "state"),
         run_status=_word(RunStatus, given, "run"),
@@ -133,6 +144,9 @@ def read_listing(words: Mapping[str, str]) -> Listing:
         counts=_counts(given),
         finding=_finding(given),
         search=given.get("q"),
+        late=noted is Noted.LATE,
+        similar=HIGH if noted is Noted.SIMILAR else None,
+        requested=noted is Noted.REQUEST,
     )
     return Listing(given, filters, order, direction == "desc")
 

@@ -49,7 +49,11 @@ def assignment_overview(request: Request, site: Site, visitor: Visitor, frame: F
             )
             for one in found.exercises
         ],
-        "most_arrivals": max((one.count for one in found.arrivals), default=0),
+        "spans": [pictures.Span(one.first, one.count, one.quartiles) for one in found.arrivals],
+        "by_points": [
+            (one, [pictures.Bin(part.low, part.high, part.count) for part in one.bins])
+            for one in found.exercises
+        ],
         "limits": [
             (one, found.run_ends[one]) for one in overview.LIMITS if found.run_ends.get(one)
         ],

@@ -165,6 +165,9 @@ def _shown(
         "replay": _replay(found) if document else None,
         "result_name": _result_name(submission_id),
         "problem": problem,
+        "comments": found.comments,
+        "submission_id": submission_id,  # for the part with the comments
+        "cell": None,
         "typed": typed or {"exercise": "", "score": "", "reason": ""},
     }
     return page(request, "review/submission.html", context, status=422 if problem else 200)

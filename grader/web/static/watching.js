@@ -5,6 +5,9 @@ const NAMES = {
   queued: "Waits", waiting_for_gpu: "Waits", starting: "Starts", running: "Runs", judging: "Compares",
   done: "Judged", failed: "Ours to fix", cancelled: "Cancelled",
 };
+const OUTCOMES = {
+  passed: "Passed", partial: "Partial", failed: "Failed", skipped: "Skipped", pending: "Waits", not_judged: "Ours to fix",
+};
 const ENDS = ["done", "failed", "cancelled"];
 const PATIENCE_MS = 10000;
 const EVERY_MS = 3000;
@@ -24,6 +27,7 @@ function show(place, news) {
     announce(news.words);
   }
   place.querySelector("[data-words]").textContent = news.words;
+  showExercises(news.exercises);
   const bar = place.querySelector("progress");
   if (news.stage === "running" && news.cells) {
     bar.max = news.cells;
@@ -33,6 +37,16 @@ function show(place, news) {
     bar.value = news.checked;
   } else if (news.stage === "done") {
     bar.value = bar.max;
+  }
+}
+
+// How exercises came out, in the rows that wait for the result: the words are the result's.
+function showExercises(exercises) {
+  for (const [id, outcome] of Object.entries(exercises)) {
+    const said = document.querySelector(`.to-be-judged[data-exercise="${CSS.escape(id)}"] > .state`);
+    if (!said || !(outcome in OUTCOMES)) continue;
+    said.className = `verdict ${outcome}`;
+    said.textContent = OUTCOMES[outcome];
   }
 }
 
@@ -47,6 +61,7 @@ function ask(place) {
 function watch(place) {
   if (place.dataset.isWatched || ENDS.includes(place.dataset.stage)) return;
   place.dataset.isWatched = "yes";
+  showExercises(JSON.parse(place.dataset.exercises));
   if (isAsking) return ask(place);
   const source = new EventSource(place.dataset.events);
   const timer = setTimeout(() => {

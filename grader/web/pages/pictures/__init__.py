@@ -13,9 +13,12 @@ from grader.web.pages.pictures.distributions import Bin, exercise_matrix, histog
 from grader.web.pages.pictures.exhibits import exhibit, shapes
 from grader.web.pages.pictures.gradients import gradients
 from grader.web.pages.pictures.losses import loss_curve
+from grader.web.pages.pictures.overtime import Span, arrivals, scores_over_time
 
 __all__ = [
     "Bin",
+    "Span",
+    "arrivals",
     "attempt_strip",
     "difference",
     "exercise_matrix",
@@ -23,5 +26,6 @@ __all__ = [
     "gradients",
     "histogram",
     "loss_curve",
+    "scores_over_time",
     "shapes",
 ]

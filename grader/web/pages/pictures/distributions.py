@@ -33,7 +33,9 @@ class Bin:
     href: str | None = None
 
 
-def histogram(bins: Sequence[Bin], median: float | None) -> Markup:
+def histogram(
+    bins: Sequence[Bin], median: float | None, title: str = "Distribution of scores"
+) -> Markup:
     """Scores by how many have them, with the median; a bar with an address is a link."""
     total = sum(one.count for one in bins)
     if not total:
@@ -41,7 +43,7 @@ def histogram(bins: Sequence[Bin], median: float | None) -> Markup:
     most = max(one.count for one in bins)
     low, high = bins[0].low, bins[-1].high
     bars = [_bar(one, at, len(bins), most) for at, one in enumerate(bins)]
-    title, told = "Distribution of scores", _told(bins, median, total)
+    told = _told(bins, median, total)
     content = [*bars, *_axis(bins)]
     if median is not None and high > low:
         content += _median(median, min(1.0, max(0.0, (median - low) / (high - low))))
