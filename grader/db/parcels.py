@@ -115,6 +115,20 @@ def links(session: Session, column: GradeColumn) -> Sequence[ResourceLink]:
     ).all()
 
 
+def addresses_of_others(session: Session, column: GradeColumn) -> set[str]:
+    """The columns in the same course of the LMS that take the grades of other assignments."""
+    return set(
+        session.scalars(
+            select(GradeColumn.address).where(
+                GradeColumn.context_id == column.context_id,
+                GradeColumn.id != column.id,
+                GradeColumn.address.is_not(None),
+                GradeColumn.gone_at.is_(None),
+            )
+        )
+    ) - {None}
+
+
 def _subject_there() -> Any:
     return (
         select(func.min(PlatformPerson.subject))
