@@ -2,8 +2,8 @@
 
 An address that somebody gave us may point into our own network. The name is looked up once, every
 address of it is judged, and the connection goes to just those: a name that means something else a
-moment later changes nothing. Redirects are not followed. The look-up takes as long as the system's
-own: what its answers wait for is bounded there.
+moment later changes nothing. Redirects are not followed. How long the look-up takes is bounded by
+this machine's resolver alone.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -186,6 +187,8 @@ class TestRefusals:
             ("iss", "https://evil.example", "another issuer (iss)"),
             (f"{LTI}deployment_id", "elsewhere", "deployment_id elsewhere"),
             (f"{LTI}target_link_uri", "https://evil.example/x", "somewhere else than here"),
+            ("azp", "somebody-else", "was given to another tool (azp)"),
+            ("exp", int(time.time()) - 3600, "has expired (exp)"),
         ):
             answer = self.sent(browser, lambda claims, n=name, v=value: claims.update({n: v}))
             self.refused(site, answer, words)
@@ -761,6 +764,8 @@ class TestFrames:
         headers = {"sec-fetch-dest": "iframe"}
         kept = framed.client.get(again, headers=headers, follow_redirects=False)
         assert kept.headers["location"].startswith("https://lms.example/auth?")
+        # The cookie that it was tried with has gone.
+        assert len([one for one in framed.client.cookies if "launch" in one]) == 1
         framed.client.cookies.clear()
         lost = framed.client.get(again, headers=headers, follow_redirects=False)
         assert lost.status_code == 200
