@@ -117,16 +117,14 @@ def links(session: Session, column: GradeColumn) -> Sequence[ResourceLink]:
 
 def addresses_of_others(session: Session, column: GradeColumn) -> set[str]:
     """The columns in the same course of the LMS that take the grades of other assignments."""
-    return set(
-        session.scalars(
-            select(GradeColumn.address).where(
-                GradeColumn.context_id == column.context_id,
-                GradeColumn.id != column.id,
-                GradeColumn.address.is_not(None),
-                GradeColumn.gone_at.is_(None),
-            )
+    found = session.scalars(
+        select(GradeColumn.address).where(
+            GradeColumn.context_id == column.context_id,
+            GradeColumn.id != column.id,
+            GradeColumn.gone_at.is_(None),
         )
-    ) - {None}
+    )
+    return {one for one in found if one is not None}
 
 
 def _subject_there() -> Any:
