@@ -94,7 +94,7 @@ def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dic
         raise _general(row, error) from error
     try:
         cell = book.read()
-        if not _holds_wanted(cell, row):
+        if not _holds_wanted(cell, row) and not _is_hidden(cell, row):
             _refuse_others(cell, row)
             cell = _write(site, held, parcel, book, cell)
     except Refused as error:
@@ -160,6 +160,13 @@ def _holds_wanted(cell: Cell, row: Passback) -> bool:
     assert row.score is not None
     assert row.max_score is not None
     return cell.holds(row.score, row.max_score)
+
+
+def _is_hidden(cell: Cell, row: Passback) -> bool:
+    """Whether it is a zero that was written and is not shown there, while an earlier try is waited
+    for: written again, it would be waited for anew each time."""
+    is_written = (row.sent_score, row.sent_max_score) == (row.score, row.max_score)
+    return cell.points is None and row.sent_hidden and is_written and row.unsure_until is not None
 
 
 def _refuse_others(cell: Cell, row: Passback) -> None:

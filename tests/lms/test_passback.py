@@ -303,6 +303,22 @@ class TestMoodle:
         (url,) = [url for _, url, _ in moodle.lms.seen if "/scores" in url]
         assert url.endswith("/lineitems/1/lineitem/scores?type_id=1")
 
+    def test_a_zero_after_a_grade_that_was_never_answered_is_written_once(
+        self, moodle: Linked
+    ) -> None:
+        moodle.grade(moodle.ada, 9)
+        moodle.release()
+        moodle.settle()
+        moodle.grade(moodle.ada, 8)
+        moodle.release()
+        moodle.lms.faults += [*moodle.reading, late(moodle.lms)]
+        moodle.send()
+        moodle.grade(moodle.ada, 0)
+        moodle.release()
+        moodle.settle()
+        assert moodle.row(moodle.ada).state is DELIVERED
+        assert [one["scoreGiven"] for one in scores(moodle)] == [9, 8, 0]
+
     def test_a_column_is_looked_up_before_one_is_made(self, moodle: Linked) -> None:
         name = f"chainrule-assignment-{moodle.work.assignment_id}"
         moodle.lms.columns[5] = _moodle.Column("Ours", 10, resource_id=name)
