@@ -74,10 +74,17 @@ def test_a_course_that_is_linked_to_nothing_says_how_it_could_be(
 
 @on_one_database
 def test_what_waits_for_an_lms_that_is_disabled_is_shown_with_why(
-    linked: Linked, site: Site, tom: Reader, people: People
+    linked: Linked, site: Site, client: TestClient, tom: Reader, people: People
 ) -> None:
     with site.database.writing() as session:
+        session.query(Context).one().memberships_url = "https://lms.example/members"
+    ines = reader(site, client, people.instructor.actor)
+    lms = f"/courses/{people.course_id}/lms"
+    assert "Bring its people now" in text_of(ines.get(lms))
+    with site.database.writing() as session:
         session.query(Platform).one().disabled_at = moment(session)
+    assert "Bring its people now" not in text_of(ines.get(lms))
+    assert "Nobody comes in from there, its people are not brought" in text_of(ines.get(lms))
     linked.grade(people.bob, 6)
     linked.release(people.bob)
     linked.settle()
