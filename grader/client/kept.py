@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from grader.client.answers import Id, Secret, Sha256
 from grader.errors import BadInput
 
 _LOGIN, _UNANSWERED = "login.json", "unanswered.json"
+_LOCK = "unanswered.lock"
 _MOST_BYTES = 1 << 20
 
 
@@ -70,20 +72,36 @@ class Kept:
 
         So neither a lost answer nor a command that was broken off makes two submissions.
         """
-        unanswered = self._unanswered()
         place = f"{server} {assignment_id}"
-        earlier = unanswered.keys.get(place)
-        if earlier is not None and earlier.sha256 == sha256:
-            return earlier.key
-        key = str(uuid.uuid4())
-        self._keep({**unanswered.keys, place: _Key(sha256=sha256, key=key)})
+        with self._alone():
+            keys = self._unanswered().keys
+            earlier = keys.get(place)
+            if earlier is not None and earlier.sha256 == sha256:
+                return earlier.key
+            key = str(uuid.uuid4())
+            self._keep({**keys, place: _Key(sha256=sha256, key=key)})
         return key
 
     def answered(self, server: str, assignment_id: int) -> None:
         """What was sent for it has been answered: the same file again is another submission."""
-        keys = self._unanswered().keys
-        if keys.pop(f"{server} {assignment_id}", None) is not None:
-            self._keep(keys)
+        with self._alone():
+            keys = self._unanswered().keys
+            if keys.pop(f"{server} {assignment_id}", None) is not None:
+                self._keep(keys)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """No other command changes the keys meanwhile, which would lose one of both."""
+        with ExitStack() as held:
+            # Where nothing can be locked, as on some shares, nothing is.
+            with suppress(OSError, ImportError):
+                from fcntl import LOCK_EX, flock
+
+                self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                descriptor = os.open(self._folder / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+                held.callback(os.close, descriptor)
+                flock(descriptor, LOCK_EX)
+            yield
 
     def _unanswered(self) -> _Unanswered:
         with suppress(BadInput):

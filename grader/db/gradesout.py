@@ -33,6 +33,8 @@ from grader.db.pages import Page, page
 class ColumnCounts:
     """A linked column, and how far the grades for it have come, in students.
 
+    Where the LMS is disabled here, `is_off`, what was released stands for when it is let in again.
+
     `platform` is the name of the LMS and `course` that of the course there. `unknown` have a
     released grade and are not known there; `noted` have arrived with something to be told. Where
     the LMS does not answer, since `silent_since`, nothing is sent to it before `resting_until`.
@@ -47,6 +49,7 @@ class ColumnCounts:
     stuck: int
     noted: int
     unknown: int
+    is_off: bool
     silent_since: datetime | None
     resting_until: datetime | None
 
@@ -54,7 +57,8 @@ class ColumnCounts:
 def columns(
     session: Session, course_id: int, assignment_id: int | None = None
 ) -> list[ColumnCounts]:
-    """The linked columns of a course, or of an assignment of it, that are not switched off."""
+    """The linked columns of a course, or of an assignment of it; those of an LMS that is disabled
+    as well, since grades for it are stuck."""
     every = select(
         GradeColumn,
         Assignment,
@@ -62,8 +66,9 @@ def columns(
         func.coalesce(Context.title, CanvasCourse.title),
         func.coalesce(Platform.failing_since, CanvasCourse.failing_since),
         func.coalesce(Platform.resting_until, CanvasCourse.resting_until),
+        Platform.disabled_at.is_not(None),
     )
-    query = _in_use(every, course_id).order_by(Assignment.id, GradeColumn.id)
+    query = _linked(every, course_id).order_by(Assignment.id, GradeColumn.id)
     if assignment_id is not None:
         query = query.where(Assignment.id == assignment_id)
     found = session.execute(query).all()
@@ -80,18 +85,20 @@ def columns(
             unknown=unknown.get(column.id, 0),
             silent_since=silent,
             resting_until=resting,
+            is_off=is_off,
         )
-        for column, assignment, platform, course, silent, resting in found
+        for column, assignment, platform, course, silent, resting, is_off in found
     ]
 
 
 def linked_assignments(session: Session, course_id: int) -> set[int]:
     """The assignments of a course whose grades go to a column that is not switched off."""
-    return set(session.scalars(_in_use(select(GradeColumn.assignment_id), course_id)))
+    linked = _linked(select(GradeColumn.assignment_id), course_id)
+    return set(session.scalars(linked.where(Platform.disabled_at.is_(None))))
 
 
-def _in_use(query: Select[*tuple[Any, ...]], course_id: int) -> Select[*tuple[Any, ...]]:
-    """Of a course's linked columns those that are not switched off, with where they lead."""
+def _linked(query: Select[*tuple[Any, ...]], course_id: int) -> Select[*tuple[Any, ...]]:
+    """A course's linked columns, with where they lead."""
     return (
         query.join(Assignment, Assignment.id == GradeColumn.assignment_id)
         .outerjoin(Context, Context.id == GradeColumn.context_id)
@@ -100,7 +107,6 @@ def _in_use(query: Select[*tuple[Any, ...]], course_id: int) -> Select[*tuple[An
         .outerjoin(CanvasCourse, CanvasCourse.id == GradeColumn.canvas_course_id)
         .where(
             Assignment.course_id == course_id,
-            Platform.disabled_at.is_(None),
             CanvasCourse.disabled_at.is_(None),
         )
     )

@@ -115,6 +115,18 @@ def links(session: Session, column: GradeColumn) -> Sequence[ResourceLink]:
     ).all()
 
 
+def addresses_of_others(session: Session, column: GradeColumn) -> set[str]:
+    """The columns in the same course of the LMS that take the grades of other assignments."""
+    found = session.scalars(
+        select(GradeColumn.address).where(
+            GradeColumn.context_id == column.context_id,
+            GradeColumn.id != column.id,
+            GradeColumn.gone_at.is_(None),
+        )
+    )
+    return {one for one in found if one is not None}
+
+
 def _subject_there() -> Any:
     return (
         select(func.min(PlatformPerson.subject))

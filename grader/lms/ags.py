@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Protocol
 from urllib.parse import urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
-from grader.lms.answers import accepted, moment_of, origin, pages, read
+from grader.lms.answers import Words, accepted, moment_of, origin, pages, read, understood
+from grader.lms.claims import is_address
 from grader.lms.outside import Answer, NotAllowed, Outside
 from grader.safetext import one_line
 
@@ -32,6 +33,15 @@ _LONGEST_LABEL = 200
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
+def _checked(found: str) -> str:
+    if not is_address(found):
+        raise ValueError("it is no address on the web")
+    return found
+
+
+_Address = Annotated[str, AfterValidator(_checked)]
+
+
 class Bearer(Protocol):
     """What gives tokens for the services of one platform."""
 
@@ -47,11 +57,9 @@ class LineItem(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
 
-    id: Annotated[str, Field(max_length=2000)]
-    label: str = ""
+    id: _Address
+    label: Words = ""
     maximum: _Number = Field(alias="scoreMaximum")
-    resource_id: str | None = Field(None, alias="resourceId")
-    link_id: str | None = Field(None, alias="resourceLinkId")
 
 
 class Result(BaseModel):
@@ -104,8 +112,8 @@ class Score:
 
 
 _item = TypeAdapter(LineItem)
-_items = TypeAdapter(list[LineItem])
-_results = TypeAdapter(list[Result])
+_result = TypeAdapter(Result)
+_entries = TypeAdapter(list[dict[str, Any]])  # of which those that matter are read further
 
 
 @dataclass(frozen=True)
@@ -116,15 +124,23 @@ class GradeService:
     bearer: Bearer
     url: str
 
-    def find(self, resource_id: str, link_ids: Collection[str]) -> LineItem | None:
-        """Our column: by our name for it, or else by the links that open the assignment.
+    def find(
+        self, resource_id: str, link_ids: Collection[str], taken: Collection[str] = ()
+    ) -> LineItem | None:
+        """Our column: by our name for it, or else by the links that open the assignment; none of
+        those that are `taken`.
 
         Creating one twice makes two columns, so this comes first.
         """
-        for name, wanted in (("resource_id", [resource_id]), ("resource_link_id", link_ids)):
+        ours = ("resource_id", "resourceId", [resource_id])
+        of_links = ("resource_link_id", "resourceLinkId", link_ids)
+        for name, key, wanted in (ours, of_links):
             for one in wanted:
-                for item in self._list(urlencode({name: one})):
-                    if one == (item.resource_id if name == "resource_id" else item.link_id):
+                for found in self._list(urlencode({name: one})):
+                    if found.get(key) != one:
+                        continue
+                    item = self._own(understood(_item, found))
+                    if item.id not in taken:
                         return item
         return None
 
@@ -146,9 +162,9 @@ class GradeService:
         """What somebody has in a column; None where there is nothing."""
         url = within(item_url, "results", user_id=person)
         for answer in pages(lambda at: self._send("GET", at, [RESULTS], _RESULTS), url):
-            for one in read(_results, answer):
-                if one.person == person:
-                    return one
+            for one in read(_entries, answer):
+                if str(one.get("userId")) == person:
+                    return understood(_result, one)
         return None
 
     def write(self, item_url: str, score: Score) -> Answer:
@@ -156,11 +172,10 @@ class GradeService:
         url = within(item_url, "scores")
         return self._send("POST", url, [SCORES], "*/*", kind=_SCORE, body=score.body())
 
-    def _list(self, query: str) -> Iterator[LineItem]:
+    def _list(self, query: str) -> Iterator[dict[str, Any]]:
         url = self.url + ("&" if urlsplit(self.url).query else "?") + query
         for answer in pages(lambda at: self._send("GET", at, [LINE_ITEMS], _ITEMS), url):
-            items = read(_items, answer)
-            yield from map(self._own, items)
+            yield from read(_entries, answer)
 
     def _own(self, item: LineItem) -> LineItem:
         # Tokens go there later on.

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from grader.errors import ChainruleError
-from grader.lms.outside import Answer, NotAllowed, Unreachable
+from grader.lms.claims import words
+from grader.lms.outside import Answer, NotAllowed, NotUnderstood, Unreachable
 from grader.safetext import one_line
 
 _MOST_PAGES = 200
@@ -22,6 +23,8 @@ _LONGEST_REST = timedelta(hours=1)
 _LINK = re.compile(r"<([^<>]+)>((?:\s*;[^,<]*)*)")
 _NEXT = re.compile(r"rel\s*=\W*next\b", re.ASCII | re.IGNORECASE)
 
+# A name or title as it can be kept and shown; empty where there is none.
+Words = Annotated[str, BeforeValidator(lambda found: words({"it": found}, "it"))]
 Read = TypeVar("Read")
 Send = Callable[[str], Answer]
 
@@ -43,13 +46,19 @@ def accepted(answer: Answer) -> Answer:
 
 
 def read(model: TypeAdapter[Read], answer: Answer) -> Read:
-    """The body as the model; raises Unreachable where it is something else."""
+    """The body as the model; raises Unreachable where it is no JSON, NotUnderstood where it is
+    something else."""
+    return understood(model, answer.json())
+
+
+def understood(model: TypeAdapter[Read], found: Any) -> Read:
+    """What an answer holds as the model; raises NotUnderstood where it is something else."""
     try:
-        return model.validate_python(answer.json())
+        return model.validate_python(found)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the answer"
-        raise Unreachable(f"{one_line(where, 100)}: {first['msg']}") from None
+        raise NotUnderstood(f"{one_line(where, 100)}: {first['msg']}") from None
 
 
 def pages(send: Send, url: str) -> Iterator[Answer]:

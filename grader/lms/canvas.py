@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter
 
 from grader.errors import BadInput
-from grader.lms.answers import accepted, pages, read
+from grader.lms.answers import Words, accepted, pages, read
 from grader.lms.outside import Answer, Outside, Unreachable
+from grader.safetext import storable
 
 _MOST = 20_000  # people or assignments of a course
 _NUMBERED = ("points", "percent")  # ways of grading to which points can be given
 
 _Id = Annotated[str, Field(coerce_numbers_to_str=True, max_length=40, pattern=r"^[0-9~]+$")]
+_Text = Annotated[str, AfterValidator(storable)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 Read = TypeVar("Read")
 
@@ -31,14 +33,14 @@ class CourseThere(_Model):
     """A course."""
 
     id: _Id
-    name: str = "a course without a name"
+    name: Words = ""
 
 
 class AssignmentThere(_Model):
     """An assignment, which is a column of the gradebook."""
 
     id: _Id
-    name: str = ""
+    name: Words = ""
     points: _Number | None = Field(None, alias="points_possible")
     grading: str = Field("points", alias="grading_type")
 
@@ -52,10 +54,10 @@ class PersonThere(_Model):
     """A student of the course, and by what they may be known here."""
 
     id: _Id
-    name: str = ""
-    email: str | None = None
-    login: str | None = Field(None, alias="login_id")
-    sis_id: str | None = Field(None, alias="sis_user_id")
+    name: Words = ""
+    email: _Text | None = None
+    login: _Text | None = Field(None, alias="login_id")
+    sis_id: _Text | None = Field(None, alias="sis_user_id")
 
     @property
     def keys(self) -> set[str]:

@@ -1,4 +1,4 @@
-"""Connections that go to one address, and that are over by a moment whatever the other side does.
+"""Connections that go to known addresses, and that are over in time whatever the other side does.
 
 A limit for each read alone would let a server that sends a byte now and then hold us for hours.
 """
@@ -7,17 +7,25 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from httpcore2 import ConnectTimeout, NetworkBackend, NetworkStream, ReadTimeout, SyncBackend
+from httpcore2 import (
+    ConnectError,
+    ConnectTimeout,
+    NetworkBackend,
+    NetworkStream,
+    ReadTimeout,
+    SyncBackend,
+)
 
 
 class Dialer(NetworkBackend):
-    """Connects to `address`, whatever name is asked for; `until` is on the monotonic clock."""
+    """Connects to the first of `addresses` that takes it, whatever name is asked for; `until` is on
+    the monotonic clock."""
 
-    def __init__(self, address: str, until: float) -> None:
-        self._address = address
+    def __init__(self, addresses: Sequence[str], until: float) -> None:
+        self._addresses = list(dict.fromkeys(addresses))
         self._until = until
         self._real = SyncBackend()
 
@@ -30,13 +38,27 @@ class Dialer(NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> NetworkStream:
         """A connection; the name stays that of the request, for TLS."""
-        left = _left(self._until, timeout)
-        if left <= 0:
-            raise ConnectTimeout("it took too long")
-        stream = self._real.connect_tcp(
-            self._address, port, left, local_address=local_address, socket_options=socket_options
-        )
-        return _Bounded(stream, self._until)
+        failure: Exception = ConnectTimeout("it took too long")
+        until = self._until if timeout is None else min(self._until, time.monotonic() + timeout)
+        for number, address in enumerate(self._addresses):
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            # Those behind it have their share of the time.
+            share = left / (len(self._addresses) - number)
+            try:
+                stream = self._real.connect_tcp(
+                    address,
+                    port,
+                    share,
+                    local_address=local_address,
+                    socket_options=socket_options,
+                )
+            except (ConnectError, ConnectTimeout) as error:
+                failure = error
+            else:
+                return _Bounded(stream, self._until)
+        raise failure
 
 
 class _Bounded(NetworkStream):

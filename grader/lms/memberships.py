@@ -114,6 +114,9 @@ def _read(document: Any) -> Iterator[Member]:
     for one in found:
         if not isinstance(one, dict):
             raise NotListed("a member of the list is no object")
+        known = one.get("user_id")
+        if isinstance(known, int) and not isinstance(known, bool):
+            one["user_id"] = str(known)
         yield Member(
             subject=claims.identifier(one, "user_id"),
             name=name_of(one),

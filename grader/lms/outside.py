@@ -1,8 +1,9 @@
 """Requests to servers outside: bounded in time and size, and only to where we may go.
 
 An address that somebody gave us may point into our own network. The name is looked up once, every
-address of it is judged, and the connection goes to just that one: a name that means something else
-a moment later changes nothing. Redirects are not followed.
+address of it is judged, and the connection goes to just those: a name that means something else a
+moment later changes nothing. Redirects are not followed. How long the look-up takes is bounded by
+this machine's resolver alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ _PATIENCE_S = 20.0  # for a whole answer
 _STEP_S = 10.0  # for each part of it
 _AGENT = "Chainrule"
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Not in all lists of Python's: NAT64 for local use, ways of writing an IPv4 address, site-local
+# addresses, and those of protocols.
+_WITHIN = [
+    ipaddress.ip_network(one)
+    for one in ("64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96", "fec0::/10", "192.0.0.0/24")
+]
 _NOBODY_S = [
     ipaddress.ip_network(one)
     for one in (
@@ -50,6 +57,10 @@ class NotAllowed(BadInput):
     def with_who_may(self) -> str:
         """Why, and who may allow it where somebody may."""
         return str(self)
+
+
+class NotUnderstood(Unreachable):
+    """An answer with something else in it than what was asked for: somebody is there."""
 
 
 class Private(NotAllowed):
@@ -114,8 +125,8 @@ class Outside:
         begun = time.monotonic()
         if begun >= self.until:
             raise Unreachable(f"{_host(url)} takes too long to answer all that is asked")
-        host, address = self._judged(url)
-        dialer = Dialer(address, min(begun + self.patience_s, self.until))
+        host, addresses = self._judged(url)
+        dialer = Dialer(addresses, min(begun + self.patience_s, self.until))
         # An answer that is packed could be far longer than what is read of it.
         sent: dict[bytes | str, bytes | str] = {}
         for name, value in (headers or {}).items():
@@ -164,8 +175,8 @@ class Outside:
         nobody knows the name."""
         self._judged(url)
 
-    def _judged(self, url: str) -> tuple[str, str]:
-        """The host's name, and the one address of it that may be gone to."""
+    def _judged(self, url: str) -> tuple[str, list[str]]:
+        """The host's name, and its addresses, all of which may be gone to."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname, parts.port
@@ -182,7 +193,7 @@ class Outside:
             raise Private(f"{host} is an address within a private network")
         if parts.scheme == "http" and (any(public) or not self.private):
             raise NotAllowed("only https:// is allowed")
-        return host, addresses[0]
+        return host, addresses
 
     def _addresses(self, host: str, port: int) -> list[str]:
         try:
@@ -233,7 +244,7 @@ def _tls() -> ssl.SSLContext:
 
 def _is_public(address: str) -> bool:
     known = _meant(address)
-    return known.is_global and not known.is_multicast
+    return known.is_global and not (known.is_multicast or any(known in one for one in _WITHIN))
 
 
 def _is_nobody_s(address: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from datetime import timedelta
 
+MOST_TRIES = 40  # about a day
 _FIRST_WAIT = timedelta(seconds=5)
 _LONGEST_WAIT = timedelta(hours=1)
 _SHORTEST_REST, _LONGEST_REST = timedelta(seconds=5), timedelta(minutes=15)

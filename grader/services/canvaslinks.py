@@ -129,7 +129,8 @@ def link(
         if row is None:
             row = CanvasCourse(course_id=course_id, base_url=base, canvas_id=canvas_id)
             session.add(row)
-        row.title, row.token, row.author_id = there.name[:200], token, actor.person_id
+        row.title = there.name or "a course without a name"
+        row.token, row.author_id = token, actor.person_id
         row.disabled_at = None
         session.flush()
         session.refresh(row)

@@ -10,17 +10,18 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from grader.db import deliveries, receivers
 from grader.db.deliveries import Owed, Sending
-from grader.db.models import Passback, WebhookMessage
+from grader.db.models import Passback, Trouble, WebhookMessage
 from grader.db.receivers import Due
 from grader.services import hooksending
-from grader.services.backoff import wait_after
+from grader.services.backoff import MOST_TRIES, wait_after
 from grader.services.posting import send_grade
 from grader.services.site import Site
 
@@ -29,6 +30,7 @@ _AT_ONCE = 256  # turns of all receivers of a kind: each is a thread that waits 
 _SHARED = 128  # of them, beyond which nobody gets a second one
 _FAILING = 32  # of them for those that have failed of late
 _AT_A_TIME = 4  # of them for one receiver
+_OURS = "a failure of ours; see the log"
 _A_TURN_S = 30.0  # after which others have theirs
 
 log = logging.getLogger(__name__)
@@ -39,14 +41,18 @@ class Kind:
     """What is owed, and how one row of it is sent.
 
     `send` ends by `deliveries.arrived`, `put_off` or `stick`; what it raises is a failure of ours,
-    and it is tried again later.
+    and it is tried again later: not for ever, and then the row has the values `tired`.
     """
 
     owed: Owed
     send: Callable[[Site, Sending], None]
+    tired: Mapping[str, Any] = field(default_factory=dict)
 
 
-KINDS: Sequence[Kind] = (Kind(Passback, send_grade), Kind(WebhookMessage, hooksending.send))
+KINDS: Sequence[Kind] = (
+    Kind(Passback, send_grade, {"trouble": Trouble.TIRED}),
+    Kind(WebhookMessage, hooksending.send),
+)
 
 
 def run(site: Site, over: threading.Event) -> None:
@@ -145,6 +151,7 @@ def _send(site: Site, kind: Kind, held: Sending) -> None:
     except Exception:
         log.exception("sending %s %d failed", kind.owed.__tablename__, held.id)
         with site.database.writing() as session:
-            deliveries.put_off(
-                session, kind.owed, held, "a failure of ours; see the log", wait_after(held.tries)
-            )
+            if held.tries < MOST_TRIES:
+                deliveries.put_off(session, kind.owed, held, _OURS, wait_after(held.tries))
+            else:
+                deliveries.stick(session, kind.owed, held, _OURS, **kind.tired)

@@ -5,7 +5,7 @@ What keeps a grade from arriving is said by `Stuck`, which waits for a person, o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -252,9 +252,10 @@ def _looked_up(site: Site, parcel: Parcel, service: GradeService) -> tuple[str, 
         if not passbacks.begin_looking(session, column.id):
             raise Later("the column is being looked for", _SOON)
         links = parcels.links(session, column)
+        taken = parcels.addresses_of_others(session, column)
     found: tuple[str, str, float, bool] | None = None
     try:
-        item, made = _find_or_make(parcel, service, links)
+        item, made = _find_or_make(parcel, service, links, taken)
         if item.maximum <= 0:
             raise Stuck(Trouble.REFUSED, "the column there takes no points")
         found = (item.id, item.label, item.maximum, made)
@@ -267,8 +268,10 @@ def _looked_up(site: Site, parcel: Parcel, service: GradeService) -> tuple[str, 
 
 
 def _find_or_make(
-    parcel: Parcel, service: GradeService, links: Sequence[ResourceLink]
+    parcel: Parcel, service: GradeService, links: Sequence[ResourceLink], taken: Collection[str]
 ) -> tuple[LineItem, bool]:
+    """What is `taken` is another assignment's, of a link that was chosen anew since: both would
+    write over each other's grades."""
     context, assignment, of = parcel.context, parcel.assignment, parcel.passback.max_score
     assert context is not None
     assert of is not None
@@ -276,10 +279,13 @@ def _find_or_make(
         told = _told(links)
         if told is None:
             raise Stuck(Trouble.GONE, "the platform lets us neither find the column nor make one")
+        if told in taken:
+            words = "the column of its link in the LMS holds the grades of another assignment"
+            raise Stuck(Trouble.GONE, f"{words}, and the platform lets us make none")
         # Its scale is not told, either: that of each result is taken.
         return LineItem.model_validate({"id": told, "scoreMaximum": of}), False
     name = f"chainrule-assignment-{assignment.id}"
-    item = service.find(name, [one.link_id for one in links])
+    item = service.find(name, [one.link_id for one in links], taken)
     if item is not None:
         return item, False
     return service.create(name, assignment.title, of), True

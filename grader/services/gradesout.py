@@ -123,6 +123,11 @@ def decide(
             if ids is not None and not rows:
                 words = "nobody has changed this grade there: it can be tried again"
                 raise Conflict(f"decision: {words}")
+        if decision is Decision.LEAVE:
+            rows = [one for one in rows if _is_there(one)]
+            if ids is not None and not rows:
+                words = "no grade of ours nor of anybody else is known to be there"
+                raise Conflict(f"decision: {words}: it can be tried again")
         for row in rows:
             _record(session, actor, course_id, decision, row)
         some = Passback.id.in_([row.id for row in rows])
@@ -133,6 +138,11 @@ def decide(
         else:
             passbacks.want_again(session, some, overwrite=decision is Decision.OVERWRITE)
     return len(rows)
+
+
+def _is_there(row: Passback) -> bool:
+    """Whether a grade stands there that can be left: ours, or one that somebody has given."""
+    return row.sent_score is not None or row.trouble is Trouble.CHANGED
 
 
 def _record(session: Session, actor: Actor, course_id: int, what: Decision, row: Passback) -> None:

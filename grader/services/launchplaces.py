@@ -41,15 +41,15 @@ def place_of(session: Session, launch: Launch, message: Message) -> str:
 
 
 def _assignment(session: Session, context: Context, message: Message) -> Assignment | None:
-    """What the link opens: as it was connected before, or as it says itself."""
+    """What the link opens: as it says itself, since it may be chosen anew there, or as before."""
     if message.link_id is None:
         return None
+    said = _said(session, context, message)
+    if said is not None:
+        return said
     known = contexts.link(session, context.id, message.link_id)
-    if known is not None:
-        found = session.get_one(Assignment, known.assignment_id)
-        if found.course_id == context.course_id:
-            return found
-    return _said(session, context, message)
+    found = None if known is None else session.get_one(Assignment, known.assignment_id)
+    return found if found is not None and found.course_id == context.course_id else None
 
 
 def _said(session: Session, context: Context, message: Message) -> Assignment | None:
@@ -73,10 +73,12 @@ def connect_link(session: Session, context: Context, message: Message) -> bool:
         return False
     known = contexts.link(session, context.id, message.link_id)
     said = _said(session, context, message)
-    if known is None and said is not None:
+    if known is None:
+        if said is None:
+            return False
         known = ResourceLink(context_id=context.id, link_id=message.link_id, assignment_id=said.id)
         session.add(known)
-    if known is None:
-        return False
+    elif said is not None:
+        known.assignment_id = said.id
     before, known.line_item_url = known.line_item_url, message.line_item_url
     return known.line_item_url not in (None, before)

@@ -2,8 +2,9 @@
 
 Who somebody is is (issuer, subject). What they are in a course follows from all courses of LMSs
 that are linked to it: in each the higher of what a launch has last said and what the roster says,
-since Moodle lists an assistant teacher as a learner and launches them as an instructor. A role that
-a person gave here stays, whatever an LMS says.
+since Moodle lists an assistant teacher as a learner and launches them as an instructor; of other
+LMSs a newer list takes what a launch has said. A role that a person gave here stays, whatever an
+LMS says.
 
 What says who somebody is waits for one another: rows are held in one order, the LMS's course, who
 somebody is to the issuer, people by their ids, the course here.

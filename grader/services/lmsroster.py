@@ -35,6 +35,10 @@ _OF_ONE = 2  # of them of one LMS: a round is over when the slowest has answered
 _AT_ONCE = 4  # LMSs, each of which is asked for one course after the other
 _UNLISTED_LASTS = timedelta(days=1)
 
+# What may list somebody with less than it launches them with: Moodle, and what is not known to be
+# something else.
+_LISTS_LOWER = ("", "moodle")
+
 log = logging.getLogger(__name__)
 
 
@@ -180,6 +184,8 @@ def _brought(
         assert one.role is not None
         if not _has_come_since(member, begun):
             member.roster_role = Role(one.role)
+            if platform.product not in _LISTS_LOWER:
+                member.launch_role = None
     here = {persons[one.subject].id for one in there}
     absent = [one for one in known.values() if one.person_id not in here]
     left_over = _left_over(session, context, absent)

@@ -18,14 +18,13 @@ from grader.db.session import moment
 from grader.errors import ChainruleError
 from grader.lms.answers import Refused, moment_of, rest
 from grader.lms.canvas import is_limited, scaled
-from grader.lms.outside import Answer, NotAllowed, Unreachable
+from grader.lms.outside import Answer, NotAllowed, NotUnderstood, Unreachable
 from grader.lms.tokens import TokenRefused
-from grader.services.backoff import rest_after, wait_after
+from grader.services.backoff import MOST_TRIES, rest_after, wait_after
 from grader.services.gradebooks import Book, Cell, Later, Stuck, book_of
 from grader.services.servicetokens import Bearers, bearer_of
 from grader.services.site import Site
 
-_MOST_TRIES = 40  # about a day
 _NOT_LET_IN = (401, 403)
 _LOCKED_AT = 4  # refusals: while it is being mended, an LMS may let nobody in
 _DOWN = (502, 503, 504)
@@ -66,6 +65,8 @@ def send_grade(site: Site, held: Sending, bearers: Bearers = bearer_of) -> None:
     except TokenRefused as error:
         _put_off(site, held, str(error), usual)
         _have_rest(site, parcel)
+    except NotUnderstood as error:
+        _put_off(site, held, f"the answer is not as its protocol has it: {error}", usual)
     except Unreachable as error:
         _put_off(site, held, f"no answer: {error}", usual)
         _have_rest(site, parcel)
@@ -93,7 +94,7 @@ def _deliver(site: Site, held: Sending, parcel: Parcel, bearers: Bearers) -> dic
         raise _general(row, error) from error
     try:
         cell = book.read()
-        if not _holds_wanted(cell, row):
+        if not _holds_wanted(cell, row) and not _is_hidden(cell, row):
             _refuse_others(cell, row)
             cell = _write(site, held, parcel, book, cell)
     except Refused as error:
@@ -159,6 +160,13 @@ def _holds_wanted(cell: Cell, row: Passback) -> bool:
     assert row.score is not None
     assert row.max_score is not None
     return cell.holds(row.score, row.max_score)
+
+
+def _is_hidden(cell: Cell, row: Passback) -> bool:
+    """Whether it is a zero that was written and is not shown there, while an earlier try is waited
+    for: written again, it would be waited for anew each time."""
+    is_written = (row.sent_score, row.sent_max_score) == (row.score, row.max_score)
+    return cell.points is None and row.sent_hidden and is_written and row.unsure_until is not None
 
 
 def _refuse_others(cell: Cell, row: Passback) -> None:
@@ -294,7 +302,7 @@ def _put_off(
     site: Site, held: Sending, why: str, wait: timedelta, *, refused: bool = False
 ) -> None:
     with site.database.writing() as session:
-        if held.tries >= _MOST_TRIES:
+        if held.tries >= MOST_TRIES:
             words = f"tried {held.tries} times in about a day; at last: {why}"
             deliveries.stick(session, Passback, held, words, trouble=Trouble.TIRED)
         else:

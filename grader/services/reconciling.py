@@ -19,6 +19,7 @@ from grader.services.passback import catch_up
 from grader.services.people import sweep_tokens
 from grader.services.sending import TASKS
 from grader.services.signing_in import sweep_sessions
+from grader.services.signingkeys import sweep_keys
 from grader.services.site import Site
 
 _EVERY = timedelta(seconds=15)
@@ -72,11 +73,12 @@ def reconcile(
 
 
 def sweep(site: Site) -> None:
-    """Remove what nobody needs any more: blobs, messages, tokens and sessions."""
+    """Remove what nobody needs any more: blobs, messages, tokens, sessions, keys."""
     sweep_blobs(site)
     sweep_messages(site)
     sweep_tokens(site)
     sweep_sessions(site)
+    sweep_keys(site)
 
 
 def sweep_blobs(site: Site, unused_for: timedelta = _UNUSED_FOR) -> int:

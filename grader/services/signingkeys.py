@@ -15,17 +15,20 @@ from grader.services.access import Actor, permit_admin
 if TYPE_CHECKING:
     from grader.services.site import Site
 
+# Platforms may keep the published ones for five minutes (/lti/jwks), and not all of them read again
+# for a key that they don't know.
+_SETTLES = timedelta(minutes=10)
 STAYS = timedelta(days=14)  # a retired key among those published: platforms keep what they read
 
 
 def signing_key(database: Database) -> OwnKey:
     """The key that signs now; it is made where there is none yet."""
     with database.reading() as session:
-        found = signingkeys.signing(session)
+        found = signingkeys.signing(session, _SETTLES)
     if found is None:
         fresh = new_key()  # it takes a while: not while others wait to write
         with database.writing() as session:
-            found = signingkeys.signing(session)
+            found = signingkeys.signing(session, _SETTLES)
             if found is None:
                 found = SigningKey(kid=fresh.kid, private_pem=fresh.private_pem)
                 session.add(found)
@@ -46,12 +49,19 @@ def list_keys(site: Site, actor: Actor) -> Sequence[SigningKey]:
         return signingkeys.published(session, STAYS)
 
 
+def which_signs(site: Site, actor: Actor) -> str | None:
+    """The id of the key that signs now, if there is one; for admins."""
+    permit_admin(actor)
+    with site.database.reading() as session:
+        found = signingkeys.signing(session, _SETTLES)
+        return None if found is None else found.kid
+
+
 def rotate(site: Site, actor: Actor) -> SigningKey:
-    """A new key signs from now on; the former ones stay published for a while."""
+    """A new key is published, and signs soon; the former ones stay published for a while."""
     permit_admin(actor)
     fresh = new_key()
     with site.database.writing() as session:
-        signingkeys.forget(session, STAYS)
         signingkeys.retire_all(session)
         row = SigningKey(kid=fresh.kid, private_pem=fresh.private_pem)
         session.add(row)
@@ -59,6 +69,12 @@ def rotate(site: Site, actor: Actor) -> SigningKey:
         session.refresh(row)
         audit.record(session, actor.person_id, "signing-key.rotated", row, kid=row.kid)
     return row
+
+
+def sweep_keys(site: Site) -> None:
+    """Remove those that are published no more, with their private halves."""
+    with site.database.writing() as session:
+        signingkeys.forget(session, STAYS)
 
 
 def _own(row: SigningKey) -> OwnKey:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -45,13 +46,15 @@ addEventListener("message", (event) => {
 
 @dataclass
 class LmsSite:
-    """The LMS with its pages. `url` is where people are, `doors` where machines ask."""
+    """The LMS with its pages. `url` is where people are, `doors` where machines ask. Its tokens
+    expire `late_by` sooner."""
 
     lms: Lms
     url: str
     doors: str
     who: dict[str, dict[str, Any]] = field(default_factory=dict)
     brought: list[Any] = field(default_factory=list)
+    late_by: timedelta = timedelta(0)
 
     def register(self, site: Site, admin: Actor) -> int:
         """Have it registered; the platform's id."""
@@ -112,6 +115,10 @@ def _app(made: LmsSite, tool: str) -> FastAPI:
         asked = dict(request.query_params)
         user = asked["lti_message_hint"]
         form = lms.launch(asked, user, **made.who[user])
+        if made.late_by:
+            claims = lms.claims(form)
+            claims["exp"] -= made.late_by.total_seconds()
+            form["id_token"] = lms.signed(claims)
         fields = "".join(
             f'<input type="hidden" name="{name}" value="{html.escape(value)}">'
             for name, value in form.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -75,6 +76,11 @@ def test_in_a_frame_of_another_site_the_platform_keeps_the_state_and_a_window_op
     with page.expect_popup() as again:
         frame.get_by_role("button", name="Open Chainrule").click()
     expect(again.value.get_by_text("This was opened already")).to_be_visible()
+    # A launch that took too long on its way is refused, with the reason, in the frame.
+    lms.late_by = timedelta(hours=2)
+    page.reload()
+    expect(frame.get_by_role("heading", name="This could not be opened")).to_be_visible()
+    expect(frame.get_by_text("has expired (exp): is a clock wrong?")).to_be_visible()
 
 
 def test_in_a_frame_without_cookies_or_storage_the_launch_goes_on_in_a_window(

@@ -6,6 +6,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -17,6 +18,7 @@ import httpx2
 import pytest
 from sqlalchemy import func, select
 
+from grader.client.kept import Kept
 from grader.db.models import Attempt, AttemptState, Submission
 from grader.domain.outcomes import Outcome
 from grader.domain.results import Result
@@ -291,3 +293,18 @@ def test_what_is_late_says_what_it_costs(
 
     with judged(site, right):
         assert "After the due date" in ada.run("submit", "a0", work).out
+
+
+def test_several_commands_at_once_keep_all_their_keys(tmp_path: Path) -> None:
+    together = threading.Barrier(8)
+
+    def send(assignment_id: int) -> str:
+        kept = Kept(tmp_path)
+        together.wait(10)
+        return kept.key_for("https://grader.example", assignment_id, "0" * 64)
+
+    with ThreadPoolExecutor(8) as threads:
+        sent = list(threads.map(send, range(1, 9)))
+    kept = Kept(tmp_path)
+    again = [kept.key_for("https://grader.example", one, "0" * 64) for one in range(1, 9)]
+    assert again == sent

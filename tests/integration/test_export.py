@@ -213,6 +213,33 @@ def test_the_zip_takes_what_grading_needs_and_no_service(unpacked: Path) -> None
     assert 'ACCEPT_MISSING-landlock}"' in (source / "run_autograder").read_text()
 
 
+def test_what_setup_installs_can_be_built_from_what_is_in_the_zip(
+    unpacked: Path, tmp_path: Path
+) -> None:
+    # As its setup.sh does, but for what comes from an index.
+    source, installed = tmp_path / "chainrule", tmp_path / "installed"
+    shutil.copytree(unpacked / "source" / "chainrule", source)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    alone = ["--no-index", "--no-deps", "--no-build-isolation", "--target", installed]
+    built = subprocess.run(
+        [*pip, *alone, f"{source}[runtime,worker]"], capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stderr
+    shutil.rmtree(source)
+    help_of = "import grader, workers.gradescope; print(grader.__file__)"
+    for call in (["-c", help_of], ["-m", "grader.cli", "grade", "--help"]):
+        ran = subprocess.run(
+            [sys.executable, "-P", *call],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(installed)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stderr
+        assert str(installed) in ran.stdout or "Usage" in ran.stdout
+
+
 def test_the_scripts_are_sound(unpacked: Path) -> None:
     scripts = [unpacked / "source" / name for name in ("setup.sh", "run_autograder")]
     assert subprocess.run(["bash", "-n", *scripts], check=False).returncode == 0

@@ -141,6 +141,8 @@ class Canvas:
             return _said(415, "Unsupported content type")
         if person not in self.students:
             return _said(422, "User not found in course or is not a student")
+        if not re.search(r"\d\.\d+(Z|[+-]\d\d:?\d\d)$", body["timestamp"]):
+            return _said(400, "Provided timestamp has no fraction of a second")
         stamp = datetime.fromisoformat(body["timestamp"])
         cell = self.cells.get((number, person), Grade(None))
         if cell.stamp is not None and stamp <= cell.stamp:

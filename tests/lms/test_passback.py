@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -16,14 +17,17 @@ from grader.db.models import (
     ContextMember,
     DeliveryState,
     GradeColumn,
+    Platform,
     PlatformPerson,
     ResourceLink,
     Trouble,
 )
 from grader.lms import ags
 from grader.lms.outside import Answer
+from grader.services import delivering
 from grader.services.passback import catch_up
 from grader.services.site import Site
+from tests.coursework import assignment_of
 from tests.lms import _moodle
 from tests.lms._linked import (
     Linked,
@@ -299,6 +303,22 @@ class TestMoodle:
         (url,) = [url for _, url, _ in moodle.lms.seen if "/scores" in url]
         assert url.endswith("/lineitems/1/lineitem/scores?type_id=1")
 
+    def test_a_zero_after_a_grade_that_was_never_answered_is_written_once(
+        self, moodle: Linked
+    ) -> None:
+        moodle.grade(moodle.ada, 9)
+        moodle.release()
+        moodle.settle()
+        moodle.grade(moodle.ada, 8)
+        moodle.release()
+        moodle.lms.faults += [*moodle.reading, late(moodle.lms)]
+        moodle.send()
+        moodle.grade(moodle.ada, 0)
+        moodle.release()
+        moodle.settle()
+        assert moodle.row(moodle.ada).state is DELIVERED
+        assert [one["scoreGiven"] for one in scores(moodle)] == [9, 8, 0]
+
     def test_a_column_is_looked_up_before_one_is_made(self, moodle: Linked) -> None:
         name = f"chainrule-assignment-{moodle.work.assignment_id}"
         moodle.lms.columns[5] = _moodle.Column("Ours", 10, resource_id=name)
@@ -316,6 +336,45 @@ class TestMoodle:
         assert moodle.lms.columns[5].cells[subject(moodle.ada)].points == 70
         assert scores(moodle)[0]["comment"] == "7 of 10 points"
 
+    @pytest.mark.parametrize("may_look", [True, False])
+    def test_a_column_of_a_link_that_is_chosen_anew_stays_the_former_assignment_s(
+        self, moodle: Linked, may_look: bool
+    ) -> None:
+        url = f"{_moodle.HOST}/mod/lti/services.php/2/lineitems/5/lineitem?type_id=1"
+        moodle.lms.columns[5] = _moodle.Column("Link", 10, link_id="link-1")
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        staff = moodle.people.instructor.actor.person_id
+        former, moodle.work = (
+            moodle.work,
+            assignment_of(moodle.site, moodle.people.course_id, staff, slug="other"),
+        )
+        with moodle.site.database.writing() as session:
+            other = moodle.work.assignment_id
+            session.execute(update(ResourceLink).values(assignment_id=other, line_item_url=url))
+            if not may_look:
+                session.execute(update(Context).values(scopes=f"{ags.RESULTS} {ags.SCORES}"))
+        catch_up(moodle.site)
+        moodle.submissions.clear()
+        moodle.grade(moodle.ada, 3)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.columns[5].cells[subject(moodle.ada)].points == 7
+        states = [(one.state, one.trouble) for one in moodle.rows()]
+        if may_look:
+            (made,) = (one for number, one in moodle.lms.columns.items() if number != 5)
+            assert made.cells[subject(moodle.ada)].points == 3
+            assert states == [(DELIVERED, None), (DELIVERED, None)]
+        else:
+            assert states == [(DELIVERED, None), (STUCK, Trouble.GONE)]
+        moodle.work = former
+        moodle.submissions.clear()
+        moodle.grade(moodle.ada, 8)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.columns[5].cells[subject(moodle.ada)].points == 8
+
     def test_it_is_found_behind_a_page_whose_link_is_broken(self, moodle: Linked) -> None:
         name = f"chainrule-assignment-{moodle.work.assignment_id}"
         moodle.lms.page_size = 1
@@ -323,9 +382,61 @@ class TestMoodle:
             moodle.lms.columns[number] = _moodle.Column("Other", 10, link_id="link-1")
         moodle.lms.columns[4].resource_id = name
         service = ags.GradeService(moodle.lms, moodle.access, _moodle.ITEMS_URL)
-        listed = [item.id for item in service._list("x=1")]
-        assert len(listed) == 3
+        assert len(list(service._list("x=1"))) == 3
         assert service.find(name, []) is not None
+
+    def test_columns_of_others_that_are_not_as_they_should_be_are_passed_over(
+        self, moodle: Linked
+    ) -> None:
+        listed: list[Any] = [{"id": 4, "scoreMaximum": None, "resourceId": "x"}, {}]
+        moodle.lms.faults.append(lambda _: Answer(200, {}, json.dumps(listed).encode()))
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.points(subject(moodle.ada)) == 7
+
+    def test_an_answer_that_is_not_understood_puts_off_that_grade_alone(
+        self, moodle: Linked
+    ) -> None:
+        name = f"chainrule-assignment-{moodle.work.assignment_id}"
+        moodle.lms.faults.append(
+            lambda _: Answer(200, {}, json.dumps([{"id": "x y", "resourceId": name}]).encode())
+        )
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.send()
+        row = moodle.row(moodle.ada)
+        assert row.state is WAITING
+        assert "not as its protocol has it: id: " in (row.failure or "")
+        with moodle.site.database.reading() as session:
+            assert session.query(Platform).one().failing_since is None
+        moodle.settle()
+        assert len(moodle.lms.columns) == 1
+
+    @pytest.mark.parametrize("label", ["a\0b\ud800", None, 7, "x" * 5000])
+    def test_a_column_is_kept_whatever_its_title_is(self, moodle: Linked, label: Any) -> None:
+        moodle.lms.columns[5] = _moodle.Column(label, 10, link_id="link-1")
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        moodle.settle()
+        assert moodle.lms.columns[5].cells[subject(moodle.ada)].points == 7
+        title = moodle.column().title
+        assert len(title) <= 200
+        assert title.isprintable()
+
+    def test_a_failure_of_ours_is_not_tried_for_ever(self, moodle: Linked) -> None:
+        def fails(*_: Any) -> None:
+            raise RuntimeError("never again")
+
+        moodle.grade(moodle.ada, 7)
+        moodle.release()
+        (grades, _) = delivering.KINDS
+        moodle.change(moodle.ada, tries=38)
+        for state in (WAITING, STUCK):
+            moodle.wait()
+            delivering.deliver(moodle.site, [replace(grades, send=fails)])
+            assert moodle.row(moodle.ada).state is state
+        assert moodle.row(moodle.ada).trouble is Trouble.TIRED
 
     def test_a_column_that_was_told_is_taken_where_none_may_be_looked_for(
         self, moodle: Linked

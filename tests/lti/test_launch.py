@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import re
+import time
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -21,12 +23,14 @@ from grader.db.models import (
     PlatformPerson,
     ResourceLink,
     Role,
+    SigningKey,
 )
 from grader.lms.outside import Answer
 from grader.services import signing_in
 from grader.services.platforms import disable_platform
 from grader.services.site import Site
 from grader.web.pages.visitors import COOKIE
+from tests.coursework import assignment_of
 from tests.lmsplatform import (
     ASSISTANT,
     INSTRUCTOR,
@@ -183,6 +187,8 @@ class TestRefusals:
             ("iss", "https://evil.example", "another issuer (iss)"),
             (f"{LTI}deployment_id", "elsewhere", "deployment_id elsewhere"),
             (f"{LTI}target_link_uri", "https://evil.example/x", "somewhere else than here"),
+            ("azp", "somebody-else", "was given to another tool (azp)"),
+            ("exp", int(time.time()) - 3600, "has expired (exp)"),
         ):
             answer = self.sent(browser, lambda claims, n=name, v=value: claims.update({n: v}))
             self.refused(site, answer, words)
@@ -409,6 +415,33 @@ class TestKeys:
         assert second[1:] == first
         assert second[0]["kid"] != first[0]["kid"]
 
+    def test_a_new_one_of_ours_signs_once_platforms_have_read_it(
+        self, site: Site, people: People
+    ) -> None:
+        from grader.services.signingkeys import STAYS, jwks, rotate, signing_key, sweep_keys
+
+        def pass_by(time: timedelta) -> None:
+            with site.database.writing() as session:
+                for row in session.query(SigningKey):
+                    row.created_at -= time
+                    row.retired_at = row.retired_at and row.retired_at - time
+
+        first = signing_key(site.database).kid
+        second = rotate(site, people.admin.actor).kid
+        third = rotate(site, people.admin.actor).kid
+        assert signing_key(site.database).kid == first
+        assert [one["kid"] for one in jwks(site)["keys"]] == [third, second, first]
+        pass_by(timedelta(minutes=5))
+        assert signing_key(site.database).kid == first
+        pass_by(timedelta(minutes=5))
+        assert signing_key(site.database).kid == third
+        # Nobody who signs no more keeps what it was signed with.
+        sweep_keys(site)
+        pass_by(STAYS)
+        sweep_keys(site)
+        with site.database.reading() as session:
+            assert [one.kid for one in session.query(SigningKey)] == [third]
+
     def test_they_are_read_while_somebody_is_on_their_way(self, browser: Browser, lms: Lms) -> None:
         from threading import Event
 
@@ -528,6 +561,17 @@ class TestPlaces:
         assert context.memberships_url == "https://lms.example/members?type=1"
         assert context.line_items_url == "https://lms.example/items"
         assert "lti-ags/scope/score" in context.scopes
+
+    def test_a_link_that_is_chosen_anew_opens_the_other_assignment_from_then_on(
+        self, browser: Browser, site: Site, people: People, linked: int
+    ) -> None:
+        first = assignment(site, people.course_id)
+        staff = people.instructor.actor.person_id
+        other = assignment_of(site, people.course_id, staff, slug="other").assignment_id
+        for named, opened in ((first, first), (other, other), (None, other)):
+            custom = {} if named is None else {"chainrule_assignment": str(named)}
+            answer = browser.come("u1", [LEARNER], custom=custom)
+            assert answer.headers["location"] == f"/assignments/{opened}"
 
     def test_a_column_that_the_lms_has_deleted_is_forgotten(
         self, browser: Browser, site: Site, people: People, linked: int
@@ -720,6 +764,8 @@ class TestFrames:
         headers = {"sec-fetch-dest": "iframe"}
         kept = framed.client.get(again, headers=headers, follow_redirects=False)
         assert kept.headers["location"].startswith("https://lms.example/auth?")
+        # The cookie that it was tried with has gone.
+        assert len([one for one in framed.client.cookies if "launch" in one]) == 1
         framed.client.cookies.clear()
         lost = framed.client.get(again, headers=headers, follow_redirects=False)
         assert lost.status_code == 200

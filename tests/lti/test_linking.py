@@ -23,6 +23,7 @@ from grader.db.models import (
     Launch,
     Passback,
     Person,
+    Platform,
     PlatformPerson,
     ResourceLink,
     Role,
@@ -470,6 +471,26 @@ class TestRoster:
         # The LMS's own word at the next launch counts again.
         browser.come("t1", [LEARNER])
         assert role(site, people, "t1") is Role.STUDENT
+
+    @pytest.mark.parametrize("product", ["canvas", "moodle"])
+    def test_who_is_made_less_there_is_less_here_with_the_next_list_but_for_moodle(
+        self,
+        product: str,
+        browser: Browser,
+        lms: Lms,
+        site: Site,
+        people: People,
+        linked: int,
+        ines: Reader,
+    ) -> None:
+        with site.database.writing() as session:
+            session.query(Platform).one().product = product
+        browser.come("t1", [INSTRUCTOR], name="Tess")
+        browser.client.cookies.clear()
+        lms.members = [{"user_id": "t1", "roles": [LEARNER]}]
+        self.bring(ines, people, linked)
+        lower = {"canvas": Role.STUDENT, "moodle": Role.INSTRUCTOR}
+        assert role(site, people, "t1") is lower[product]
 
     def test_staff_who_are_listed_as_inactive_lose_what_a_launch_gave(
         self, browser: Browser, lms: Lms, site: Site, people: People, linked: int, ines: Reader

@@ -120,7 +120,11 @@ def test_a_cheat_that_fools_otter_does_not_fool_the_import(
     [document] = otter_documents(student, [name]).values()
     given = by_exercise(ours(zygote, assignment, document))
     assert [recorded[name][one] for one in fooled] == [pytest.approx(most[one]) for one in fooled]
-    assert all(given[one] < most[one] for one in fooled)
+    # Nothing, but for the one check that it passes honestly: it does refuse what has no sum.
+    earned = {"lying-numbers": {"q4": 4 / 3}}.get(name, {})
+    assert {one: given[one] for one in fooled} == {
+        one: pytest.approx(earned.get(one, 0), abs=1e-5) for one in fooled
+    }
 
 
 def test_a_print_costs_points_in_otter_and_not_here(

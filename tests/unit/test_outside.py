@@ -57,6 +57,11 @@ class Quiet(BaseHTTPRequestHandler):
         "::ffff:10.0.0.1",
         "64:ff9b::a00:1",
         "2002:a00:1::",
+        "64:ff9b:1::1",
+        "::7f00:1",
+        "::ffff:0:7f00:1",
+        "fec0::1",
+        "192.0.0.8",
     ],
 )
 def test_addresses_within_networks_are_refused(address: str) -> None:
@@ -82,6 +87,20 @@ def test_of_a_private_address_it_is_said_who_may_allow_it() -> None:
 def test_one_private_address_among_public_ones_is_enough_to_refuse() -> None:
     with pytest.raises(NotAllowed, match="private network"):
         leading_to("93.184.215.14", "10.0.0.1").check("https://hooks.example/in")
+
+
+def test_where_one_address_takes_no_connection_the_next_is_tried() -> None:
+    class Here(Quiet):
+        def do_GET(self) -> None:
+            self.send_response(204)
+            self.end_headers()
+
+    with server(Here) as url:
+        # On 127.0.0.2 nobody listens at that port.
+        both = leading_to("127.0.0.2", "127.0.0.1", private=True)
+        assert both.send("GET", url).status == 204
+        with pytest.raises(Unreachable, match="refuses the connection"):
+            leading_to("127.0.0.2", "127.0.0.3", private=True).send("GET", url)
 
 
 def test_public_addresses_are_allowed_with_tls_alone() -> None:

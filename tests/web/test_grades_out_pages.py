@@ -13,8 +13,10 @@ from grader.db.models import (
     Context,
     Enrolment,
     Person,
+    Platform,
     Role,
 )
+from grader.db.session import moment
 from grader.lms.outside import NotAllowed
 from grader.services.site import Site
 from tests.databases import KINDS
@@ -68,6 +70,30 @@ def test_a_course_that_is_linked_to_nothing_says_how_it_could_be(
     tom: Reader, people: People
 ) -> None:
     assert "Nothing goes out of this course" in text_of(tom.get(where(people)))
+
+
+@on_one_database
+def test_what_waits_for_an_lms_that_is_disabled_is_shown_with_why(
+    linked: Linked, site: Site, client: TestClient, tom: Reader, people: People
+) -> None:
+    with site.database.writing() as session:
+        session.query(Context).one().memberships_url = "https://lms.example/members"
+    ines = reader(site, client, people.instructor.actor)
+    lms = f"/courses/{people.course_id}/lms"
+    assert "Bring its people now" in text_of(ines.get(lms))
+    with site.database.writing() as session:
+        session.query(Platform).one().disabled_at = moment(session)
+    assert "Bring its people now" not in text_of(ines.get(lms))
+    assert "Nobody comes in from there, its people are not brought" in text_of(ines.get(lms))
+    linked.grade(people.bob, 6)
+    linked.release(people.bob)
+    linked.settle()
+    shown = text_of(tom.get(where(people)))
+    assert "Disabled This LMS is switched off here: nothing is sent to it." in shown
+    assert "the platform is switched off here" in shown.replace("The platform", "the platform")
+    assert tom.get(f"{where(people)}?trouble=locked").text.count('class="state failed">Stuck') == 1
+    release = tom.get(f"/assignments/{linked.work.assignment_id}/release")
+    assert "Deep Learning 26 (disabled here)." in text_of(release)
 
 
 @on_one_database
@@ -236,6 +262,9 @@ def test_what_can_not_be_decided_is_said_on_the_page(
     refused = decide(tom, people, "overwrite", id=linked.row(people.bob).id)
     assert refused.status_code == 422
     assert "Nobody has changed this grade there: it can be tried again." in text_of(refused)
+    linked.change(people.bob, sent_score=None)
+    refused = decide(tom, people, "leave", id=linked.row(people.bob).id)
+    assert "No grade of ours nor of anybody else is known to be there" in text_of(refused)
     refused = decide(tom, people, "again")
     assert refused.status_code == 422
     assert "Say which grades, or for which reason they are stuck." in text_of(refused)

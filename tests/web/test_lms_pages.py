@@ -571,7 +571,8 @@ class TestPlatforms:
         client.get("/lti/jwks")
         assert root.post("/platforms/keys").status_code == 303
         words = text_of(root.get("/platforms"))
-        assert "still published" in words
+        assert "Published, signs soon" in words
+        assert "Signs until the next one is known" in words
         assert len(client.get("/lti/jwks").json()["keys"]) == 2
 
 

@@ -24,6 +24,7 @@ from grader.db.models import (
     AssignmentVersion,
     AuditEntry,
     DeliveryState,
+    Submission,
     VersionState,
     Webhook,
     WebhookEvent,
@@ -33,7 +34,15 @@ from grader.db.session import Session
 from grader.db.types import now
 from grader.lms.outside import NotAllowed, Outside, Unreachable
 from grader.lms.webhooks import SCHEDULE, meaning
-from grader.services import hooksending, judging, regrading, release, requests, webhooks
+from grader.services import (
+    hookmessages,
+    hooksending,
+    judging,
+    regrading,
+    release,
+    requests,
+    webhooks,
+)
 from grader.services.site import Site
 from grader.web.api import told
 from tests.assigned import statements
@@ -218,11 +227,15 @@ def test_what_is_undone_is_not_told(place: Site, people: People) -> None:
     hook(place, people)
     one = assignment(place, people.course_id)
 
-    def fails(*_: object) -> bool:
+    tell = hookmessages.submission_received
+
+    def fails(session: Session, course_id: int, submission: Submission) -> None:
+        tell(session, course_id, submission)
+        assert session.scalars(select(WebhookMessage)).all() != []
         raise RuntimeError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("grader.services.submissions.leases.mark_sent", fails)
+        patch.setattr(hookmessages, "submission_received", fails)
         with pytest.raises(RuntimeError):
             hand_in(place, people.ada, one)
     assert messages(place) == []

@@ -17,6 +17,7 @@ from grader.services.schema import check_schema
 from grader.services.site import open_site
 from workers.commands.findings import Finding, layer_findings
 from workers.inside.cgroups import remove_abandoned
+from workers.inside.privileges import hide_memory
 from workers.service.app import serve, worker_app
 from workers.service.bundles import Bundles
 from workers.service.comparisons import Comparisons
@@ -40,6 +41,8 @@ def run_worker(settings: Settings) -> None:
     Raises SandboxUnavailable where a layer of the sandbox is missing and not accepted, and BadInput
     where another worker of this name lives.
     """
+    # Test files run beside it, as the same user: what it was started with is not theirs to read.
+    hide_memory()
     layers = _layers(settings.accept_missing)
     with ExitStack() as stack:
         stack.enter_context(scratch())

@@ -24,8 +24,8 @@ _LONGEST_ADDRESS = 2000
 class SigningKey(Base):
     """A key of ours, by which platforms know that we are we: PEM of an RSA key.
 
-    The newest that is not retired signs; a retired one is still published for a while, since
-    platforms keep what they have read.
+    The newest that is not retired signs, once it has been published for some minutes; a retired one
+    is still published for a while: platforms keep what they have read.
     """
 
     __tablename__ = "signing_key"

@@ -293,7 +293,8 @@ def list_keys(site: CurrentSite, actor: CurrentActor) -> list[SigningKeyView]:
 
 @router.post("/signing-keys", status_code=201)
 def rotate_keys(site: CurrentSite, actor: CurrentActor) -> SigningKeyView:
-    """A new key signs; the former ones stay published for a while. For admins."""
+    """A new key, which signs in ten minutes; the former ones stay published for two weeks. For
+    admins."""
     return SigningKeyView.model_validate(signingkeys.rotate(site, actor))
 
 

@@ -71,8 +71,10 @@ def _begun(request: Request, site: Site, posted: Mapping[str, list[str]]) -> Res
         # In a frame: does it keep a cookie? It comes back once, and shows.
         again = urlencode({**given, _TRIED: _name(site, begun.state)})
         answer = RedirectResponse(f"/lti/login?{again}", 303)
-    elif tried in request.cookies:
+    elif tried in request.cookies and tried.startswith(cookie_name(site, _PREFIX)):
         answer = RedirectResponse(begun.address, 303)
+        # It has done its work; many of them would be more than a proxy takes.
+        _set(answer, site, tried, "", 0)
     else:
         context = {"address": _once_more(given)}
         answer = framed(request, "lti/elsewhere.html", context, begun.origins)

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/platforms")
 _DONE = {
     "registered": "The platform is registered.",
     "saved": "Saved.",
-    "rotated": "A new key signs. The former ones stay published for two weeks.",
+    "rotated": "A new key is published. It signs in ten minutes; the former ones stay two weeks.",
     "added": "The deployment is registered: its launches come in.",
     "removed": "The deployment is registered no more.",
     "enabled": "The platform is let in again.",
@@ -264,6 +264,7 @@ def _list(
         "own": _own(site),
         "obstacles": obstacles(site.settings),
         "keys": signingkeys.list_keys(site, visitor.actor),
+        "signing": signingkeys.which_signs(site, visitor.actor),
         "invitations": invitations.open_invitations(site, visitor.actor, cursor=links),
         "link": None if invited is None else invitations.invitation_url(site, invited),
         "link_ends": None if invited is None else invited.invitation.expires_at,

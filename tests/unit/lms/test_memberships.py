@@ -56,6 +56,11 @@ class Pages(Outside):
         return Answer(200, {"link": link} if link else {}, json.dumps(body).encode())
 
 
+def test_somebody_who_is_named_by_a_number_is_known_by_its_digits() -> None:
+    (found,) = memberships._read({"members": [{"user_id": 17, "roles": []}]})
+    assert found.subject == "17"
+
+
 def read(pages: Mapping[str, tuple[list[str], str]], first: str = f"{BASE}/m?type=1") -> list[str]:
     found = members(Pages(pages=pages), Tokens(), PLATFORM, first)  # type: ignore[arg-type]
     return [one.subject for one in found]
@@ -136,7 +141,7 @@ def test_what_is_left_out_of_a_member_is_taken_as_the_specification_has_it() -> 
     ]
 
 
-@pytest.mark.parametrize("user", [{}, {"user_id": None}, {"user_id": 7}, {"user_id": ""}])
+@pytest.mark.parametrize("user", [{}, {"user_id": None}, {"user_id": True}, {"user_id": ""}])
 def test_a_member_of_whom_nobody_knows_who_it_is_makes_the_list_none(user: dict[str, Any]) -> None:
     with pytest.raises(ChainruleError, match="user_id is missing"):
         listed([{"user_id": "a", "roles": ["Learner"]}, {**user, "roles": ["Learner"]}])

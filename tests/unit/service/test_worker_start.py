@@ -15,8 +15,11 @@ from workers.service import run
 def test_a_worker_without_a_layer_refuses_to_start_and_says_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    hidden = []
+
     def findings(_: str, accepted: frozenset[str]) -> list[Finding]:
         assert accepted == {"net"}
+        assert hidden, "what it was started with is to be closed to test files"
         return [
             Finding(group="", name="seccomp", present=True, needed=True),
             Finding(group="", name="net", present=False, needed=False),
@@ -30,6 +33,8 @@ def test_a_worker_without_a_layer_refuses_to_start_and_says_what_to_do(
             ),
         ]
 
+    # Not this process itself: other tests need it open.
+    monkeypatch.setattr(run, "hide_memory", lambda: hidden.append(True))
     monkeypatch.setattr(run, "layer_findings", findings)
     variables = {"CHAINRULE_DATA": str(tmp_path), "CHAINRULE_ACCEPT_MISSING": "net"}
     with pytest.raises(SandboxUnavailable) as refused:
