@@ -232,7 +232,10 @@ function prepare() {
   form.addEventListener("htmx:afterRequest", (event) => {
     if (!event.detail.xhr.getResponseHeader("HX-Redirect")) bar.hidden = true;
   });
-  form.addEventListener("htmx:sendError", () => refuse("The connection failed. Hand in again: what arrived already is not handed in twice."));
+  form.addEventListener("htmx:sendError", (event) => {
+    event.preventDefault(); // it is said here
+    refuse("The connection failed. Hand in again: what arrived already is not handed in twice.");
+  });
 }
 
 if (form) prepare();

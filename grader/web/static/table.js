@@ -34,9 +34,10 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("htmx:afterSettle", say);
 
 // Something was done to some of them: the list is read anew, where it is.
-document.addEventListener("submissions-changed", () => {
+document.addEventListener("submissions-changed", (event) => {
   document.getElementById("asking").close();
-  htmx.ajax("GET", location.href, { source: "#list", target: "#list", select: "#list", swap: "outerHTML" });
+  const anew = { event, source: "#list", target: "#list", select: "#list", selectOOB: "#count,#next", swap: "outerHTML" };
+  htmx.ajax("GET", location.href, anew).catch(() => {}); // what fails is said for all requests
 });
 
 addEventListener("pageshow", say);
