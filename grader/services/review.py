@@ -98,6 +98,26 @@ class Review:
         return str(titles.get(exercise, exercise))
 
     @property
+    def has_failed(self) -> bool:
+        """Whether the latest judging failed on our side."""
+        return bool(self.attempts) and self.attempts[0].attempt.state is AttemptState.FAILED
+
+    @property
+    def waits_for_person(self) -> str | None:
+        """The first exercise with points that a person has yet to give."""
+        if self.document is None or None in self.standing:
+            return None
+        return next(
+            (
+                str(exercise["id"])
+                for exercise in self.document["exercises"]
+                if exercise["id"] not in self.standing
+                and any(check["outcome"] == Outcome.PENDING for check in exercise["checks"])
+            ),
+            None,
+        )
+
+    @property
     def open_attempt(self) -> Watched | None:
         """The attempt that waits or runs, if one does."""
         return next((one for one in self.attempts if not one.news.is_last), None)

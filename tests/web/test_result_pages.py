@@ -19,6 +19,11 @@ from tests.web._studying import HALF, RIGHT, WRONG, announced, judged, text_of
 from tests.web._visiting import Visit, visit
 from tests.web._work import HOUR, NOW, extend, hand_in, handed_in, judge, notebook, team_up
 
+# As few points as `WRONG`, for another cause.
+OTHERWISE = replace(
+    WRONG, detail={"cause": "half"}, message="Half of what it should be, at 0.25.", hint="Twice."
+)
+
 
 @pytest.fixture
 def assignment_id(client: TestClient, people: People) -> int:
@@ -166,6 +171,19 @@ def test_the_difference_of_two_submissions_is_their_cells_and_checks(
     assert "0 → 20" in said
     assert "1 cell changed, 0 are the same." in said
     assert "− removed: x = 1 + added: x = 2" in said
+    assert "(judged: 0 points)" in said
+    assert "(judged: 20 points)" in said
+    # Another mistake in the place of the one that was mended, for as few points.
+    third = handed_in(client, people.ada, assignment_id, "x = 3")
+    judge(site, third["attempt_id"], result(exercise(OTHERWISE, title="Slopes")))
+    said = text_of(ada.get(f"/submissions/{first['id']}/compare/{third['id']}"))
+    assert f"{WRONG.message} " in said
+    assert "Half of what it should be, at 0.25." in said
+    fourth = handed_in(client, people.ada, assignment_id, "x = 4")
+    elsewhere = replace(OTHERWISE, message="Half of what it should be, at 1e-3.")
+    judge(site, fourth["attempt_id"], result(exercise(elsewhere, title="Slopes")))
+    said = text_of(ada.get(f"/submissions/{fourth['id']}/compare/{third['id']}"))
+    assert "Every check came out the same." in said
     same = f"/submissions/{first['id']}/compare/{first['id']}"
     assert ada.get(same).status_code == 422
     bobs = handed_in(client, people.bob, assignment_id)["id"]

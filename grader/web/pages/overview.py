@@ -50,9 +50,7 @@ def assignment_overview(request: Request, site: Site, visitor: Visitor, frame: F
             for one in found.exercises
         ],
         "most_arrivals": max((one.count for one in found.arrivals), default=0),
-        "limits": [
-            (one, found.run_ends[one]) for one in overview.LIMITS if found.run_ends.get(one)
-        ],
+        "ends": [(one, found.run_ends[one]) for one in overview.FLAGGED if found.run_ends.get(one)],
     }
     return page(request, "overview/assignment.html", context)
 

@@ -22,6 +22,7 @@ async function dropped(transfer) {
   const found = [];
   while (entries.length && found.length < MOST_ENTRIES) {
     const entry = entries.shift();
+    if (!isTheirs(entry.fullPath)) continue;
     if (entry.isFile) {
       const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
       found.push({ file, path: entry.fullPath.replace(/^\//, "") });
@@ -190,7 +191,7 @@ function prepare() {
     refuse(
       all.length === 1
         ? `${all[0].path}: only .ipynb and .py files can be graded.`
-        : `Among these ${all.length} files is no notebook (.ipynb) and no Python file (.py).`,
+        : `Among ${all.length < MOST_ENTRIES ? "these" : "the first"} ${all.length} files is no notebook (.ipynb) and no Python file (.py).`,
     );
   }
 
