@@ -125,7 +125,8 @@ class Lookers:
     def forgive_connection(self) -> None:
         """A connection has failed, and htmx has said so on the console; nothing else is there."""
         told = ("htmx:afterRequest,", "htmx:sendError,")
-        assert self.problems and all(one.startswith(told) for one in self.problems), self.problems
+        assert self.problems
+        assert all(one.startswith(told) for one in self.problems), self.problems
         self.problems.clear()
 
     def _note(self, kind: str, text: str) -> None:

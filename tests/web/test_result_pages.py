@@ -62,6 +62,17 @@ def test_lateness_is_spelled_out(
     assert "9 of 20 points" in said
     assert "1 day late: 10 % of the points are taken off" in said
     assert "Judged: 10; with that taken off: 9." in said
+    # All is right but late: handing in again would cost more, and what waits is worth less as well.
+    text = check(id="c2", outcome=Outcome.PENDING, score=0.0, max_score=10.0)
+    right = judged(site, client, people.bob, late, replace(RIGHT, score=10.0, max_score=10.0), text)
+    bob = visit(site, client, people.bob.actor)
+    said = text_of(bob.get(f"/submissions/{right}"))
+    assert "9 of 20 points + up to 9" in said
+    assert 'class="button primary" href="/assignments' not in bob.get(f"/submissions/{right}").text
+    for path in (f"/courses/{people.course_id}", f"/assignments/{late}"):
+        said = text_of(bob.get(path))
+        assert "9 more wait for a person" in said
+        assert "hand in again" not in said
 
 
 def test_a_hidden_check_shows_no_more_than_its_title(

@@ -181,7 +181,7 @@ def _result(
         else None,
         "grade": grade,
         "counting_id": counting.id if counting else None,
-        "could_be_more": _could_be_more(document, own.points, grade, submission.id),
+        "could_be_more": _could_be_more(document, grade, submission.id),
         "why": why_it_counts(grade.automatic, own.of),
         "given": given,
         "submissions": rows,
@@ -198,16 +198,17 @@ def _result(
 
 
 def _could_be_more(
-    document: ResultDocument | None, points: float | None, grade: OwnGrade, submission_id: int
+    document: ResultDocument | None, grade: OwnGrade, submission_id: int
 ) -> bool:
     """Whether handing in again is what to do about this submission."""
     released = grade.released
     if released is not None and released.release.submission_id == submission_id:
         return released.release.score < released.release.max_score
-    if document is None or points is None:
+    if document is None:
         return False
     not_judged = _points_that_are(Outcome.NOT_JUDGED, document)
-    return points + document["pending"] + not_judged < document["max_score"]
+    # What lateness has taken, handing in later does not bring back.
+    return document["score"] + document["pending"] + not_judged < document["max_score"]
 
 
 def _document(site: Site, visitor: Visitor, found: Found) -> ResultDocument | None:

@@ -131,7 +131,7 @@ def act(
     due_at_turn: _Text = "",
     told: Annotated[int | None, Form()] = None,
 ) -> Response:
-    """Do it, and say what came of it; where all that match are others than was `told`, ask again."""
+    """Do it, and say what came of it; ask again where all that match are not `told` any more."""
     filters = _meant(query, id, all)
     frame = assignment_frame(site, visitor.actor, assignment_id)
     typed = {"reason": reason.strip(), "due_at": due_at, "due_at_turn": due_at_turn}
