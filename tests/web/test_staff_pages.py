@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shlex
@@ -29,7 +30,7 @@ from grader.db.models import (
     Submission,
 )
 from grader.domain.outcomes import Outcome
-from grader.services import overrides, requests
+from grader.services import attempts, overrides, requests
 from grader.services.site import Site
 from tests.sites import People, Signed, signed
 from tests.unit._builders import check, exercise, result
@@ -209,7 +210,9 @@ def test_a_range_of_scores_that_is_the_wrong_way_round_is_said_to_be_and_turned(
 
 
 def test_rows_that_are_not_done_are_asked_for_until_they_are(
+    client: TestClient,
     site: Site,  # noqa: F811
+    people: People,
     ta: Visit,
     found: HandedIn,
 ) -> None:
@@ -228,6 +231,21 @@ def test_rows_that_are_not_done_are_asked_for_until_they_are(
     assert f'id="state-{waits}"' in part
     assert "Graded" in part
     assert "hx-get" not in part
+    # All that is listed is asked for more slowly, with the head: others act on it, too.
+    asked = re.search(r'hx-get="([^"]*/live[?]ids=[^"]*list=[^"]*)" hx-trigger="every 10s"', page)
+    assert asked
+    slow = html.unescape(asked[1])
+    assert "7 submissions · none needs a person" in seen(ta, slow)
+    words = exercise(check("b", Outcome.PENDING, 0.0), id="ex2")
+    receipt = handed_in(client, people.bob, found.assignment_id, "y = 1")
+    judge(site, receipt["attempt_id"], result(exercise(check("a"), id="ex1"), words))
+    attempts.regrade_submission(site, people.ta.actor, found.ids["right"], reason="a fix")
+    part = seen(ta, slow)
+    assert "8 submissions ·" in part
+    assert re.search(r'id="needing"[^>]*>1 needs a person', part)
+    assert f'href="/submissions/{receipt["id"]}?' in part
+    assert f"{found.table}/live?ids={found.ids['right']},{found.ids['wrong']}\" hx-trigger" in part
+    assert "1 submission matches" in seen(ta, f"{found.table}/live?list=state%3Dfailed")
 
 
 def test_the_next_one_that_needs_a_person_is_at_the_head(

@@ -86,12 +86,20 @@ def show_live(
     site: CurrentSite,
     visitor: CurrentVisitor,
     assignment_id: AssignmentId,
-    ids: Annotated[str, Query(max_length=4000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$")],
+    ids: Annotated[str, Query(max_length=4000, pattern=r"^([0-9]{1,18}(,[0-9]{1,18})*)?$")] = "",
+    query: Annotated[str | None, Query(alias="list", max_length=4000)] = None,
 ) -> Response:
-    """The cells of rows that were not done, as they are now."""
-    wanted = [int(one) for one in ids.split(",")]
+    """The cells of some rows as they are now; and the list's head, where it is said which list."""
+    wanted = [int(one) for one in ids.split(",") if one]
     rows, exercises = submissiontable.rows(site, visitor.actor, assignment_id, wanted)
+    listing = read_query(query or "")
+    head = None
+    if query is not None:
+        head = submissiontable.head(site, visitor.actor, assignment_id, listing.filters)
     context = {
+        "head": head,
+        "listing": listing,
+        "capped": COUNTED,
         "rows": rows,
         "exercises": exercises,
         "open_ids": _open(rows),

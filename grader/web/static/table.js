@@ -40,4 +40,9 @@ document.addEventListener("submissions-changed", (event) => {
   htmx.ajax("GET", location.href, anew).catch(() => {}); // what fails is said for all requests
 });
 
+// What is pressed in the head is not taken away by what comes by itself.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  if (["count", "next"].includes(detail.target.id) && detail.target.matches(":active")) detail.shouldSwap = false;
+});
+
 addEventListener("pageshow", say);
