@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,9 +10,11 @@ from starlette.testclient import TestClient
 
 from grader.db.models import Assignment, Attempt, AttemptState
 from grader.domain.outcomes import Outcome
+from grader.domain.results import CellOutput
 from grader.services import marking, release, rubricitems
 from grader.services.attempts import cancel, regrade_submission
 from grader.services.site import Site
+from tests import answered
 from tests.assigned import assignment, published
 from tests.sites import People
 from tests.unit._builders import check, exercise, result
@@ -199,6 +202,33 @@ def test_the_difference_of_two_submissions_is_their_cells_and_checks(
     assert ada.get(same).status_code == 422
     bobs = handed_in(client, people.bob, assignment_id)["id"]
     assert ada.get(f"/submissions/{first['id']}/compare/{bobs}").status_code == 404
+
+
+def test_the_run_says_which_cells_raised_and_whose_output_was_cut(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    stream = {"output_type": "stream", "name": "stdout", "text": "a\n[9 characters left out]\nz"}
+    error = {"output_type": "error", "ename": "ValueError", "evalue": "<b>", "traceback": []}
+    cell = CellOutput(index=0, outputs=(stream, error), error="ValueError: <b>")
+    receipt = handed_in(client, people.ada, assignment_id, "x = 1")
+    judge(site, receipt["attempt_id"], result(exercise(HALF), outputs=(cell,)))
+    path = f"/submissions/{receipt['id']}"
+    for reader in (ada, visit(site, client, people.ta.actor)):
+        page = reader.get(path)
+        assert f'href="{path}/notebook/frame#cell-1"' in page.text
+        assert "<code>ValueError: &lt;b&gt;</code>" in page.text
+        assert "Too long to be kept whole is what Cell 1 wrote" in text_of(page)
+
+
+def test_where_the_list_of_one_s_submissions_ends_it_leads_on(
+    site: Site, people: People, ada: Visit, assignment_id: int
+) -> None:
+    ids = [answered.handed_in(site, assignment_id, people.ada.actor.person_id) for _ in range(51)]
+    page = ada.get(f"/submissions/{ids[0]}")
+    assert f'href="/submissions/{ids[0]}"' not in page.text
+    onward = re.search(r'<a href="([^"]*)">Earlier submissions', page.text)
+    assert onward
+    assert f'href="/submissions/{ids[0]}"' in ada.get(onward[1]).text
 
 
 def test_a_team_sees_its_work_as_one(

@@ -244,7 +244,7 @@ def test_rows_that_are_not_done_are_asked_for_until_they_are(
     assert "8 submissions ·" in part
     assert re.search(r'id="needing"[^>]*>1 needs a person', part)
     assert f'href="/submissions/{receipt["id"]}?' in part
-    assert f"{found.table}/live?ids={found.ids['right']},{found.ids['wrong']}\" hx-trigger" in part
+    assert f'{found.table}/live?ids={found.ids["right"]},{found.ids["wrong"]}" hx-trigger' in part
     assert "1 submission matches" in seen(ta, f"{found.table}/live?list=state%3Dfailed")
 
 

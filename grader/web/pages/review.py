@@ -184,12 +184,10 @@ def _next(found: Review) -> Step | None:
     if found.open_attempt is None and (ours or found.has_failed):
         return Step("Judge it again: it was not judged through a fault of ours", "#regrade")
     if asked := next((one for one in found.requests if one.state is RequestState.OPEN), None):
-        return Step(
-            f"Answer the request about {found.title(asked.exercise)}", f"/requests/{asked.id}"
-        )
+        return Step(f"Answer the request: {found.title(asked.exercise)}", f"/requests/{asked.id}")
     if found.counts and (exercise := found.waits_for_person):
         desk = f"/assignments/{found.assignment.id}/grading/{quote(exercise, safe='')}"
-        return Step(f"Grade {found.title(exercise)}", f"{desk}?answer={submission_id}")
+        return Step(f"Grade: {found.title(exercise)}", f"{desk}?answer={submission_id}")
     return None
 
 

@@ -21,7 +21,7 @@ from grader.services.differences import compare
 from grader.services.grades import OwnGrade, own_grade
 from grader.services.marking import marks_for_student
 from grader.services.ownwork import handing_in, own_submission, own_submissions
-from grader.services.results import result_document
+from grader.services.results import cell_notes, result_document
 from grader.services.site import Site
 from grader.services.submissions import Found, get_submission
 from grader.services.watching import look
@@ -172,6 +172,7 @@ def _result(
         "found": found,
         "submission": submission,
         "document": document,
+        "cells": cell_notes(site, found.result if document else None),
         "next_step": _next(document, given) if document else None,
         "not_judged": _points_that_are(Outcome.NOT_JUDGED, document) if document else 0,
         "ended": ENDED[document["run"]["status"]] if document else None,
@@ -197,9 +198,7 @@ def _result(
     return page(request, "student/submission.html", context, status=status)
 
 
-def _could_be_more(
-    document: ResultDocument | None, grade: OwnGrade, submission_id: int
-) -> bool:
+def _could_be_more(document: ResultDocument | None, grade: OwnGrade, submission_id: int) -> bool:
     """Whether handing in again is what to do about this submission."""
     released = grade.released
     if released is not None and released.release.submission_id == submission_id:
