@@ -123,8 +123,8 @@ class Lookers:
         assert not self.problems, self.problems
 
     def forgive_connection(self) -> None:
-        """A connection has failed, and htmx has said so on the console; nothing else is there."""
-        told = ("htmx:afterRequest,", "htmx:sendError,")
+        """Nobody has answered, and htmx has said so on the console; nothing else is there."""
+        told = ("htmx:afterRequest,", "htmx:sendError,", "Response Status Error Code 502 ")
         assert self.problems
         assert all(one.startswith(told) for one in self.problems), self.problems
         self.problems.clear()

@@ -176,6 +176,11 @@ def test_the_links_of_an_overview_lead_to_as_many_as_they_say(
         assert page.count('<tr id="row-') == int(number), href
 
 
+def test_an_address_that_is_no_page_s_is_not_found(ta: Visit) -> None:
+    lost = ta.get("/assignments/abc")
+    assert (lost.status_code, "There is no such page" in lost.text) == (404, True)
+
+
 def test_what_no_list_is_narrowed_by_is_named(
     site: Site,  # noqa: F811
     people: People,
