@@ -93,14 +93,50 @@ def of_people(
     return _summaries(session, [(row[0], row[1], row[2]) for row in session.execute(query)])
 
 
-def counts(session: Session, assignment_id: int) -> dict[RequestState, int]:
-    """How many of an assignment are in each state."""
-    rows = session.execute(
-        select(RegradeRequest.state, func.count())
-        .where(RegradeRequest.assignment_id == assignment_id)
-        .group_by(RegradeRequest.state)
+def counts(
+    session: Session, assignment_id: int, exercise: str | None = None
+) -> dict[RequestState, int]:
+    """How many of an assignment, or of an exercise of it, are in each state."""
+    query = select(RegradeRequest.state, func.count()).where(
+        RegradeRequest.assignment_id == assignment_id
     )
-    return {row[0]: row[1] for row in rows}
+    if exercise is not None:
+        query = query.where(RegradeRequest.exercise == exercise)
+    return {row[0]: row[1] for row in session.execute(query.group_by(RegradeRequest.state))}
+
+
+def waiting(
+    session: Session, assignment_id: int, exercise: str | None = None, *, besides: int = 0
+) -> tuple[int, int | None]:
+    """How many open ones a student has written to last, and the one that was opened first."""
+    last = (
+        select(func.max(RequestMessage.id))
+        .where(RequestMessage.request_id == RegradeRequest.id)
+        .correlate(RegradeRequest)
+        .scalar_subquery()
+    )
+    query = (
+        select(func.count(), func.min(RegradeRequest.id))
+        .join(Assignment, Assignment.id == RegradeRequest.assignment_id)
+        .join(RequestMessage, RequestMessage.id == last)
+        .join(
+            Enrolment,
+            and_(
+                Enrolment.course_id == Assignment.course_id,
+                Enrolment.person_id == RequestMessage.author_id,
+            ),
+        )
+        .where(
+            RegradeRequest.assignment_id == assignment_id,
+            RegradeRequest.state == RequestState.OPEN,
+            RegradeRequest.id != besides,
+            Enrolment.role == Role.STUDENT,
+        )
+    )
+    if exercise is not None:
+        query = query.where(RegradeRequest.exercise == exercise)
+    count, first = session.execute(query).one()
+    return count, first
 
 
 def messages(session: Session, request_id: int) -> Sequence[tuple[RequestMessage, str]]:

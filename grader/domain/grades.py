@@ -93,6 +93,18 @@ class Worth(NamedTuple):
     late: Lateness
 
     @property
+    def to_come(self) -> float:
+        """The points that what is still to be graded can bring at most, after lateness."""
+        return round(self.pending * self.late.kept, 6)
+
+    @property
+    def has_wrong(self) -> bool:
+        """Whether points are missing before lateness that are no matter of waiting."""
+        if self.before_lateness is None:
+            return False
+        return self.before_lateness + self.pending + self.not_judged < self.max_score
+
+    @property
     def lessened(self) -> bool:
         """Whether lateness took part of the points."""
         return self.points is not None and self.points != self.before_lateness

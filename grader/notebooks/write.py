@@ -8,6 +8,7 @@ verdicts in it are those of a result document: the staff's, until a student's ta
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -31,6 +32,8 @@ _MIMES = {
     "image/svg+xml",
 }
 _LEFT_OUT = "[the rest is left out]\n"
+# That, or what the sandbox writes in the place of the middle of an output.
+_CUT = re.compile(r"\[(the rest is|\d+ characters) left out\]")
 
 
 def executed_notebook(submission: Submission, result: Result) -> bytes:
@@ -96,6 +99,16 @@ def errors_of(notebook: bytes) -> list[CellOutput]:
 def numbered_errors(notebook: bytes) -> list[tuple[int, str]]:
     """What cells of an executed notebook of ours raised, by their numbers among all its cells."""
     return [(number, words) for _, number, words in _raised(notebook)]
+
+
+def numbered_cuts(notebook: bytes) -> list[int]:
+    """The cells of an executed notebook of ours whose output was too long to be kept whole."""
+    cells = enumerate(json.loads(notebook)["cells"], 1)
+    return [
+        number
+        for number, cell in cells
+        if cell["cell_type"] == "code" and _CUT.search(json.dumps(cell["outputs"]))
+    ]
 
 
 def _raised(notebook: bytes) -> Iterator[tuple[int, int, str]]:

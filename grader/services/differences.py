@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from grader.db.models import Submission
+from grader.domain.outcomes import Outcome
 from grader.errors import BadInput, NotFound
 from grader.notebooks.changes import Changes, changes
 from grader.notebooks.read import parse
@@ -14,6 +16,8 @@ from grader.services.access import Actor
 from grader.services.results import result_document
 from grader.services.site import Site
 from grader.services.submissions import get_submission
+
+_NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def _score(document: Mapping[str, Any] | None) -> float | None:
 def _checks(
     before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
 ) -> Sequence[CheckChange]:
-    """The checks with another outcome or other points, in the order of the rubric."""
+    """The checks with another outcome, other points or another cause, in the rubric's order."""
     if before is None or after is None:
         return []
     old, new = _by_id(before), _by_id(after)
@@ -93,4 +97,11 @@ def _by_id(document: Mapping[str, Any]) -> dict[tuple[str, str], tuple[str, Mapp
 
 
 def _came_to(check: Mapping[str, Any] | None) -> tuple[Any, ...] | None:
-    return None if check is None else (check["outcome"], check["score"], check["max_score"])
+    if check is None:
+        return None
+    came_to = (check["outcome"], check["score"], check["max_score"])
+    if check["outcome"] == Outcome.PASSED:
+        return came_to
+    # What is wrong; numbers alone differ from seed to seed.
+    said = _NUMBER.sub("0", check["message"])
+    return (*came_to, check["detail"].get("cause"), check["hint"], said)

@@ -25,7 +25,13 @@ from grader.services.needing import with_needs
 from grader.services.similarity import HIGH
 from grader.services.site import Site
 
-LIMITS = (RunStatus.TIME_LIMIT, RunStatus.MEMORY_LIMIT, RunStatus.OUTPUT_LIMIT)
+# Ends of runs that staff are told of.
+FLAGGED = (
+    RunStatus.POLICY_VIOLATION,
+    RunStatus.TIME_LIMIT,
+    RunStatus.MEMORY_LIMIT,
+    RunStatus.OUTPUT_LIMIT,
+)
 
 _MOST_BINS = 20
 _MOST_OF_EXERCISE = 12  # its picture is smaller
@@ -202,7 +208,7 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
             arrivals=arrivals,
             per=per,
             failures=_failures(session, version),
-            run_ends=overview.run_ends(session, version.id, LIMITS) if version else {},
+            run_ends=overview.run_ends(session, version.id, FLAGGED) if version else {},
             similar_pairs=None
             if compared is None
             else similarity.count(session, compared.id, HIGH),

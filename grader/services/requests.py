@@ -63,7 +63,10 @@ class Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Thread:
-    """A request with all that was said. `is_staff`: the reader answers; otherwise it is theirs."""
+    """A request with all that was said. `is_staff`: the reader answers; otherwise it is theirs.
+
+    `next_id` is for staff another one that waits for them.
+    """
 
     request: RegradeRequest
     submission: Submission
@@ -71,6 +74,7 @@ class Thread:
     title: str
     messages: Sequence[Said]
     is_staff: bool
+    next_id: int | None
 
     @property
     def is_open(self) -> bool:
@@ -80,10 +84,13 @@ class Thread:
 
 @dataclass(frozen=True, kw_only=True)
 class Inbox:
-    """A page of an assignment's requests, with how many there are in each state."""
+    """A page of an assignment's requests, with how many there are in each state, how many wait for
+    staff, and the one of these that was opened first."""
 
     requests: Page[Listed]
     counts: Mapping[RequestState, int]
+    waiting: int
+    next_id: int | None
     exercises: Mapping[str, str]
 
 
@@ -171,6 +178,9 @@ def get_request(site: Site, actor: Actor, request_id: int) -> Thread:
         theirs = {*team, request.author_id}  # who has asked may be in another team by now
         said = requests.messages(session, request_id)
         titles = _titles(session, assignment)[assignment.id]
+        next_id = (
+            requests.waiting(session, assignment.id, besides=request_id)[1] if is_staff else None
+        )
     hides = is_staff and assignment.anonymous
     return Thread(
         request=request,
@@ -187,6 +197,7 @@ def get_request(site: Site, actor: Actor, request_id: int) -> Thread:
             for message, name in said
         ],
         is_staff=is_staff,
+        next_id=next_id,
     )
 
 
@@ -206,13 +217,16 @@ def list_requests(
             session, assignment_id, state, exercise=exercise, cursor=cursor
         )
         titles = _titles(session, assignment)[assignment.id]
-        counts = requests.counts(session, assignment_id)
+        counts = requests.counts(session, assignment_id, exercise)
+        waiting, next_id = requests.waiting(session, assignment_id, exercise)
     rows = [
         _listed(one, titles, None if assignment.anonymous else one.author) for one in found.items
     ]
     return Inbox(
         requests=Page(rows, found.next_cursor),
         counts={state: counts.get(state, 0) for state in RequestState},
+        waiting=waiting,
+        next_id=next_id,
         exercises=titles,
     )
 

@@ -20,7 +20,7 @@ from grader.domain.outcomes import Outcome
 from grader.domain.visibility import student_view
 from grader.errors import Forbidden, NotFound
 from grader.notebooks.read import parse
-from grader.notebooks.write import errors_of, retold
+from grader.notebooks.write import errors_of, numbered_cuts, numbered_errors, retold
 from grader.resultdoc import ResultDocument
 from grader.services.access import Actor, Right, permit_assignment
 from grader.services.anonymity import shown_file
@@ -36,6 +36,14 @@ class _Shown:
     result: Result
     document: Mapping[str, Any]
     is_staff: bool
+
+
+@dataclass(frozen=True)
+class CellNotes:
+    """By their numbers the cells that raised, and what; and those whose output was cut off."""
+
+    raised: Sequence[tuple[int, str]] = ()
+    cut: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +62,14 @@ def result_document(
     Raises NotFound where there is none, saying whether it waits or could not be judged.
     """
     return _shown(site, actor, submission_id, version_id).document
+
+
+def cell_notes(site: Site, result: Result | None) -> CellNotes:
+    """What a result's run has to say of single cells; nothing of who may see it is asked here."""
+    if result is None or result.notebook is None:
+        return CellNotes()
+    notebook = site.blobs.read(result.notebook)
+    return CellNotes(numbered_errors(notebook), numbered_cuts(notebook))
 
 
 def report(site: Site, actor: Actor, submission_id: int, version_id: int | None = None) -> str:

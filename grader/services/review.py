@@ -23,14 +23,13 @@ from grader.db.session import Session
 from grader.domain.grades import Grade, HandedIn, Judged, Part, Worth, worth
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.errors import NotFound
-from grader.notebooks.write import numbered_errors
 from grader.services.access import Actor, Right, permit_submission
 from grader.services.anonymity import shown_file, shown_name
 from grader.services.attempts import Watched, get_attempt, list_attempts
 from grader.services.comments import Comments, comments_for_staff
 from grader.services.grades import grade_from
 from grader.services.policies import policy_of
-from grader.services.results import result_document
+from grader.services.results import CellNotes, cell_notes, result_document
 from grader.services.site import Site
 from grader.services.submissions import Found, due_at, found_of, see
 
@@ -67,7 +66,7 @@ class Review:
     grade: Grade | None
     document: Mapping[str, Any] | None
     why_none: str
-    cell_errors: Sequence[tuple[int, str]]
+    cells: CellNotes
     overrides: Sequence[tuple[Override, str]]
     attempts: Sequence[Watched]
     versions: Mapping[int, int]
@@ -96,6 +95,26 @@ class Review:
         outline: Mapping[str, Any] = self.version.outline if self.version else {}
         titles = {one["id"]: one["title"] for one in outline.get("exercises", [])}
         return str(titles.get(exercise, exercise))
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether the latest judging failed on our side."""
+        return bool(self.attempts) and self.attempts[0].attempt.state is AttemptState.FAILED
+
+    @property
+    def waits_for_person(self) -> str | None:
+        """The first exercise with points that a person has yet to give."""
+        if self.document is None or None in self.standing:
+            return None
+        return next(
+            (
+                str(exercise["id"])
+                for exercise in self.document["exercises"]
+                if exercise["id"] not in self.standing
+                and any(check["outcome"] == Outcome.PENDING for check in exercise["checks"])
+            ),
+            None,
+        )
 
     @property
     def open_attempt(self) -> Watched | None:
@@ -143,7 +162,7 @@ def staff_view(site: Site, actor: Actor, submission_id: int) -> Review:
             grade=grade,
             document=document,
             why_none=why_none,
-            cell_errors=_cell_errors(site, own.result),
+            cells=cell_notes(site, own.result),
             overrides=overrides,
             attempts=attempts,
             versions=review.versions_of(session, assignment.id),
@@ -232,12 +251,6 @@ def _grade(session: Session, assignment: Assignment, person_id: int) -> Grade | 
     live = grades.assignment(session, assignment.id)
     facts = grades.facts(session, assignment.course_id, [live], students)
     return grade_from(facts, live, policy_of(assignment), students[0])
-
-
-def _cell_errors(site: Site, result: Result | None) -> list[tuple[int, str]]:
-    if result is None or result.notebook is None:
-        return []
-    return numbered_errors(site.blobs.read(result.notebook))
 
 
 def _trail(

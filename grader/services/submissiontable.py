@@ -59,18 +59,23 @@ class Row:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
-    """A page of the table, and the answers at its head.
+class Head:
+    """The answers at the head of the table.
 
     `count` is one more than `COUNTED` where they are more than that; `needing` counts likewise
     those that count and need a person, and `next_id` is the one that has waited longest.
-    `exercises` are ids and titles.
     """
 
-    rows: Page[Row]
     count: int
     needing: int
     next_id: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table(Head):
+    """A page of the table, and its head. `exercises` are ids and titles."""
+
+    rows: Page[Row]
     exercises: Sequence[tuple[str, str]]
     max_score: float
 
@@ -112,20 +117,24 @@ def table(
         )
         exercises = _exercises(version)
         known = remembered(site, session, assignment)
-        first = submissionlists.listed(session, needing, "received_at", limit=1)
-        at_most = None if filters == _EVERYTHING else COUNTED
         return Table(
+            **vars(_head(session, filters, these, needing)),
             rows=Page(
                 _rows(session, assignment, exercises, page.items, known),
                 page.next_cursor,
                 page.previous_cursor,
             ),
-            count=submissionlists.number_of(session, these, at_most),
-            needing=submissionlists.number_of(session, needing, COUNTED),
-            next_id=first.items[0].id if first.items else None,
             exercises=exercises,
             max_score=version.max_score if version else 0.0,
         )
+
+
+def head(site: Site, actor: Actor, assignment_id: int, filters: Filters) -> Head:
+    """The head of the table as it is now."""
+    with site.database.reading() as session:
+        assignment = permit_assignment(session, actor, assignment_id, Right.GRADE)
+        these, needing = _narrowed(site, session, assignment, filters, NEEDS_PERSON)
+        return _head(session, filters, these, needing)
 
 
 def rows(
@@ -297,6 +306,21 @@ def _rows(
         )
         for key, one in zip(ids, found, strict=True)
     ]
+
+
+def _head(
+    session: Session,
+    filters: Filters,
+    these: submissionlists.Narrowed,
+    needing: submissionlists.Narrowed,
+) -> Head:
+    first = submissionlists.listed(session, needing, "received_at", limit=1)
+    at_most = None if filters == _EVERYTHING else COUNTED
+    return Head(
+        count=submissionlists.number_of(session, these, at_most),
+        needing=submissionlists.number_of(session, needing, COUNTED),
+        next_id=first.items[0].id if first.items else None,
+    )
 
 
 def _permitted(session: Session, actor: Actor, assignment_id: int, order: Order) -> Assignment:

@@ -179,6 +179,9 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
         {"field": ".".join(map(str, one["loc"][1:])), "message": storable(str(one["msg"]))[:500]}
         for one in error.errors()[:20]
     ]
+    if is_for_pages(request.url.path) and all(one["loc"][0] == "path" for one in error.errors()):
+        # No link leads there: an address of a page that is none.
+        return _answer(request, 404, "not-found", "there is no such thing")
     first = errors[0]
     detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
     return _answer(request, 422, "invalid-request", detail, errors=errors)

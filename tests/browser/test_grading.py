@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from sqlalchemy import select
 
 from grader.db.models import Mark, Override, Submission
@@ -135,6 +135,41 @@ def test_keys_pressed_faster_than_answers_come_are_not_lost(
     counts(page, "4 of 4 graded")
     found = sorted((score, comment) for score, comment, _ in graded(site, ids).values())
     assert found == [(0.5, "n1k"), (2.0, ""), (2.0, ""), (2.0, "")]
+
+
+def test_the_desk_goes_on_where_the_mouse_is_down_and_where_the_connection_fails(
+    site: Site, room: Classroom, look: Lookers
+) -> None:
+    ids = answers(site, room, [CAN.format(n) for n in range(3)])
+    items(site, room)
+    page = at_desk(look, room, "tom")
+    page.keyboard.press("n")
+    expect(page.locator("#answer-title")).to_be_focused()
+    page.keyboard.press("1")
+
+    held: list[Route] = []
+    page.route("**/mark", lambda route: held.append(route), times=1)
+    with page.expect_request("**/mark"):
+        page.get_by_role("button", name="Save, and next").click()
+    page.locator(".finding .text").hover()
+    page.mouse.down()
+    held[0].continue_()
+    counts(page, "1 of 3 graded")
+    page.mouse.up()
+
+    page.route("**/mark", lambda route: route.abort(), times=1)
+    page.keyboard.press("1")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").get_by_text("The connection failed.")).to_be_visible()
+    assert len(graded(site, ids)) == 1
+    # What stands before the service answers in its place, and nothing of that is put on the page.
+    page.route("**/mark", lambda route: route.fulfill(status=502, body=""), times=1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert").get_by_text("The service did not answer.")).to_be_visible()
+    look.forgive_connection()
+    page.keyboard.press("Enter")
+    counts(page, "2 of 3 graded")
+    expect(page.get_by_role("alert").filter(visible=True)).to_have_count(0)
 
 
 def test_two_graders_at_once_are_never_handed_the_same_answer(

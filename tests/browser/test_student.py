@@ -106,9 +106,17 @@ def test_a_student_hands_in_reads_the_result_and_asks_and_the_ta_answers(
     page.evaluate(WATCH_VERDICTS)
     expect(page.locator("[data-words]")).to_have_text("Cell 1 of 52 runs.", timeout=SOON)
     assert violations(page) == []
+    # One answer is lost; the next one comes while the page is held, and waits until it is not.
+    result = re.compile(r"/submissions/\d+$")
+    page.route(result, lambda route: route.abort(), times=1)
+    page.get_by_role("heading", level=1).hover()
+    page.mouse.down()
+    page.wait_for_event("response", lambda one: bool(result.search(one.url)), timeout=SOON)
+    page.mouse.up()
     expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
     assert shifts(page) == []  # nor was it loaded anew
     assert "Passed" in page.evaluate("window.verdicts")  # before there was a result
+    look.forgive_connection()
     expect(page.locator("#announcement")).to_contain_text("15 of 20 points")
     expect(page.get_by_text("Next: The backward pass by hand")).to_be_visible()
 
@@ -233,7 +241,10 @@ def test_the_result_appears_also_where_events_do_not_come_through(
     page.route("**/events", lambda route: route.fulfill(status=403))
     page.goto(f"/submissions/{room.hand_in('ada', slow_sample())}")
     expect(page.get_by_text("Not judged yet")).to_be_visible()
+    # Nor does one question, as where a phone changes its network.
+    page.route("**/progress", lambda route: route.abort(), times=1)
     expect(page.get_by_text(JUDGED).first).to_be_visible(timeout=SOON)
+    look.forgive_connection()
 
 
 def test_a_folder_goes_in_by_its_notebook(look: Lookers, room: Classroom, tmp_path: Path) -> None:

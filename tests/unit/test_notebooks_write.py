@@ -14,7 +14,13 @@ from grader.domain.outcomes import Outcome
 from grader.domain.results import CellOutput
 from grader.notebooks import write
 from grader.notebooks.read import parse
-from grader.notebooks.write import errors_of, executed_notebook, numbered_errors, retold
+from grader.notebooks.write import (
+    errors_of,
+    executed_notebook,
+    numbered_cuts,
+    numbered_errors,
+    retold,
+)
 from grader.resultdoc import document
 from tests.unit._builders import check, code, exercise, notebook, result, words
 
@@ -128,6 +134,21 @@ def test_the_cells_that_raised_are_read_from_it_again() -> None:
 
     assert errors_of(executed) == [CellOutput(index=1, error="ValueError: no")]
     assert numbered_errors(executed) == [(3, "ValueError: no")]
+
+
+def test_the_cells_whose_output_was_cut_are_read_from_it_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by_the_sandbox = {**STREAM, "text": "a\n[99 characters left out]\nz\n"}
+    outputs = (
+        CellOutput(index=0, outputs=(STREAM,)),
+        CellOutput(index=1, outputs=(by_the_sandbox,)),
+        CellOutput(index=2, outputs=({**STREAM, "text": "x" * 200},)),
+    )
+    monkeypatch.setattr(write, "MAX_OUTPUT_CHARS", 100)
+    submission = parse("a.ipynb", notebook(words("# Title"), code("x"), code("y"), code("z")))
+
+    assert numbered_cuts(executed_notebook(submission, result(outputs=outputs))) == [3, 4]
 
 
 def test_another_document_s_verdicts_take_their_place_and_nothing_else_changes() -> None:

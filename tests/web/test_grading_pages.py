@@ -162,6 +162,19 @@ def test_what_students_and_graders_write_is_text(browsing: Browsing, people: Peo
     assert "&lt;img src=x onerror=alert(1)&gt;" in said
 
 
+def test_a_rubric_item_in_use_goes_only_after_a_question(
+    browsing: Browsing, site: Site, people: People
+) -> None:
+    ids = browsing.ids
+    opened = {"answer": ids["submission_id"]}
+    assert "hx-confirm" not in browsing.ask(DESK, people.ta, **opened).text
+    given = Given(items=[ids["item_id"]], adjustment=None, comment="")
+    these = [ids["submission_id"]]
+    marking.give(site, people.ta.actor, ids["assignment_id"], EXERCISE, these, given, seen={})
+    asked = 'hx-confirm="Retire item 1? Its points go from 1 mark, and it does not come back."'
+    assert asked in browsing.ask(DESK, people.ta, **opened).text
+
+
 def test_who_grades_what_is_graded_by_now_is_told_so(
     browsing: Browsing, people: People, site: Site
 ) -> None:

@@ -91,6 +91,14 @@ def test_who_is_not_signed_in_is_led_there_and_back(nobody: TestClient) -> None:
         ), route
         part = nobody.request(method, where, headers={"HX-Request": "true"})
         assert (part.status_code, part.content) == (204, b""), route
+    # A part of a page leads back to that page, where it is one of ours.
+    for page, then in (
+        ("http://testserver/submissions/1?list=q", "%2Fsubmissions%2F1%3Flist%3Dq"),
+        ("https://elsewhere.example/submissions/1", "%2Fcourses"),
+    ):
+        asked = {"HX-Request": "true", "HX-Current-URL": page}
+        part = nobody.post("/submissions/1/comments", headers=asked)
+        assert part.headers["hx-redirect"] == f"/sign-in?then={then}"
 
 
 def test_a_form_of_another_s_or_without_its_proof_changes_nothing(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from grader.db.models import Assignment, RequestState
-from grader.errors import BadInput, Conflict, Forbidden, NotFound
+from grader.errors import BadInput, Conflict, Forbidden, NotFound, NotNow
 from grader.services import requests
 from grader.services.site import Site
 from tests.assigned import assignment, audit_of, published, statements
@@ -58,7 +59,41 @@ def test_declining_without_a_reason_asks_for_one(
     assert (kept.status_code, long in kept.text) == (422, True)
     assert tom.post(f"{address}/decline", {"text": "It is as asked."}).status_code == 303
     assert "Declined" in text_of(tom.get(address))
-    assert tom.post(f"{address}/decline", {"text": "Again."}).status_code == 409
+    late = tom.post(f"{address}/decline", {"text": "Again."})
+    assert (late.status_code, "this request is closed" in late.text.lower()) == (409, True)
+    assert "You had written: Again." in text_of(late)
+
+
+def too_many(*_: Any) -> None:
+    raise NotNow("that were many messages in a short time", datetime.now(UTC))
+
+
+def test_what_is_not_taken_of_a_student_s_words_is_kept_for_them(
+    site: Site, client: TestClient, people: People, work: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = visit(site, client, people.ada.actor)
+    asking, words = f"/submissions/{work}/requests", "My slope <is> right."
+    form = {"exercise": "ex1", "text": words}
+    long = ada.post(asking, {**form, "text": "x" * (requests.LONGEST + 1)})
+    assert (long.status_code, "x" * (requests.LONGEST + 1) in long.text) == (422, True)
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "_refuse_too_many", too_many)
+        refused = ada.post(asking, form)
+        assert (refused.status_code, "Your request was not sent." in refused.text) == (429, True)
+        assert ">My slope &lt;is&gt; right.</textarea>" in refused.text
+    address = ada.post(asking, form).headers["location"]
+    again = ada.post(asking, form)
+    assert (again.status_code, "open already" in again.text) == (409, True)
+    assert 'aria-label="What you had written">My slope &lt;is&gt; right.<' in again.text
+    with monkeypatch.context() as patched:
+        patched.setattr(requests, "_refuse_too_many", too_many)
+        refused = ada.post(f"{address}/messages", {"text": words})
+        assert refused.status_code == 429
+        assert ">My slope &lt;is&gt; right.</textarea>" in refused.text
+    ada.post(f"{address}/withdraw")
+    closed = ada.post(f"{address}/messages", {"text": words})
+    assert (closed.status_code, "You had written" in closed.text) == (409, True)
+    assert ada.post(asking, {**form, "exercise": "ex9"}).status_code == 422
 
 
 def test_a_request_goes_from_the_student_to_staff_and_back(
@@ -204,8 +239,16 @@ def test_the_list_is_by_state_and_exercise_with_the_longest_waiting_first(
     page = text_of(
         visit(site, client, people.ta.actor).get(f"/assignments/{assignment_id}/requests")
     )
-    assert "2 requests, 1 open." in page
+    assert "2 requests, 1 open. 1 waits for you." in page
     assert "Open 1 Accepted 1 Declined 0 Withdrawn 0" in page
+    tom = visit(site, client, people.ta.actor)
+    page = text_of(tom.get(f"/assignments/{assignment_id}/requests?exercise=ex9"))
+    assert "0 requests, 0 open, about this exercise. None waits for you." in page
+    assert "Open 0 Accepted 0 Declined 0 Withdrawn 0" in page
+    # From one request on to the next that waits, whichever page of the list it is on.
+    assert f'href="/requests/{second}">Next request' in tom.get(f"/requests/{first}").text
+    assert "Next request" not in tom.get(f"/requests/{second}").text
+    assert "#exercise-ex1" in tom.get(f"/requests/{second}").text
 
 
 def test_lists_take_as_many_queries_for_many_as_for_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
@@ -9,15 +10,22 @@ from starlette.testclient import TestClient
 
 from grader.db.models import Assignment, Attempt, AttemptState
 from grader.domain.outcomes import Outcome
+from grader.domain.results import CellOutput
 from grader.services import marking, release, rubricitems
 from grader.services.attempts import cancel, regrade_submission
 from grader.services.site import Site
+from tests import answered
 from tests.assigned import assignment, published
 from tests.sites import People
 from tests.unit._builders import check, exercise, result
 from tests.web._studying import HALF, RIGHT, WRONG, announced, judged, text_of
 from tests.web._visiting import Visit, visit
 from tests.web._work import HOUR, NOW, extend, hand_in, handed_in, judge, notebook, team_up
+
+# As few points as `WRONG`, for another cause.
+OTHERWISE = replace(
+    WRONG, detail={"cause": "half"}, message="Half of what it should be, at 0.25.", hint="Twice."
+)
 
 
 @pytest.fixture
@@ -57,6 +65,17 @@ def test_lateness_is_spelled_out(
     assert "9 of 20 points" in said
     assert "1 day late: 10 % of the points are taken off" in said
     assert "Judged: 10; with that taken off: 9." in said
+    # All is right but late: handing in again would cost more, and what waits is worth less as well.
+    text = check(id="c2", outcome=Outcome.PENDING, score=0.0, max_score=10.0)
+    right = judged(site, client, people.bob, late, replace(RIGHT, score=10.0, max_score=10.0), text)
+    bob = visit(site, client, people.bob.actor)
+    said = text_of(bob.get(f"/submissions/{right}"))
+    assert "9 of 20 points + up to 9" in said
+    assert 'class="button primary" href="/assignments' not in bob.get(f"/submissions/{right}").text
+    for path in (f"/courses/{people.course_id}", f"/assignments/{late}"):
+        said = text_of(bob.get(path))
+        assert "9 more wait for a person" in said
+        assert "hand in again" not in said
 
 
 def test_a_hidden_check_shows_no_more_than_its_title(
@@ -166,10 +185,50 @@ def test_the_difference_of_two_submissions_is_their_cells_and_checks(
     assert "0 → 20" in said
     assert "1 cell changed, 0 are the same." in said
     assert "− removed: x = 1 + added: x = 2" in said
+    assert "(judged: 0 points)" in said
+    assert "(judged: 20 points)" in said
+    # Another mistake in the place of the one that was mended, for as few points.
+    third = handed_in(client, people.ada, assignment_id, "x = 3")
+    judge(site, third["attempt_id"], result(exercise(OTHERWISE, title="Slopes")))
+    said = text_of(ada.get(f"/submissions/{first['id']}/compare/{third['id']}"))
+    assert f"{WRONG.message} " in said
+    assert "Half of what it should be, at 0.25." in said
+    fourth = handed_in(client, people.ada, assignment_id, "x = 4")
+    elsewhere = replace(OTHERWISE, message="Half of what it should be, at 1e-3.")
+    judge(site, fourth["attempt_id"], result(exercise(elsewhere, title="Slopes")))
+    said = text_of(ada.get(f"/submissions/{fourth['id']}/compare/{third['id']}"))
+    assert "Every check came out the same." in said
     same = f"/submissions/{first['id']}/compare/{first['id']}"
     assert ada.get(same).status_code == 422
     bobs = handed_in(client, people.bob, assignment_id)["id"]
     assert ada.get(f"/submissions/{first['id']}/compare/{bobs}").status_code == 404
+
+
+def test_the_run_says_which_cells_raised_and_whose_output_was_cut(
+    site: Site, client: TestClient, people: People, ada: Visit, assignment_id: int
+) -> None:
+    stream = {"output_type": "stream", "name": "stdout", "text": "a\n[9 characters left out]\nz"}
+    error = {"output_type": "error", "ename": "ValueError", "evalue": "<b>", "traceback": []}
+    cell = CellOutput(index=0, outputs=(stream, error), error="ValueError: <b>")
+    receipt = handed_in(client, people.ada, assignment_id, "x = 1")
+    judge(site, receipt["attempt_id"], result(exercise(HALF), outputs=(cell,)))
+    path = f"/submissions/{receipt['id']}"
+    for reader in (ada, visit(site, client, people.ta.actor)):
+        page = reader.get(path)
+        assert f'href="{path}/notebook/frame#cell-1"' in page.text
+        assert "<code>ValueError: &lt;b&gt;</code>" in page.text
+        assert "Too long to be kept whole is what Cell 1 wrote" in text_of(page)
+
+
+def test_where_the_list_of_one_s_submissions_ends_it_leads_on(
+    site: Site, people: People, ada: Visit, assignment_id: int
+) -> None:
+    ids = [answered.handed_in(site, assignment_id, people.ada.actor.person_id) for _ in range(51)]
+    page = ada.get(f"/submissions/{ids[0]}")
+    assert f'href="/submissions/{ids[0]}"' not in page.text
+    onward = re.search(r'<a href="([^"]*)">Earlier submissions', page.text)
+    assert onward
+    assert f'href="/submissions/{ids[0]}"' in ada.get(onward[1]).text
 
 
 def test_a_team_sees_its_work_as_one(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import shlex
@@ -18,6 +19,7 @@ from grader.db.models import (
     AuditEntry,
     CellComment,
     Comparison,
+    Course,
     Extension,
     Override,
     Person,
@@ -28,6 +30,7 @@ from grader.db.models import (
     Submission,
 )
 from grader.domain.outcomes import Outcome
+from grader.services import attempts, overrides, requests
 from grader.services.site import Site
 from tests.sites import People, Signed, signed
 from tests.unit._builders import check, exercise, result
@@ -173,6 +176,11 @@ def test_the_links_of_an_overview_lead_to_as_many_as_they_say(
         assert page.count('<tr id="row-') == int(number), href
 
 
+def test_an_address_that_is_no_page_s_is_not_found(ta: Visit) -> None:
+    lost = ta.get("/assignments/abc")
+    assert (lost.status_code, "There is no such page" in lost.text) == (404, True)
+
+
 def test_what_no_list_is_narrowed_by_is_named(
     site: Site,  # noqa: F811
     people: People,
@@ -207,7 +215,9 @@ def test_a_range_of_scores_that_is_the_wrong_way_round_is_said_to_be_and_turned(
 
 
 def test_rows_that_are_not_done_are_asked_for_until_they_are(
+    client: TestClient,
     site: Site,  # noqa: F811
+    people: People,
     ta: Visit,
     found: HandedIn,
 ) -> None:
@@ -226,6 +236,21 @@ def test_rows_that_are_not_done_are_asked_for_until_they_are(
     assert f'id="state-{waits}"' in part
     assert "Graded" in part
     assert "hx-get" not in part
+    # All that is listed is asked for more slowly, with the head: others act on it, too.
+    asked = re.search(r'hx-get="([^"]*/live[?]ids=[^"]*list=[^"]*)" hx-trigger="every 10s"', page)
+    assert asked
+    slow = html.unescape(asked[1])
+    assert "7 submissions · none needs a person" in seen(ta, slow)
+    words = exercise(check("b", Outcome.PENDING, 0.0), id="ex2")
+    receipt = handed_in(client, people.bob, found.assignment_id, "y = 1")
+    judge(site, receipt["attempt_id"], result(exercise(check("a"), id="ex1"), words))
+    attempts.regrade_submission(site, people.ta.actor, found.ids["right"], reason="a fix")
+    part = seen(ta, slow)
+    assert "8 submissions ·" in part
+    assert re.search(r'id="needing"[^>]*>1 needs a person', part)
+    assert f'href="/submissions/{receipt["id"]}?' in part
+    assert f'{found.table}/live?ids={found.ids["right"]},{found.ids["wrong"]}" hx-trigger' in part
+    assert "1 submission matches" in seen(ta, f"{found.table}/live?list=state%3Dfailed")
 
 
 def test_the_next_one_that_needs_a_person_is_at_the_head(
@@ -303,12 +328,23 @@ def test_selected_submissions_are_judged_again_with_a_reason(
 
 
 def test_all_that_match_are_acted_on_and_nothing_of_another_assignment(
+    site: Site,  # noqa: F811
     ta: Visit,
     found: HandedIn,
 ) -> None:
     done = act(ta, found, "regrade", all="1", list="found=ex1:failed", reason="a fix")
     # Of everybody's latest one alone came out like this.
     assert "1 submission will be judged again." in done.text
+    # What was asked about is what is acted on: another number of them is asked about anew.
+    form = {"action": "release", "all": "1", "list": "state=graded"}
+    told = re.search(r'name="told" value="(\d+)"', ta.post(f"{found.table}/confirm", form).text)
+    assert told
+    before = actions(site)
+    changed = ta.post(f"{found.table}/act", {**form, "told": str(int(told[1]) + 1)})
+    assert (changed.status_code, "not as many as they were" in changed.text) == (422, True)
+    assert f'name="told" value="{told[1]}"' in changed.text
+    assert actions(site) == before
+    assert ta.post(f"{found.table}/act", {**form, "told": told[1]}).status_code == 200
     strangers = ta.post(
         f"{found.table}/act", {"action": "regrade", "id": [999_999], "reason": "a fix"}
     )
@@ -342,6 +378,18 @@ def test_the_selected_get_more_time_in_the_course_s_zone(
     assert (early.status_code, "after the assignment" in early.text) == (422, True)
     odd = act(ta, found, "extend", "right", due_at="soon", reason="ill")
     assert (odd.status_code, 'value="soon"' in odd.text) == (422, True)
+    with site.database.writing() as session:
+        session.get_one(Course, people.course_id).timezone = "Europe/Berlin"
+    form = {"due_at": "2030-10-27T02:30", "reason": "ill"}
+    twice = act(ta, found, "extend", "right", **form)
+    assert (twice.status_code, "comes twice" in twice.text) == (422, True)
+    assert '<option value="second">' in twice.text
+    assert act(ta, found, "extend", "right", **form, due_at_turn="second").status_code == 200
+    with site.database.writing() as session:
+        assert session.scalars(select(Extension.due_at)).one() == datetime(
+            2030, 10, 27, 1, 30, tzinfo=UTC
+        )
+        session.get_one(Course, people.course_id).timezone = "UTC"
     until = (datetime.now(UTC) + timedelta(days=3)).replace(second=0, microsecond=0)
     done = act(ta, found, "extend", "right", "half", due_at=f"{until:%Y-%m-%dT%H:%M}", reason="ill")
     assert "2 people can hand in later." in done.text
@@ -386,6 +434,9 @@ def test_points_are_given_and_taken_back_with_a_reason(
     refused = ta.post(f"{path}/overrides", form)
     assert (refused.status_code, "From 0 to 4" in refused.text) == (422, True)
     assert 'value="well put"' in refused.text
+    assert '<option value="ex2" selected>' in refused.text
+    whole = ta.post(f"{path}/overrides", {**form, "exercise": "", "score": "17"})
+    assert (whole.status_code, '<option value="" selected>The whole' in whole.text) == (422, True)
     assert ta.post(f"{path}/overrides", {**form, "score": "2", "reason": ""}).status_code == 422
     given = ta.post(f"{path}/overrides", {**form, "score": "2,5"})
     assert given.status_code == 303
@@ -440,6 +491,36 @@ def test_a_submission_shows_all_that_belongs_to_it(
     assert "What failed" in seen(ta, f"/submissions/{found.ids['failed']}")
     assert "no sandbox" in seen(ta, f"/submissions/{found.ids['failed']}")
     assert "Not judged yet" in seen(ta, f"/submissions/{found.ids['waits']}")
+
+
+def test_what_staff_do_next_about_a_submission_is_staff_s(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+    ta: Visit,
+    found: HandedIn,
+) -> None:
+    def step(submission_id: int) -> str | None:
+        page = seen(ta, f"/submissions/{submission_id}")
+        told = re.search(r'<strong>Next:</strong> <a href="([^"]*)">', page)
+        return told[1] if told else None
+
+    assert step(found.ids["failed"]) == "#regrade"
+    assert step(found.ids["wrong"]) is None  # what is wrong is the student's to mend
+    words = exercise(check("a"), id="ex1"), exercise(check("b", Outcome.PENDING, 0.0), id="ex2")
+    receipt = handed_in(client, people.bob, found.assignment_id, "y = 1")
+    judge(site, receipt["attempt_id"], result(*words))
+    desk = f"/assignments/{found.assignment_id}/grading/ex2?answer={receipt['id']}"
+    assert step(receipt["id"]) == desk
+    asked = requests.open_request(
+        site, people.bob.actor, receipt["id"], exercise="ex1", reason="Look again."
+    )
+    assert step(receipt["id"]) == f"/requests/{asked.id}"
+    requests.withdraw(site, people.bob.actor, asked.id)
+    overrides.give(
+        site, people.ta.actor, receipt["id"], exercise="ex2", score=1.0, reason="well put"
+    )
+    assert step(receipt["id"]) is None
 
 
 def test_the_neighbours_are_those_of_the_list_it_was_opened_from(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
@@ -57,9 +57,17 @@ def failure_page(
     )
 
 
+def _open_page(request: Request) -> str:
+    """The page that asks for a part of itself, as it says; the courses where it says nothing."""
+    said = urlsplit(request.headers.get("hx-current-url", ""))
+    if said.netloc != request.url.netloc or not said.path.startswith("/"):
+        return "/courses"
+    return said.path + (f"?{said.query}" if said.query else "")
+
+
 def _to_sign_in(request: Request) -> Response:
     path = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    then = path if request.method == "GET" and not is_part(request) else "/courses"
+    then = path if request.method == "GET" and not is_part(request) else _open_page(request)
     target = f"/sign-in?then={quote(then, safe='')}"
     if is_part(request):
         return Response(status_code=204, headers={"HX-Redirect": target})

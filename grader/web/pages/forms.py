@@ -243,7 +243,7 @@ def _values_of(form: type[Form], values: Mapping[str, Any], zone: str) -> dict[s
             found[name] = f"{local:%Y-%m-%dT%H:%M:%S}".removesuffix(":00")
             found[turn] = "second" if local.fold else "first"
         else:
-            found[name] = at
+            found[name], found[turn] = at, values.get(turn)
     return found
 
 

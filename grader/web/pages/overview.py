@@ -54,9 +54,7 @@ def assignment_overview(request: Request, site: Site, visitor: Visitor, frame: F
             (one, [pictures.Bin(part.low, part.high, part.count) for part in one.bins])
             for one in found.exercises
         ],
-        "limits": [
-            (one, found.run_ends[one]) for one in overview.LIMITS if found.run_ends.get(one)
-        ],
+        "ends": [(one, found.run_ends[one]) for one in overview.FLAGGED if found.run_ends.get(one)],
     }
     return page(request, "overview/assignment.html", context)
 

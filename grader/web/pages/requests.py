@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from grader.db.models import RequestState
-from grader.errors import BadInput, Conflict, Forbidden, NotFound
+from grader.errors import BadInput, Forbidden, NotFound, NotNow
 from grader.services import requests
 from grader.services.site import Site
 from grader.web.api.bodies import RowId
@@ -31,19 +31,6 @@ STATES = {
 }
 
 
-@router.post("/submissions/{submission_id}/requests")
-def open_request(
-    site: CurrentSite,
-    visitor: CurrentVisitor,
-    submission_id: Annotated[RowId, Path()],
-    exercise: Annotated[str, Form(max_length=80)] = "",
-    text: Text = "",
-) -> Response:
-    """Ask for an exercise to be looked at again."""
-    made = requests.open_request(site, visitor.actor, submission_id, exercise=exercise, reason=text)
-    return _to(made.id)
-
-
 @router.get("/requests/{request_id}")
 def show(
     request: Request, site: CurrentSite, visitor: CurrentVisitor, request_id: RequestId
@@ -54,10 +41,19 @@ def show(
 
 @router.post("/requests/{request_id}/messages")
 def write(
-    site: CurrentSite, visitor: CurrentVisitor, request_id: RequestId, text: Text = ""
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    request_id: RequestId,
+    text: Text = "",
 ) -> Response:
     """Say something about it."""
-    requests.write(site, visitor.actor, request_id, text=text)
+    try:
+        requests.write(site, visitor.actor, request_id, text=text)
+    except (Forbidden, NotFound):
+        raise
+    except BadInput as error:
+        return _thread(request, site, visitor, request_id, refused=error, typed=text)
     return _to(request_id)
 
 
@@ -70,11 +66,14 @@ def withdraw(site: CurrentSite, visitor: CurrentVisitor, request_id: RequestId) 
 
 @router.post("/requests/{request_id}/accept")
 def accept(
-    site: CurrentSite, visitor: CurrentVisitor, request_id: RequestId, text: Text = ""
+    request: Request,
+    site: CurrentSite,
+    visitor: CurrentVisitor,
+    request_id: RequestId,
+    text: Text = "",
 ) -> Response:
     """The student is right: what to do about it is on the page then."""
-    requests.decide(site, visitor.actor, request_id, accepted=True, text=text)
-    return _to(request_id)
+    return _decided(request, site, visitor, request_id, text, accepted=True)
 
 
 @router.post("/requests/{request_id}/decline")
@@ -86,14 +85,7 @@ def decline(
     text: Text = "",
 ) -> Response:
     """It stays as it is, for the reason that is given; without one it is asked for."""
-    try:
-        requests.decide(site, visitor.actor, request_id, accepted=False, text=text)
-    except (Conflict, Forbidden, NotFound):
-        raise
-    except BadInput as error:
-        problem = sentence(str(error).removeprefix("text: "))
-        return _thread(request, site, visitor, request_id, problem=problem, typed=text)
-    return _to(request_id)
+    return _decided(request, site, visitor, request_id, text, accepted=False)
 
 
 @router.get("/assignments/{assignment_id}/requests")
@@ -122,13 +114,35 @@ def list_requests(
     return page(request, "requests/inbox.html", context)
 
 
+def refusal(error: BadInput) -> str:
+    """Why what was written was not taken, as a sentence."""
+    return sentence(str(error).removeprefix("text: ").removeprefix("reason: "))
+
+
+def status_of(error: BadInput) -> int:
+    """The status of the page that says so."""
+    return 429 if isinstance(error, NotNow) and error.until else error.status
+
+
+def _decided(
+    request: Request, site: Site, visitor: Visitor, request_id: int, text: str, *, accepted: bool
+) -> Response:
+    try:
+        requests.decide(site, visitor.actor, request_id, accepted=accepted, text=text)
+    except (Forbidden, NotFound):
+        raise
+    except BadInput as error:
+        return _thread(request, site, visitor, request_id, refused=error, typed=text)
+    return _to(request_id)
+
+
 def _thread(
     request: Request,
     site: Site,
     visitor: Visitor,
     request_id: int,
     *,
-    problem: str = "",
+    refused: BadInput | None = None,
     typed: str = "",
 ) -> Response:
     thread = requests.get_request(site, visitor.actor, request_id)
@@ -138,10 +152,11 @@ def _thread(
         "thread": thread,
         "state": STATES[thread.request.state],
         "longest": requests.LONGEST,
-        "problem": problem,
+        "problem": refusal(refused) if refused else "",
         "typed": typed,
     }
-    return page(request, "requests/thread.html", context, status=422 if problem else 200)
+    status = status_of(refused) if refused else 200
+    return page(request, "requests/thread.html", context, status=status)
 
 
 def _to(request_id: int) -> Response:

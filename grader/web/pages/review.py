@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from typing import Annotated, Any, cast
-from urllib.parse import urlencode
+from typing import Annotated, Any, NamedTuple, cast
+from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Form, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
+from grader.db.models import RequestState
 from grader.errors import BadInput, Conflict, Forbidden, NotFound
-from grader.nextstep import ENDED, how_it_ended, next_step
+from grader.nextstep import ENDED, how_it_ended
 from grader.resultdoc import ResultDocument
 from grader.services import attempts, overrides, review, submissions, submissiontable
 from grader.services.review import Review
@@ -32,6 +33,13 @@ SubmissionId = Annotated[RowId, Path()]
 OverrideId = Annotated[RowId, Path()]
 _Query = Annotated[str, Form(alias="list", max_length=4000)]
 _Text = Annotated[str, Form(max_length=2000)]
+
+
+class Step(NamedTuple):
+    """What staff do next about a submission, and where."""
+
+    words: str
+    href: str
 
 
 def staff_submission(
@@ -158,7 +166,7 @@ def _shown(
         "query": listing.query,
         "before": before and _address(before, listing.query),
         "after": after and _address(after, listing.query),
-        "next_step": next_step(document) if document else None,
+        "next_step": _next(found),
         "ended": ENDED[document["run"]["status"]] if document else None,
         "how_it_ended": how_it_ended(document) if document else None,
         "details": _details(document) if document else {},
@@ -171,6 +179,19 @@ def _shown(
         "typed": typed or {"exercise": "", "score": "", "reason": ""},
     }
     return page(request, "review/submission.html", context, status=422 if problem else 200)
+
+
+def _next(found: Review) -> Step | None:
+    """The most urgent thing that a person does about it, if there is one."""
+    submission_id, ours = found.submission.id, found.worth.not_judged
+    if found.open_attempt is None and (ours or found.has_failed):
+        return Step("Judge it again: it was not judged through a fault of ours", "#regrade")
+    if asked := next((one for one in found.requests if one.state is RequestState.OPEN), None):
+        return Step(f"Answer the request: {found.title(asked.exercise)}", f"/requests/{asked.id}")
+    if found.counts and (exercise := found.waits_for_person):
+        desk = f"/assignments/{found.assignment.id}/grading/{quote(exercise, safe='')}"
+        return Step(f"Grade: {found.title(exercise)}", f"{desk}?answer={submission_id}")
+    return None
 
 
 def _details(document: Mapping[str, Any]) -> dict[tuple[str, str], str]:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Form, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
+from pydantic import Field
 
 from grader.domain.grades import GradeState
 from grader.errors import BadInput, Forbidden, NotFound
@@ -17,7 +18,8 @@ from grader.services.submissions import Filters
 from grader.services.submissiontable import COUNTED, Selected, Table
 from grader.web.api.bodies import RowId
 from grader.web.files import download
-from grader.web.pages.forms import moment_in, sentence
+from grader.web.pages.forms import Form as Fields
+from grader.web.pages.forms import LocalMoment, Sheet, moment_in, sentence
 from grader.web.pages.frame import Frame, assignment_frame
 from grader.web.pages.listing import Listing, read_listing, read_query
 from grader.web.pages.rendering import is_part, page
@@ -31,6 +33,11 @@ AssignmentId = Annotated[RowId, Path()]
 _Ids = Annotated[list[RowId], Form(max_length=200)]
 _Query = Annotated[str, Form(alias="list", max_length=4000)]
 _Text = Annotated[str, Form(max_length=1000)]
+
+
+class _MoreTime(Fields):
+    due_at: LocalMoment = Field(title="Due at")
+
 
 _LEFT = {
     GradeState.NOTHING: "handed in nothing",
@@ -79,12 +86,20 @@ def show_live(
     site: CurrentSite,
     visitor: CurrentVisitor,
     assignment_id: AssignmentId,
-    ids: Annotated[str, Query(max_length=4000, pattern=r"^[0-9]{1,18}(,[0-9]{1,18})*$")],
+    ids: Annotated[str, Query(max_length=4000, pattern=r"^([0-9]{1,18}(,[0-9]{1,18})*)?$")] = "",
+    query: Annotated[str | None, Query(alias="list", max_length=4000)] = None,
 ) -> Response:
-    """The cells of rows that were not done, as they are now."""
-    wanted = [int(one) for one in ids.split(",")]
+    """The cells of some rows as they are now; and the list's head, where it is said which list."""
+    wanted = [int(one) for one in ids.split(",") if one]
     rows, exercises = submissiontable.rows(site, visitor.actor, assignment_id, wanted)
+    listing = read_query(query or "")
+    head = None
+    if query is not None:
+        head = submissiontable.head(site, visitor.actor, assignment_id, listing.filters)
     context = {
+        "head": head,
+        "listing": listing,
+        "capped": COUNTED,
         "rows": rows,
         "exercises": exercises,
         "open_ids": _open(rows),
@@ -121,12 +136,18 @@ def act(
     query: _Query = "",
     reason: _Text = "",
     due_at: _Text = "",
+    due_at_turn: _Text = "",
+    told: Annotated[int | None, Form()] = None,
 ) -> Response:
-    """Do it, and say what came of it."""
+    """Do it, and say what came of it; ask again where all that match are not `told` any more."""
     filters = _meant(query, id, all)
     frame = assignment_frame(site, visitor.actor, assignment_id)
-    typed = {"reason": reason.strip(), "due_at": due_at}
+    typed = {"reason": reason.strip(), "due_at": due_at, "due_at_turn": due_at_turn}
     try:
+        if all and told is not None:
+            chosen = submissiontable.selected(site, visitor.actor, assignment_id, filters)
+            if _number(action, chosen) != told:
+                raise BadInput("they are not as many as they were; look, and decide again")
         done = _done(site, visitor, frame, assignment_id, action, filters, **typed)
     except (Forbidden, NotFound):
         raise
@@ -140,7 +161,7 @@ def act(
             filters,
             query,
             all,
-            problem=sentence(str(error).removeprefix("due_at: ")),
+            problem=str(error),
             typed=typed,
         )
     title, detail = done
@@ -189,6 +210,9 @@ def _asked(
     """The question, as a part of the page or as one of its own."""
     frame = assignment_frame(site, visitor.actor, assignment_id)
     chosen: Selected = submissiontable.selected(site, visitor.actor, assignment_id, filters)
+    sheet = Sheet(_MoreTime, typed, zone=frame.zone)
+    if is_about_time := problem.startswith("due_at: "):
+        sheet.errors["due_at"] = sentence(problem.removeprefix("due_at: "))
     context: dict[str, Any] = {
         "frame": frame,
         "tab": "submissions",
@@ -198,8 +222,10 @@ def _asked(
         "is_all": is_all,
         "query": query,
         "address": _address(assignment_id),
-        "problem": problem,
-        "typed": typed or {"reason": "", "due_at": ""},
+        "told": _number(action, chosen),
+        "problem": "" if is_about_time else sentence(problem),
+        "typed": typed or {"reason": ""},
+        "sheet": sheet,
     }
     template = "table/confirm_part.html" if is_part(request) else "table/confirm.html"
     return page(request, template, context, status=422 if problem else 200)
@@ -215,6 +241,7 @@ def _done(
     *,
     reason: str,
     due_at: str,
+    due_at_turn: str,
 ) -> tuple[str, str]:
     """What was done, in words: the main thing, and the rest of it."""
     actor = visitor.actor
@@ -227,9 +254,9 @@ def _done(
         )
     if action == "extend":
         try:
-            until = moment_in(due_at, frame.zone)
+            until = moment_in(due_at, frame.zone, due_at_turn)
         except ValueError as error:
-            raise BadInput(str(error)) from None
+            raise BadInput(f"due_at: {error}") from None
         given = submissiontable.extend(
             site, actor, assignment_id, filters, due_at=until, reason=reason
         )
@@ -248,6 +275,13 @@ def _done(
         if state in states
     ]
     return f"{_many(len(came.released), 'grade')} released.", " ".join(words)
+
+
+def _number(action: Action, chosen: Selected) -> int:
+    """How many an action is about, as its question says it."""
+    if action == "regrade":
+        return chosen.submissions
+    return chosen.students if action == "release" else chosen.people
 
 
 def _meant(query: str, ids: Sequence[int], is_all: bool) -> Filters:

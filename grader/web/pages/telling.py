@@ -46,8 +46,8 @@ def standing(own: OwnAssignment) -> Standing:
             return Standing("failed", "Ours to fix", "Nothing to do: staff see to it.")
         case GradeState.PENDING:
             assert grade.worth is not None
-            waiting = points(grade.worth.pending)
-            verb = "waits" if grade.worth.pending == 1 else "wait"
+            waiting = points(grade.worth.to_come)
+            verb = "waits" if grade.worth.to_come == 1 else "wait"
             words = f"{waiting} more {verb} for a person."
             if is_open and _has_points_left(grade):
                 words = f"{words} {_judged_next(grade, is_open)}"
@@ -102,7 +102,5 @@ def _judged_next(grade: Grade, is_open: bool) -> str:
 
 
 def _has_points_left(grade: Grade) -> bool:
-    """Whether points are missing that are no matter of waiting."""
-    if grade.worth is None or grade.points is None:
-        return False
-    return grade.points + grade.worth.pending < grade.max_score
+    """Whether handing in again may bring more: what lateness has taken, it does not bring back."""
+    return grade.worth is not None and grade.points is not None and grade.worth.has_wrong

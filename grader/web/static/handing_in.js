@@ -22,6 +22,7 @@ async function dropped(transfer) {
   const found = [];
   while (entries.length && found.length < MOST_ENTRIES) {
     const entry = entries.shift();
+    if (!isTheirs(entry.fullPath)) continue;
     if (entry.isFile) {
       const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
       found.push({ file, path: entry.fullPath.replace(/^\//, "") });
@@ -190,7 +191,7 @@ function prepare() {
     refuse(
       all.length === 1
         ? `${all[0].path}: only .ipynb and .py files can be graded.`
-        : `Among these ${all.length} files is no notebook (.ipynb) and no Python file (.py).`,
+        : `Among ${all.length < MOST_ENTRIES ? "these" : "the first"} ${all.length} files is no notebook (.ipynb) and no Python file (.py).`,
     );
   }
 
@@ -232,7 +233,10 @@ function prepare() {
   form.addEventListener("htmx:afterRequest", (event) => {
     if (!event.detail.xhr.getResponseHeader("HX-Redirect")) bar.hidden = true;
   });
-  form.addEventListener("htmx:sendError", () => refuse("The connection failed. Hand in again: what arrived already is not handed in twice."));
+  form.addEventListener("htmx:sendError", (event) => {
+    event.preventDefault(); // it is said here
+    refuse("The connection failed. Hand in again: what arrived already is not handed in twice.");
+  });
 }
 
 if (form) prepare();

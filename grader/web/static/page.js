@@ -24,9 +24,54 @@ document.addEventListener("click", (event) => {
   event.target.closest("[data-close-dialog]")?.closest("dialog").close();
 });
 
-// What is being pressed is not taken away under the finger: it is renewed the next time.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.target.querySelector(":active")) event.detail.shouldSwap = false;
+// What comes without being asked for: by a timer, or because something has ended.
+function comesByItself({ requestConfig }) {
+  const event = requestConfig?.triggeringEvent;
+  return !event || event.type === "judged";
+}
+
+function tell(title, detail) {
+  const message = document.createElement("div");
+  message.className = "message problem";
+  message.setAttribute("role", "alert");
+  message.dataset.connection = "";
+  const words = document.createElement("p");
+  const strong = document.createElement("strong");
+  strong.textContent = title;
+  words.append(strong, ` ${detail}`);
+  const dismiss = document.createElement("button");
+  Object.assign(dismiss, { type: "button", className: "quiet", textContent: "Dismiss" });
+  dismiss.dataset.dismiss = "";
+  message.append(words, dismiss);
+  // Under an open dialog nobody sees it.
+  (document.querySelector("dialog[open]") ?? document.getElementById("messages")).append(message);
+}
+
+function forgetConnection() {
+  for (const message of document.querySelectorAll("[data-connection]")) message.remove();
+}
+
+// Of what comes by itself, nothing is taken away under the finger that presses it, and no failure
+// takes its place: it is renewed the next time. What somebody asked for is always shown.
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  if (comesByItself(detail)) {
+    if (detail.isError || detail.target.querySelector(":active")) detail.shouldSwap = false;
+  } else if (detail.xhr.status >= 500 && !detail.xhr.getResponseHeader("HX-Retarget")) {
+    // Nothing of ours: what stands before the service has answered in its place.
+    detail.shouldSwap = false;
+    forgetConnection();
+    tell("The service did not answer.", "It may not be saved: try again in a moment.");
+  }
+});
+
+document.addEventListener("htmx:sendError", (event) => {
+  if (comesByItself(event.detail) || event.defaultPrevented) return;
+  forgetConnection();
+  tell("The connection failed.", "It may not be saved: try again.");
+});
+
+document.addEventListener("htmx:afterOnLoad", ({ detail }) => {
+  if (detail.successful && !comesByItself(detail)) forgetConnection();
 });
 
 // A request that ends because its page is left, or because a later one takes its place, is no error

@@ -34,9 +34,15 @@ document.addEventListener("htmx:afterSwap", (event) => {
 document.addEventListener("htmx:afterSettle", say);
 
 // Something was done to some of them: the list is read anew, where it is.
-document.addEventListener("submissions-changed", () => {
+document.addEventListener("submissions-changed", (event) => {
   document.getElementById("asking").close();
-  htmx.ajax("GET", location.href, { source: "#list", target: "#list", select: "#list", swap: "outerHTML" });
+  const anew = { event, source: "#list", target: "#list", select: "#list", selectOOB: "#count,#next", swap: "outerHTML" };
+  htmx.ajax("GET", location.href, anew).catch(() => {}); // what fails is said for all requests
+});
+
+// What is pressed in the head is not taken away by what comes by itself.
+document.addEventListener("htmx:oobBeforeSwap", ({ detail }) => {
+  if (["count", "next"].includes(detail.target.id) && detail.target.matches(":active")) detail.shouldSwap = false;
 });
 
 addEventListener("pageshow", say);

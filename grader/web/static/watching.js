@@ -52,10 +52,20 @@ function showExercises(exercises) {
 
 function ask(place) {
   isAsking = true;
-  setTimeout(() => {
-    // The answer takes the place of this one, and is watched like it.
-    if (place.isConnected) htmx.ajax("GET", place.dataset.progress, { target: place, swap: "outerHTML" });
+  setTimeout(async () => {
+    if (!place.isConnected) return;
+    // The answer takes the place of this one, and is watched like it; where none comes, or it is not
+    // put there, it is asked for again.
+    await htmx.ajax("GET", place.dataset.progress, { target: place, swap: "outerHTML" }).catch(() => {});
+    if (place.isConnected) ask(place);
   }, EVERY_MS);
+}
+
+// Until what came out is there: one answer may be lost, or come while the page is being pressed.
+function askForResult(place) {
+  if (!place.isConnected) return;
+  htmx.trigger(place, "judged");
+  setTimeout(() => askForResult(place), EVERY_MS);
 }
 
 function watch(place) {
@@ -75,7 +85,7 @@ function watch(place) {
     show(place, news);
     if (ENDS.includes(news.stage)) {
       source.close();
-      htmx.trigger(place, "judged");
+      askForResult(place);
     }
   });
   source.addEventListener("error", () => {
