@@ -31,6 +31,7 @@ class AttemptStage(StrEnum):
 
 
 _STARTING = Told("starting")
+_NOTHING_TAKES_IT = "Nothing is judged at present; it is kept, and judged as soon as that goes on."
 _ENDS = {
     AttemptState.DONE: (AttemptStage.DONE, "Judged."),
     AttemptState.FAILED: (
@@ -68,11 +69,8 @@ def look(site: Site, attempt_ids: Collection[int]) -> dict[int, News]:
     """Where these attempts stand: by a few queries and one question to Redis for all of them."""
     with site.database.reading() as session:
         standings = watching.standings(session, attempt_ids)
-        needs_gpu = any(
-            one.state is AttemptState.QUEUED and one.queue is Queue.GPU
-            for one in standings.values()
-        )
-        offered = watching.offered(session, site.settings.lease) if needs_gpu else {Queue.CPU}
+        waits = any(one.state is AttemptState.QUEUED for one in standings.values())
+        offered = watching.offered(session, site.settings.lease) if waits else set()
     running = [one.attempt_id for one in standings.values() if one.state is AttemptState.RUNNING]
     told = site.progress.of(running)
     return {key: _news(one, offered, told) for key, one in standings.items()}
@@ -124,10 +122,12 @@ def _news(one: Standing, offered: Collection[Queue], told: Mapping[int, Told]) -
 
 def _waiting(one: Standing, offered: Collection[Queue]) -> News:
     before = one.position or 0
-    if one.queue not in offered:
+    if one.queue is Queue.GPU and one.queue not in offered:
         stage = AttemptStage.WAITING_FOR_GPU
         words = "It needs a GPU, and no worker has one at present; it waits until one does."
     else:
         stage = AttemptStage.QUEUED
         words = f"About {before} go before." if before else "It is next."
+        if one.queue not in offered:
+            words = f"{words} {_NOTHING_TAKES_IT}"
     return News(attempt_id=one.attempt_id, stage=stage, words=words, position=before)

@@ -279,6 +279,10 @@ class TestWorkers:
         assert root.post("/workers/w2/undrain").status_code == 303
         with site.database.reading() as session:
             assert not session.get_one(Node, "w2").draining
+        assert "No worker takes work" not in text_of(root.get("/workers/now"))
+        with site.database.writing() as session:
+            session.get_one(Node, "gpu/1").draining = True
+        assert "No worker takes work: nothing more is judged" in text_of(root.get("/workers/now"))
         assert root.post("/workers/w3/drain").status_code == 404
 
     def test_staff_see_how_much_of_their_course_waits(
