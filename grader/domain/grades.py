@@ -121,6 +121,14 @@ class Grade:
         return self.worth.state if self.worth else GradeState.NOTHING
 
     @property
+    def can_improve(self) -> bool:
+        """Whether something is wrong: points are missing that neither wait for a person nor were
+        taken by lateness, of which handing in again takes more."""
+        if self.worth is None or self.worth.before_lateness is None or self.points is None:
+            return False
+        return self.worth.before_lateness + self.worth.pending < self.max_score
+
+    @property
     def points(self) -> float | None:
         """The points, None where there is nothing or nothing that is known yet."""
         return self.worth.points if self.worth else None

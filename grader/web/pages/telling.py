@@ -49,7 +49,7 @@ def standing(own: OwnAssignment) -> Standing:
             waiting = points(grade.worth.pending)
             verb = "waits" if grade.worth.pending == 1 else "wait"
             words = f"{waiting} more {verb} for a person."
-            if is_open and _has_points_left(grade):
+            if is_open and grade.can_improve:
                 words = f"{words} {_judged_next(grade, is_open)}"
             return Standing("queued", "Partly judged", words)
     return Standing("done", "Judged", _judged_next(grade, is_open))
@@ -73,7 +73,7 @@ def next_of(found: Sequence[OwnAssignment]) -> OwnAssignment | None:
     for one in open_ones:
         if one.grade.state is GradeState.NOTHING:
             return one
-    return next((one for one in open_ones if _has_points_left(one.grade)), None)
+    return next((one for one in open_ones if one.grade.can_improve), None)
 
 
 def why_it_counts(grade: Grade, of: int) -> str:
@@ -96,13 +96,6 @@ def _released_next(own: OwnAssignment, is_open: bool) -> str:
 
 
 def _judged_next(grade: Grade, is_open: bool) -> str:
-    if not _has_points_left(grade):
+    if not grade.can_improve:
         return "Nothing is left to do."
     return "Read what is wrong, then hand in again." if is_open else "Read the result."
-
-
-def _has_points_left(grade: Grade) -> bool:
-    """Whether points are missing that are no matter of waiting."""
-    if grade.worth is None or grade.points is None:
-        return False
-    return grade.points + grade.worth.pending < grade.max_score
