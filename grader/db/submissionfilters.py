@@ -85,9 +85,9 @@ class Filters:
     `state` is that of the latest attempt against the version in force, and `run_status` and the
     scores are those of the result against it. `needs_person`: points wait for a person and no
     override stands in their place, or judging has failed. `search` is part of the name or address
-    of a person or of one of their team, or of the team's name, or a submission's id; where the assignment is anonymous the id alone. `counts`: those
-    that do, or those that don't, of the ids in `counting`; no filter of its own, since the ids are
-    known.
+    of a person or of one of their team, or of the team's name, or a submission's id; where the
+    assignment is anonymous the id alone. `counts`: those that do, or those that don't, of the ids
+    in `counting`; no filter of its own, since the ids are known.
     """
 
     ids: Collection[int] | None = None

@@ -155,6 +155,11 @@ async def _invalid_request(request: Request, error: Exception) -> Response:
         {"field": ".".join(map(str, one["loc"][1:])), "message": storable(str(one["msg"]))[:500]}
         for one in error.errors()[:20]
     ]
+    if is_for_pages(request.url.path) and any(
+        one["loc"][:1] == ("path",) for one in error.errors()
+    ):
+        # Nobody types a field there: an address that can be no page's is none.
+        return _answer(request, 404, "not-found", "there is no such thing")
     first = errors[0]
     detail = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
     return _answer(request, 422, "invalid-request", detail, errors=errors)
