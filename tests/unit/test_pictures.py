@@ -421,3 +421,14 @@ def test_numbers_are_written_with_three_digits(number: object, text: str) -> Non
 def test_numbers_are_read_out_in_words() -> None:
     assert spoken(-4.1e-7) == "minus 4.1 times 10 to the power of minus 7"
     assert spoken(-0.5) == "minus 0.5"
+
+
+def test_what_is_wrong_with_all_gradients_alike_is_said_once() -> None:
+    parts = [
+        {"name": name, "error": 0.5, "tolerance": 1e-4, "outcome": "wrong", "cause": "Half of it."}
+        for name in ("W1", "W2")
+    ]
+    assert pictures.gradients({"parts": parts}).count("Half of it.") == 1
+    parts[1]["cause"] = "Its sign."
+    said = pictures.gradients({"parts": parts})
+    assert (said.count("Half of it."), said.count("Its sign.")) == (1, 1)
