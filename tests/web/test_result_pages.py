@@ -57,6 +57,9 @@ def test_lateness_is_spelled_out(
     assert "9 of 20 points" in said
     assert "1 day late: 10 % of the points are taken off" in said
     assert "Judged: 10; with that taken off: 9." in said
+    waits = check(id="c2", outcome=Outcome.PENDING, score=0.0, max_score=5.0, message="A person.")
+    said = text_of(ada.get(f"/submissions/{judged(site, client, people.ada, late, HALF, waits)}"))
+    assert "+ up to 4.5" in said
 
 
 def test_a_hidden_check_shows_no_more_than_its_title(
