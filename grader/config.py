@@ -3,7 +3,8 @@
 For grading on the command line:
 
 CHAINRULE_RUBRICS          the folder that holds rubrics/ and reference/; by default the current
-                           folder where it has rubrics/, otherwise the checkout
+                           folder where it has rubrics/, otherwise the checkout; a new bundle is
+                           begun in the current folder
 CHAINRULE_ACCEPT_MISSING   layers of the sandbox, by name and separated by commas, without which
                            grading may go on
 CHAINRULE_DEBUG            1: show the traceback of an unexpected failure
@@ -243,6 +244,12 @@ def debug(environment: Mapping[str, str] = os.environ) -> bool:
     if value not in _FLAGS:
         raise BadInput(f"CHAINRULE_DEBUG is 0 or 1, not {one_line(repr(value), 40)}")
     return _FLAGS[value]
+
+
+def new_bundles(environment: Mapping[str, str] = os.environ) -> Path:
+    """The folder in which a new bundle is begun: never the checkout unless one stands in it."""
+    named = environment.get("CHAINRULE_RUBRICS", "")
+    return _root(named) if named else Path.cwd()
 
 
 def _root(value: str) -> Path:

@@ -31,6 +31,7 @@ from grader.db.models import (
     Attempt,
     AttemptState,
     CheckOutcome,
+    Enrolment,
     Override,
     Person,
     Result,
@@ -84,11 +85,11 @@ class Filters:
 
     `state` is that of the latest attempt against the version in force, and `run_status` and the
     scores are those of the result against it. `needs_person`: points wait for a person and no
-    override stands in their place, or judging has failed. `search` is part of a person's name or
-    address, or a submission's id; where the assignment is anonymous the id alone. `counts`: those
-    that do, or those that don't, of the ids in `counting`; no filter of its own, since the ids are
-    known. `similar`: at least so much like another one; `late` and `requested` are as
-    `grader.db.submissionnotes` says.
+    override stands in their place, or judging has failed. `search` is part of the name or address
+    of a person or of one of their team, or of the team's name, or a submission's id; where the
+    assignment is anonymous the id alone. `counts`: those that do, or those that don't, of the ids
+    in `counting`; no filter of its own, since the ids are known. `similar`: at least so much like
+    another one; `late` and `requested` are as `grader.db.submissionnotes` says.
     """
 
     ids: Collection[int] | None = None
@@ -214,6 +215,20 @@ def _called(assignment: Assignment, text: str) -> Filter:
     whose = select(Submission.id).where(
         of_this, Submission.person_id.in_(select(Person.id).where(matches))
     )
+    # Neither depends on the submission: each is found once, not for every row.
+    here = Enrolment.course_id == assignment.course_id
+    teams = (
+        select(Enrolment.team)
+        .join(Person, Person.id == Enrolment.person_id)
+        .where(
+            here,
+            Enrolment.team.is_not(None),
+            or_(matches, Enrolment.team.icontains(text, autoescape=True)),
+        )
+    )
+    in_team = Submission.person_id.in_(
+        select(Enrolment.person_id).where(here, Enrolment.team.in_(teams))
+    )
     found = (
         select(Person.id)
         .where(Person.id == Submission.person_id, matches)
@@ -221,7 +236,12 @@ def _called(assignment: Assignment, text: str) -> Filter:
         .exists()
     )
     return Filter(
-        union_all(whose, select(Submission.id).where(of_this, by_number)), or_(found, by_number)
+        union_all(
+            whose,
+            select(Submission.id).where(of_this, in_team),
+            select(Submission.id).where(of_this, by_number),
+        ),
+        or_(found, in_team, by_number),
     )
 
 

@@ -98,13 +98,6 @@ class Worth(NamedTuple):
         return round(self.pending * self.late.kept, 6)
 
     @property
-    def has_wrong(self) -> bool:
-        """Whether points are missing before lateness that are no matter of waiting."""
-        if self.before_lateness is None:
-            return False
-        return self.before_lateness + self.pending + self.not_judged < self.max_score
-
-    @property
     def lessened(self) -> bool:
         """Whether lateness took part of the points."""
         return self.points is not None and self.points != self.before_lateness
@@ -131,6 +124,15 @@ class Grade:
     def state(self) -> GradeState:
         """How far it has come."""
         return self.worth.state if self.worth else GradeState.NOTHING
+
+    @property
+    def can_improve(self) -> bool:
+        """Whether something is wrong: points are missing that neither wait for a person nor were
+        taken by lateness, of which handing in again takes more."""
+        worth = self.worth
+        if worth is None or worth.before_lateness is None or worth.points is None:
+            return False
+        return worth.before_lateness + worth.pending + worth.not_judged < worth.max_score
 
     @property
     def points(self) -> float | None:

@@ -12,7 +12,7 @@ from grader.db import people
 from grader.db.models import Person, Role
 from grader.db.session import Session
 from grader.errors import BadInput, Conflict
-from grader.safetext import storable
+from grader.safetext import one_line, storable
 from grader.services.access import Actor, Right, permit
 from grader.services.roles import Wanted, gains, give_roles, hold_new_staff, unvouched
 from grader.services.site import Site
@@ -26,6 +26,7 @@ _ROLES = {
     "teaching assistant": Role.TA,
     "instructor": Role.INSTRUCTOR,
 }
+_CALLED_EMAIL = {"e-mail", "mail", "email address", "e-mail address"}
 _ASK_FIRST = (
     "their password was chosen by a link of another course: add them by hand, where you say that "
     "you know them"
@@ -111,7 +112,7 @@ def _planned(session: Session, course_id: int, table: Table) -> Roster:
     known = people.by_emails(session, [line.email for line in read])
     there = people.enrolments_of(session, course_id, [one.id for one in known.values()])
     planned = []
-    columns = {name.lower() for name in table.columns}
+    columns = set(_names(table))
     for said in read:
         person = known.get(said.email)
         enrolment = there.get(person.id) if person else None
@@ -121,13 +122,15 @@ def _planned(session: Session, course_id: int, table: Table) -> Roster:
         if before is not None:
             kind = "unchanged" if before == (line.role, line.team) else "changed"
         if kind == "new" and not line.name:
-            errors.append(CellError(line.row, "name", "nobody has this address yet: who is it?"))
+            words = "nobody has this address yet: who is it?"
+            errors.append(CellError(line.row, "name", words, who=line.email))
             continue
         planned.append(Planned(line, kind, before))
     staff = {known[one.line.email].id: one for one in planned if one.kind != "new" and _gains(one)}
     for person_id in unvouched(session, course_id, staff.keys()):
         planned.remove(staff[person_id])
-        errors.append(CellError(staff[person_id].line.row, "role", _ASK_FIRST))
+        line = staff[person_id].line
+        errors.append(CellError(line.row, "role", _ASK_FIRST, who=line.name or line.email))
     told = [
         [one.line.email, one.line.name, one.line.role, one.line.team, one.before]
         for one in planned
@@ -151,8 +154,17 @@ def _kept(line: Line, columns: Collection[str], role: Role, team: str | None) ->
     )
 
 
-def _lines(table: Table) -> tuple[list[Line], list[CellError]]:
+def _names(table: Table) -> list[str]:
+    """What its columns are called, in our words."""
     names = [name.lower() for name in table.columns]
+    if "email" in names:
+        return names
+    first = next((name for name in names if name in _CALLED_EMAIL), None)
+    return ["email" if name == first else name for name in names]
+
+
+def _lines(table: Table) -> tuple[list[Line], list[CellError]]:
+    names = _names(table)
     if "email" not in names:
         raise BadInput(f"file: no column is called email; there are {', '.join(table.columns)}")
     lines: list[Line] = []
@@ -167,7 +179,7 @@ def _lines(table: Table) -> tuple[list[Line], list[CellError]]:
             words = f"{role} is no role: student, ta or instructor"
             error = CellError(row, "role", words)
         if error is not None:
-            errors.append(error)
+            errors.append(replace(error, who=one_line(name or email, _LONGEST["name"])))
             continue
         seen[email] = row
         lines.append(Line(row, email, name, _ROLES[role.lower()], team or None))

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from grader.db import submissionlists, submissionmarks, submissions
-from grader.db.models import Assignment, AssignmentVersion, Role, Submission
+from grader.db import people, submissionlists, submissionmarks, submissions
+from grader.db.models import Assignment, AssignmentVersion, Enrolment, Role, Submission
 from grader.db.pages import MOST, Page
 from grader.db.session import Session
 from grader.db.submissionfilters import Filters, Standing
@@ -40,11 +40,12 @@ _EVERYTHING = Filters()
 class Row:
     """A submission in the table; `outcomes` are those of the exercises in the rubric's order.
 
-    `found` has what it is worth.
+    `found` has what it is worth; `team` is none where it is graded without names.
     """
 
     found: Found
     who: str
+    team: str | None
     file: str
     standing: Standing
     outcomes: Sequence[Outcome | None]
@@ -293,10 +294,16 @@ def _rows(
     found = found_of(session, assignment, these, counts)
     ids = [one.id for one in these]
     known = submissionmarks.marks(session, assignment, ids, alike=HIGH)
+    enrolments: Mapping[int, Enrolment] = {}
+    if not assignment.anonymous:
+        whose = {one.person_id for one in these}
+        enrolments = people.enrolments_of(session, assignment.course_id, whose)
+    teams = {key: enrolment.team for key, enrolment in enrolments.items()}
     return [
         Row(
             found=one,
             who=shown_name(assignment, one.submission, one.person),
+            team=teams.get(one.submission.person_id),
             file=shown_file(assignment, one.submission),
             standing=known.standings[key],
             outcomes=[known.exercises.get(key, {}).get(exercise) for exercise, _ in exercises],

@@ -37,11 +37,15 @@ class Table:
 
 @dataclass(frozen=True)
 class CellError:
-    """What is wrong in a file, and where; `column` is empty where it is the whole row."""
+    """What is wrong in a file, and where; `column` is empty where it is the whole row.
+
+    `who`: whose row it is, where the file says so.
+    """
 
     row: int
     column: str
     words: str
+    who: str = ""
 
 
 def read_table(file: BinaryIO) -> Table:

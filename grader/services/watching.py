@@ -32,6 +32,7 @@ class AttemptStage(StrEnum):
 
 
 _STARTING = Told("starting")
+_NOTHING_TAKES_IT = "Nothing is judged at present; it is kept, and judged as soon as that goes on."
 _ENDS = {
     AttemptState.DONE: (AttemptStage.DONE, "Judged."),
     AttemptState.FAILED: (
@@ -137,4 +138,6 @@ def _waiting(one: Standing, takers: Collection[Taker]) -> News:
     else:
         stage = AttemptStage.QUEUED
         words = f"About {before} go before." if before else "It is next."
+        if not mine:
+            words = f"{words} {_NOTHING_TAKES_IT}"
     return News(attempt_id=one.attempt_id, stage=stage, words=words, position=before)

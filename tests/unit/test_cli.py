@@ -180,3 +180,23 @@ def test_help_needs_nothing_heavy() -> None:
 
     assert "Usage: chainrule" in done.stdout
     assert done.stderr == "[]\n"
+
+
+def test_a_new_bundle_is_begun_where_one_stands_and_found_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("CHAINRULE_RUBRICS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert run(["rubric", "new", "begun-here"]) == 0
+    assert (tmp_path / "rubrics" / "begun-here" / "rubric.yaml").is_file()
+    assert (tmp_path / "reference" / "begun-here" / "solution.py").is_file()
+    assert not (ROOT / "rubrics" / "begun-here").exists()
+    capsys.readouterr()
+    run(["rubric", "lint", "begun-here"])
+    assert "no such" not in capsys.readouterr().err
+
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "rubrics").mkdir(parents=True)
+    monkeypatch.setenv("CHAINRULE_RUBRICS", str(elsewhere))
+    assert run(["rubric", "new", "begun-there"]) == 0
+    assert (elsewhere / "rubrics" / "begun-there" / "rubric.yaml").is_file()

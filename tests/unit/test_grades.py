@@ -216,3 +216,14 @@ def test_what_is_passed_over_early_would_not_have_counted(
     # Also for who has an extension.
     later = DUE + timedelta(hours=30)
     assert grade(left, policy, later, TOTAL) == grade(rows, policy, later, TOTAL)
+
+
+@pytest.mark.parametrize(("second", "improves"), [(6.0, False), (5.0, True)])
+def test_what_lateness_took_is_nothing_that_handing_in_again_brings(
+    second: float, improves: bool
+) -> None:
+    one = Story(late_h=20, chosen=False, scores={"ex1": 4.0, "ex2": second})
+    found = grade([one.row(1)], POLICY, DUE, TOTAL)
+    assert found.points is not None
+    assert found.points < TOTAL
+    assert found.can_improve is improves

@@ -443,3 +443,14 @@ def test_scores_over_time_draw_the_median_within_the_middle_half_and_say_both() 
     columns = having(parsed(pictures.arrivals(spans)), "column")
     assert [float(one.get("height", "")) for one in columns] == [1000.0, 0.0, 250.0]
     assert pictures.arrivals([]) == ""
+
+
+def test_what_is_wrong_with_all_gradients_alike_is_said_once() -> None:
+    parts = [
+        {"name": name, "error": 0.5, "tolerance": 1e-4, "outcome": "wrong", "cause": "Half of it."}
+        for name in ("W1", "W2")
+    ]
+    assert pictures.gradients({"parts": parts}).count("Half of it.") == 1
+    parts[1]["cause"] = "Its sign."
+    said = pictures.gradients({"parts": parts})
+    assert (said.count("Half of it."), said.count("Its sign.")) == (1, 1)

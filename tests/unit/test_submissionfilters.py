@@ -46,6 +46,19 @@ def test_whether_points_of_a_submission_wait_is_looked_up_by_that_submission(
     assert "ix_check_outcome_pending (version_id=? AND submission_id=?)" in outcomes
 
 
+def test_who_is_in_a_team_that_is_looked_for_is_found_once_and_not_for_every_submission(
+    connection: Connection,
+) -> None:
+    (asked,) = filters_of(Assignment(id=1, course_id=1, anonymous=False), Filters(search="ada"))
+    steps = plan(connection, select(Submission.id).where(asked.passes))
+    correlated = [at for at, step in enumerate(steps) if step.startswith("CORRELATED")]
+    teams = [at for at, step in enumerate(steps) if "enrolment" in step]
+    assert len(teams) == 2
+    assert all("course_id=?" in steps[at] for at in teams)
+    before = [max((n for n, s in enumerate(steps[:at]) if "SUBQUERY" in s)) for at in teams]
+    assert not set(before) & set(correlated)
+
+
 @pytest.mark.parametrize(
     "filters",
     [Filters(needs_person=True), Filters(standing=Standing.NEEDS_PERSON)],

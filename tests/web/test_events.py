@@ -239,6 +239,27 @@ def test_who_connects_again_meanwhile_gets_the_present_state(
     in_a_loop(scenario())
 
 
+def test_what_waits_is_told_so_while_no_worker_takes_anything(
+    client: TestClient,
+    people: People,
+    site: Site,  # noqa: F811
+) -> None:
+    number = assignment(site, people.course_id)
+    one = handed_in(client, people.ada, number)["attempt_id"]
+
+    def words() -> str:
+        return look(site, [one])[one].words
+
+    stands = "It is next. Nothing is judged at present"
+    assert words().startswith(stands)
+    with site.database.writing() as session:
+        session.add(Node(name="n1", queues="cpu", facts={}))
+    assert words() == "It is next."
+    with site.database.writing() as session:
+        session.get_one(Node, "n1").draining = True
+    assert words().startswith(stands)
+
+
 def test_what_needs_a_gpu_is_told_so_while_no_worker_has_one(
     client: TestClient,
     people: People,

@@ -88,8 +88,15 @@ class TestImport:
         return ines.post(path, files={"file": ("p.csv", text.encode())})
 
     def confirm(self, ines: Reader, people: People, shown: Any) -> Any:
-        fields = {name: hidden(shown, name) for name in ("rows", "digest")}
+        fields = {name: hidden(shown, name) for name in ("rows", "digest", "left_out")}
         return ines.post(f"/courses/{people.course_id}/people/import/confirm", **fields)
+
+    @pytest.mark.parametrize("heading", ["E-Mail", "email address", "E-mail Address", "Mail"])
+    def test_a_column_of_addresses_may_be_called_in_other_words(
+        self, people: People, ines: Reader, heading: str
+    ) -> None:
+        shown = self.send(ines, people, f"Name,{heading}\nZoe,zoe@example.org\n")
+        assert "1 person would be enrolled or changed" in text_of(shown)
 
     def test_what_changes_is_shown_and_rows_that_are_wrong_are_left_out(
         self, site: Site, people: People, ines: Reader
@@ -104,13 +111,16 @@ class TestImport:
         words = text_of(shown)
         assert "3 people would be enrolled or changed" in words
         assert "1 row says what is so already" in words
-        assert "3 email no address is no address, as ada@example.org is" in words
-        assert "6 role king is no role: student, ta or instructor" in words
-        assert "8 name nobody has this address yet: who is it?" in words
-        assert "9 email zoe@example.org stands in row 2 already" in words
+        assert "3 Yan email no address is no address, as ada@example.org is" in words
+        assert "6 X role king is no role: student, ta or instructor" in words
+        assert "8 nameless@example.org name nobody has this address yet: who is it?" in words
+        assert "9 Zoe email zoe@example.org stands in row 2 already" in words
         assert "Student → Teaching assistant" in words
         assert "zoe@example.org" not in enrolled(site, people)
-        assert self.confirm(ines, people, shown).status_code == 303
+        done = self.confirm(ines, people, shown)
+        assert done.status_code == 303
+        said = text_of(ines.get(done.headers["location"]))
+        assert "The people of the file are in the course. 4 rows were left out." in said
         found = enrolled(site, people)
         assert found["zoe@example.org"] == (Role.STUDENT, "red")
         assert found["ada@example.org"] == (Role.TA, None)
@@ -279,6 +289,10 @@ class TestWorkers:
         assert root.post("/workers/w2/undrain").status_code == 303
         with site.database.reading() as session:
             assert not session.get_one(Node, "w2").draining
+        assert "No worker takes work" not in text_of(root.get("/workers/now"))
+        with site.database.writing() as session:
+            session.get_one(Node, "gpu/1").draining = True
+        assert "No worker takes work: nothing more is judged" in text_of(root.get("/workers/now"))
         assert root.post("/workers/w3/drain").status_code == 404
 
     def test_staff_see_how_much_of_their_course_waits(
@@ -291,3 +305,19 @@ class TestWorkers:
         for path in ("queue", "queue/now"):
             words = text_of(tom.get(f"/courses/{people.course_id}/{path}"))
             assert "1 submission of this course waits." in words
+
+
+def test_an_address_that_can_be_no_page_s_is_no_page(ines: Reader) -> None:
+    for path in ("/assignments/abc", "/courses/1x", f"/submissions/{9**40}"):
+        answer = ines.get(path)
+        assert answer.status_code == 404
+        assert "There is no such page" in text_of(answer)
+        assert "integer" not in answer.text
+
+
+def test_who_is_no_staff_is_told_so_at_the_people_of_a_course(
+    site: Site, client: TestClient, people: People
+) -> None:
+    answer = reader(site, client, people.ada.actor).get(f"/courses/{people.course_id}/people")
+    assert answer.status_code == 403
+    assert "this is for the course's staff" in text_of(answer).lower()

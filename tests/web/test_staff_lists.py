@@ -26,6 +26,7 @@ from grader.db.models import (
     Queue,
     RegradeRequest,
     RequestState,
+    Person,
     Result,
     Role,
     SimilarPair,
@@ -46,6 +47,7 @@ from tests.assigned import statements
 from tests.sites import People, Signed, signed
 from tests.unit._builders import exercise, result
 from tests.web._handed_in import RIGHT, TEXT, WRONG, HandedIn, anonymously, everything
+from tests.web._visiting import visit
 from tests.web._work import assignment, fail, handed_in, judge, messages, site  # noqa: F401 - fixtures
 
 NARROWED: list[tuple[dict[str, Any], set[str]]] = [
@@ -821,3 +823,48 @@ def test_who_grades_without_names_is_not_told_which_submission_a_grade_is_of(
     assert told(people.ta) == set()
     assert told(people.instructor) <= set(found.ids.values())
     assert told(people.instructor)
+
+
+def test_whoever_is_in_a_team_finds_what_it_handed_in_and_the_row_names_it(
+    client: TestClient,
+    site: Site,  # noqa: F811
+    people: People,
+    found: HandedIn,
+) -> None:
+    with site.database.writing() as session:
+        for one in (people.ada, people.outsider):
+            session.merge(
+                Enrolment(
+                    course_id=people.course_id,
+                    person_id=one.actor.person_id,
+                    role=Role.STUDENT,
+                    team="<red>",
+                )
+            )
+        session.get_one(Person, people.outsider.actor.person_id).name = "Cem Celik"
+
+    def rows(search: str) -> list[tuple[str, str | None]]:
+        table = submissiontable.table(
+            site,
+            people.ta.actor,
+            found.assignment_id,
+            Filters(search=search),
+            "received_at",
+            descending=False,
+        )
+        return [
+            (name, row.team)
+            for row in table.rows.items
+            for name in found.names([row.found.submission.id])
+        ]
+
+    of_team = [("right", "<red>"), ("wrong", "<red>")]
+    assert sorted(rows("cem")) == sorted(rows("<RED>")) == of_team
+    assert rows("bob")[0][1] is None
+    shown = visit(site, client, people.ta.actor).get(
+        f"/assignments/{found.assignment_id}/submissions"
+    )
+    assert "team &lt;red&gt;" in shown.text
+    anonymously(site, found)
+    assert rows("cem") == rows("red") == []
+    assert {team for _, team in rows(str(found.ids["right"]))} == {None}

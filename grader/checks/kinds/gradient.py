@@ -6,7 +6,7 @@ student's own forward pass (`follow`), which earns the points as well.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -45,6 +45,7 @@ from grader.checks.numbers.compare import (
     fitted,
     measured_error,
     relative_error,
+    told_error,
 )
 from grader.checks.reading import BadEvidence, array, described, listing, mapping, shown
 from grader.checks.verdicts import Failure, NearMiss, failed, graded, passed, raised
@@ -248,7 +249,7 @@ def _exhibits(
 ) -> tuple[Exhibit, ...]:
     """All gradients beside their tolerances, and where the worst of them is wrong."""
     fresh = is_fresh(spec.inputs.values())
-    errors = {name: _error(seen, name) for name in wrong}
+    errors = {name: _error(seen, name, told_error) for name in wrong}
     worst = max(wrong, key=lambda name: np.inf if (one := errors[name]) is None else one)
     panel = _panel(spec, seen, wrong, followed, near_miss)
     return (*panel, *of_mismatch(f"gradient of {worst}", _first(seen, worst), fresh=fresh))
@@ -271,7 +272,8 @@ def _panel(
         cause = None
         if name in wrong:
             outcome, cause = "wrong", _cause(near_miss, _first(seen, name))
-        parts.append(gradient_part(name, _error(seen, name), tolerance, outcome, cause))
+        error = _error(seen, name, told_error if name in wrong else measured_error)
+        parts.append(gradient_part(name, error, tolerance, outcome, cause))
     return gradient_panel(parts)
 
 
@@ -282,13 +284,15 @@ def _cause(near_miss: NearMiss | None, mismatch: Mismatch | None) -> str | None:
     return cause_words(near_miss)
 
 
-def _error(seen: list[Seen], name: str) -> float | None:
+def _error(
+    seen: list[Seen], name: str, measure: Callable[[Array, Array], float | None]
+) -> float | None:
     """The largest error in all cases, of either call; None where one can't be compared."""
     errors: list[float | None] = []
     for one in seen:
         want = one.want[name].array
         for value in (one.first[name], one.second[name]):
             got = values(value)
-            errors.append(None if got is None else measured_error(fitted(got, want.shape), want))
+            errors.append(None if got is None else measure(fitted(got, want.shape), want))
     known = [error for error in errors if error is not None]
     return max(known) if len(known) == len(errors) else None

@@ -166,13 +166,32 @@ def measured_error(got: Array, want: Array) -> float | None:
     """
     if got.shape != want.shape or "c" in (got.dtype.kind, want.dtype.kind):
         return None
+    error = float(np.max(_shares(got, want), initial=0.0))
+    return error if np.isfinite(error) else None
+
+
+def told_error(got: Array, want: Array) -> float | None:
+    """The error of what is wrong, as anybody computes it: where it is farthest beyond what is
+    allowed, relative to the element alone. Never less than `measured_error`, so that it stands
+    above the tolerance; that one itself where the element is 0.
+    """
+    error = measured_error(got, want)
+    if not error:
+        return error
+    at = np.unravel_index(int(np.argmax(_shares(got, want))), want.shape)
+    with np.errstate(all="ignore"):
+        wide = _wide(want)[at]
+        alone = float(np.abs(_wide(got)[at] - wide) / np.abs(wide))
+    return alone if np.isfinite(alone) else error
+
+
+def _shares(got: Array, want: Array) -> Array:
+    """Of each element its distance over what `within` would allow at a tolerance of 1."""
     with np.errstate(all="ignore"):
         wide = _wide(want)
         away = np.abs(_wide(got) - wide)
-        allowed = np.abs(wide) + 0.1 * _scale(want)
-        shares = np.where(away == 0, 0.0, away / allowed)
-    error = float(np.max(shares, initial=0.0))
-    return error if np.isfinite(error) else None
+        shares: Array = np.where(away == 0, 0.0, away / (np.abs(wide) + 0.1 * _scale(want)))
+    return shares
 
 
 def _not_finite(got: Array, want: Array, subject: str) -> Mismatch | None:

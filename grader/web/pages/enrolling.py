@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 from grader.errors import BadInput
 from grader.services import roster
 from grader.services.roster import Roster
-from grader.services.tables import Table, read_table
+from grader.services.tables import MOST_ROWS, Table, read_table
 from grader.web.pages.forms import Form, Sheet, Typed, go, uploaded
 from grader.web.pages.frame import Frame, course_frame, for_instructors
 from grader.web.pages.people import ROLE_WORDS
@@ -46,6 +46,7 @@ class ConfirmForm(Form):
 
     rows: Annotated[str, AfterValidator(_readable)] = Field(title="Rows")
     digest: str = Field(title="Digest", max_length=64)
+    left_out: int = Field(0, title="Left out", ge=0, le=MOST_ROWS)  # only to be said again
 
 
 @router.get("/courses/{course_id}/people/import")
@@ -92,7 +93,8 @@ def confirm(
         form = sheet.read()
         table = Table(_COLUMNS, _rows.validate_json(form.rows))
         roster.enrol_all(site, visitor.actor, course_id, table, form.digest)
-        return go(f"/courses/{course_id}/people", "imported")
+        done = f"imported-{form.left_out}" if form.left_out else "imported"
+        return go(f"/courses/{course_id}/people", done)
     again = Sheet(FileForm)
     again.problem = sheet.problem or next(iter(sheet.errors.values()))
     return _ask(request, frame, again)

@@ -253,6 +253,16 @@ def separate(
     return go(f"/courses/{course_id}/people", "separated")
 
 
+def _done(request: Request) -> str:
+    """What the page before has done; of a file also how many rows it could not take."""
+    what, _, count = request.query_params.get("done", "").partition("-")
+    if what != "imported" or not count.isdecimal() or len(count) > 4:
+        return what_is_done(request, _DONE)
+    number = int(count)
+    rows = "1 row was" if number == 1 else f"{number} rows were"
+    return f"{_DONE['imported']} {rows} left out."
+
+
 def _csv(issued: Sequence[IssuedLink]) -> str:
     """The file of these links as an address: it is kept nowhere, so it can be fetched nowhere."""
     text = "".join(passwordlinks.links_csv(issued))
@@ -281,11 +291,11 @@ def _list(
     search: str,
     cursor: str | None,
 ) -> Response:
+    frame = for_staff(course_frame(site, visitor.actor, course_id))
     wanted = Role(role) if role in set(Role) else None
     found = courses.list_people(
         site, visitor.actor, course_id, role=wanted, search=search.strip(), cursor=cursor
     )
-    frame = for_staff(course_frame(site, visitor.actor, course_id))
     context = {
         "frame": frame,
         "tab": "people",
@@ -300,7 +310,7 @@ def _list(
         "sheet": sheet,
         "roles": ROLE_WORDS,
         "is_first": cursor is None,
-        "done": what_is_done(request, _DONE),
+        "done": _done(request),
     }
     return page(request, "people/list.html", context, status=sheet.status)
 

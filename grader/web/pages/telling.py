@@ -49,7 +49,7 @@ def standing(own: OwnAssignment) -> Standing:
             waiting = points(grade.worth.to_come)
             verb = "waits" if grade.worth.to_come == 1 else "wait"
             words = f"{waiting} more {verb} for a person."
-            if is_open and _has_points_left(grade):
+            if is_open and grade.can_improve:
                 words = f"{words} {_judged_next(grade, is_open)}"
             return Standing("queued", "Partly judged", words)
     return Standing("done", "Judged", _judged_next(grade, is_open))
@@ -73,7 +73,7 @@ def next_of(found: Sequence[OwnAssignment]) -> OwnAssignment | None:
     for one in open_ones:
         if one.grade.state is GradeState.NOTHING:
             return one
-    return next((one for one in open_ones if _has_points_left(one.grade)), None)
+    return next((one for one in open_ones if one.grade.can_improve), None)
 
 
 def why_it_counts(grade: Grade, of: int) -> str:
@@ -96,11 +96,6 @@ def _released_next(own: OwnAssignment, is_open: bool) -> str:
 
 
 def _judged_next(grade: Grade, is_open: bool) -> str:
-    if not _has_points_left(grade):
+    if not grade.can_improve:
         return "Nothing is left to do."
     return "Read what is wrong, then hand in again." if is_open else "Read the result."
-
-
-def _has_points_left(grade: Grade) -> bool:
-    """Whether handing in again may bring more: what lateness has taken, it does not bring back."""
-    return grade.worth is not None and grade.points is not None and grade.worth.has_wrong

@@ -92,6 +92,7 @@ def _everything(site: Site, visitor: Visitor) -> dict[str, Any]:
         by_worker[one[0].worker or ""].append(one)
     return {
         "workers": [_worker(one, by_worker.get(one.node.name, [])) for one in workers],
+        "takes_work": any(one.live and not one.node.draining for one in workers),
         "waiting": queue.waiting,
         "waits": queue.waited,
         "trials": queue.trials,

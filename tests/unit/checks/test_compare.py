@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from grader.checks.numbers.compare import Expected, Mismatch, Stage, compare, relative_error
+from grader.checks.numbers.compare import (
+    Expected,
+    Mismatch,
+    Stage,
+    compare,
+    relative_error,
+    told_error,
+)
 from grader.domain.evidence import Sequence, Tensor, Text, Thing, Value
 from tests.unit.checks._play import tensor
 
@@ -120,3 +127,12 @@ def test_any_two_arrays_are_compared_without_an_exception(one: np.ndarray, two: 
     found = compare(tensor(one), Expected(array=two, dtype="float64"), "It")
     assert (found is None) <= (one.shape == two.shape)
     relative_error(one, two)
+
+
+def test_what_is_wrong_is_told_with_the_error_that_anybody_computes() -> None:
+    want = np.array([1.0, -2.0, 4.0])
+    assert told_error(want / 2, want) == pytest.approx(0.5)
+    assert told_error(want, want) == 0.0
+    assert told_error(want[:2], want) is None
+    beside_zero = np.array([0.0, 4.0])
+    assert told_error(np.array([0.2, 4.0]), beside_zero) == pytest.approx(0.5)  # as measured

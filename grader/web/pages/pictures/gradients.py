@@ -13,17 +13,21 @@ _WORDS = {"right": "right", "followed": "right for your own forward pass", "wron
 
 
 def gradients(exhibit: Mapping[str, Any]) -> Markup:
-    """A row for each gradient: its relative error beside its tolerance, and what is wrong."""
+    """A row for each gradient: its relative error beside its tolerance, and what is wrong: said once
+    where it is the same of all."""
     parts = exhibit["parts"]
     if not parts:
         return tag("p", "No gradient was compared.", class_="hint")
     scale = _scale(parts)
-    rows = [_row(one, scale) for one in parts]
+    causes = [one["cause"] for one in parts if one["cause"]]
+    shared = causes[0] if len(causes) > 1 and len(set(causes)) == 1 else None
+    rows = [_row(one, scale, one["cause"] if shared is None else None) for one in parts]
     heads = ("Gradient of", "Relative error")
     head = tag("thead", tag("tr", *(tag("th", one, scope="col") for one in heads)))
     table = tag("table", head, tag("tbody", *rows))
     note = "Bars have a logarithmic scale; the upright line is the tolerance."
-    caption = tag("figcaption", tag("span", note))
+    said = [] if shared is None else [tag("span", short(shared, 200), class_="cause")]
+    caption = tag("figcaption", *said, tag("span", note))
     return tag("figure", tag("div", table, class_="scroll"), caption, class_="picture gradients")
 
 
@@ -38,11 +42,11 @@ def _scale(parts: Sequence[Mapping[str, Any]]) -> LogScale:
     return found
 
 
-def _row(one: Mapping[str, Any], scale: LogScale) -> Markup:
+def _row(one: Mapping[str, Any], scale: LogScale, cause: str | None) -> Markup:
     outcome = one["outcome"] if one["outcome"] in _WORDS else "wrong"
     name = [tag("code", short(one["name"]))]
-    if one["cause"]:
-        name.append(tag("span", short(one["cause"], 200), class_="cause"))
+    if cause:
+        name.append(tag("span", short(cause, 200), class_="cause"))
     error, limit = finite(one["error"]), finite(one["tolerance"])
     numbers = "not comparable" if error is None else written(error)
     if limit is not None and error is not None:
