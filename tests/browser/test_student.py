@@ -168,6 +168,7 @@ def test_what_cannot_be_graded_is_refused_before_it_is_sent(
     for name, content, why in (
         ("report.pdf", b"%PDF", "report.pdf: only .ipynb and .py files can be graded."),
         ("a0.ipynb", b"{", "a0.ipynb is no notebook that can be read"),
+        ("print.ipynb", b"%PDF-1.7 x", "print.ipynb is a PDF; hand in the notebook"),
         ("empty.ipynb", b"", "empty.ipynb is empty"),
         ("new.ipynb", notebook(code("")), "new.ipynb is empty: no cell of it holds anything"),
         ("none.zip", zipped("notes.txt"), "There is no notebook (.ipynb) and no Python file (.py)"),

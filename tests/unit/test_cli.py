@@ -183,7 +183,7 @@ def test_help_needs_nothing_heavy() -> None:
 
 
 def test_a_new_bundle_is_begun_where_one_stands_and_found_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("CHAINRULE_RUBRICS", raising=False)
     monkeypatch.chdir(tmp_path)
@@ -191,9 +191,7 @@ def test_a_new_bundle_is_begun_where_one_stands_and_found_there(
     assert (tmp_path / "rubrics" / "begun-here" / "rubric.yaml").is_file()
     assert (tmp_path / "reference" / "begun-here" / "solution.py").is_file()
     assert not (ROOT / "rubrics" / "begun-here").exists()
-    capsys.readouterr()
-    run(["rubric", "lint", "begun-here"])
-    assert "no such" not in capsys.readouterr().err
+    assert run(["rubric", "lint", "begun-here"]) == 0
 
     elsewhere = tmp_path / "elsewhere"
     (elsewhere / "rubrics").mkdir(parents=True)

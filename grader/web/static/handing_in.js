@@ -82,7 +82,9 @@ async function whatIsWrong({ file, path }, mostBytes) {
   }
   if (!path.toLowerCase().endsWith(".ipynb")) return null;
   try {
-    const notebook = JSON.parse((await file.text()).replace(/^\uFEFF/, ""));
+    const text = await file.text();
+    if (text.startsWith("%PDF-")) return `${path} is a PDF; hand in the notebook, not a print of it.`;
+    const notebook = JSON.parse(text.replace(/^\uFEFF/, ""));
     if (notebook && (Array.isArray(notebook.cells) || Array.isArray(notebook.worksheets))) {
       return isEmpty(notebook) ? `${path} is empty: no cell of it holds anything. Save your work in Jupyter and choose it again.` : null;
     }

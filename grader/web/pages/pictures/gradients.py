@@ -13,8 +13,8 @@ _WORDS = {"right": "right", "followed": "right for your own forward pass", "wron
 
 
 def gradients(exhibit: Mapping[str, Any]) -> Markup:
-    """A row for each gradient: its relative error beside its tolerance, and what is wrong, said
-    once where it is the same of all."""
+    """A row for each gradient: its relative error beside its tolerance, and what is wrong, which
+    is said once where it is the same of all."""
     parts = exhibit["parts"]
     if not parts:
         return tag("p", "No gradient was compared.", class_="hint")
