@@ -149,11 +149,15 @@ def replay(session: Session, message: WebhookMessage) -> None:
 
 
 def replay_stuck(session: Session, webhook_id: int, since: datetime) -> int:
-    """Whatever is stuck and was made since then is sent once more; how much that is."""
+    """Whatever is stuck, or waits for another try, and was made since then is sent once more now;
+    how much that is."""
+    another = and_(
+        WebhookMessage.state == DeliveryState.WAITING, WebhookMessage.failure.is_not(None)
+    )
     return _again(
         session,
         WebhookMessage.webhook_id == webhook_id,
-        WebhookMessage.state == DeliveryState.STUCK,
+        or_(WebhookMessage.state == DeliveryState.STUCK, another),
         WebhookMessage.created_at >= since,
     )
 

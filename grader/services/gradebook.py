@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from grader.db import grades, overview
+from grader.db import grades, gradesout, overview
 from grader.db.grades import Live, Member, Released
 from grader.db.pages import MOST, Page
 from grader.db.session import Session
@@ -41,11 +41,12 @@ class Gradebook:
 
 @dataclass(frozen=True)
 class Head:
-    """What a gradebook's head says: how many students there are, and by assignment how many
-    submissions that count need a person."""
+    """What a gradebook's head says: how many students there are, by assignment how many
+    submissions that count need a person, and how many grades are stuck on the way to an LMS."""
 
     students: int
     needing: Mapping[int, int]
+    stuck: int
 
 
 def head(site: Site, actor: Actor, course_id: int) -> Head:
@@ -53,7 +54,11 @@ def head(site: Site, actor: Actor, course_id: int) -> Head:
     with site.database.reading() as session:
         permit(session, actor, course_id, Right.GRADE)
         every = [live.assignment for live in grades.assignments(session, course_id)]
-        return Head(overview.students(session, course_id), numbers(site, session, every))
+        return Head(
+            overview.students(session, course_id),
+            numbers(site, session, every),
+            sum(one.stuck for one in gradesout.columns(session, course_id)),
+        )
 
 
 def gradebook(

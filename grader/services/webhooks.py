@@ -177,7 +177,7 @@ def replay(
 def replay_failed(
     site: Site, actor: Actor, course_id: int, webhook_id: int, since: datetime
 ) -> int:
-    """Send once more what was made since then and never arrived; how much that is."""
+    """Send once more, and now, what was made since then and has not arrived; how much that is."""
     with site.database.writing() as session:
         row = _enabled(session, actor, course_id, webhook_id)
         row.resting_until = None

@@ -276,6 +276,8 @@ def test_the_page_of_releases_says_where_grades_go(
     shown = text_of(tom.get(f"/assignments/{linked.work.assignment_id}/release"))
     assert "Released grades go to Our LMS: Deep Learning 26." in shown
     assert "1 grade has arrived, 1 stuck" in shown
+    gradebook = text_of(tom.get(f"/courses/{people.course_id}/gradebook"))
+    assert "1 grade is stuck on the way to the LMS" in gradebook
 
 
 def test_the_audit_log_says_who_decided(

@@ -33,7 +33,7 @@ def _options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--out",
             type=click.Path(file_okay=False, path_type=Path),
-            help="Write rubrics/ and reference/ below this folder; default: where bundles are.",
+            help="Write rubrics/ and reference/ below this folder; default: the current one.",
         ),
         click.argument("path", type=click.Path(exists=True, path_type=Path)),
     ):
@@ -81,7 +81,7 @@ def _import(
     slug: str | None,
     missing: tuple[str, ...],
 ) -> None:
-    from grader.config import load_config
+    from grader.config import load_config, new_bundles
     from grader.errors import BadInput
     from grader.migrating.sources import unique
     from grader.migrating.writing import refuse_taken
@@ -91,7 +91,7 @@ def _import(
     except RecursionError:
         raise BadInput("its code is nested too deeply to be read") from None
     config = load_config()
-    root = out or config.root
+    root = out or new_bundles()
     taken: set[str] = set()
     names = [
         unique(f"{slug}-{one.slug}" if slug and len(found) > 1 else slug or one.slug, taken)
