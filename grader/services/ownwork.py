@@ -131,9 +131,10 @@ def own_submissions(
         assignment = permit_assignment(session, actor, assignment_id, Right.READ)
         team = people.team_of(session, assignment.course_id, actor.person_id)
         due_at = _due_at(session, assignment, team)
-        order = submissions.in_order(session, assignment_id, team)
     mine = Filters(people=team)
     page = list_submissions(site, actor, assignment_id, mine, "received_at", cursor=cursor)
+    with site.database.reading() as session:  # afterwards: whatever is listed is in it
+        order = submissions.in_order(session, assignment_id, team)
     policy = policy_of(assignment)
     rows = [_own(one, policy, due_at, order) for one in page.items]
     return rows, page.next_cursor

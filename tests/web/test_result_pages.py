@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+from grader.db import submissions
 from grader.db.models import Assignment, Attempt, AttemptState
 from grader.domain.outcomes import Outcome
 from grader.domain.results import CellOutput
@@ -229,6 +231,24 @@ def test_where_the_list_of_one_s_submissions_ends_it_leads_on(
     onward = re.search(r'<a href="([^"]*)">Earlier submissions', page.text)
     assert onward
     assert f'href="/submissions/{ids[0]}"' in ada.get(onward[1]).text
+
+
+def test_what_arrives_while_a_page_is_made_does_not_break_it(
+    site: Site, people: People, ada: Visit, assignment_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived: list[int] = []
+    in_order = submissions.in_order
+
+    def and_then_one_arrives(*given: Any) -> Any:
+        found = in_order(*given)
+        if not arrived:
+            arrived.append(answered.handed_in(site, assignment_id, people.ada.actor.person_id))
+        return found
+
+    answered.handed_in(site, assignment_id, people.ada.actor.person_id)
+    monkeypatch.setattr(submissions, "in_order", and_then_one_arrives)
+    assert ada.get(f"/assignments/{assignment_id}").status_code == 200
+    assert arrived
 
 
 def test_a_team_sees_its_work_as_one(
