@@ -7,6 +7,7 @@ template and all that is between (`bench.listpages`).
 
 from __future__ import annotations
 
+import gc
 import statistics
 import tempfile
 import time
@@ -100,6 +101,8 @@ def measured() -> Iterator[Measured]:
             upgrade(site.database.engine)
             actor, assignment_id = _filled(site, SUBMISSIONS)
             lists = _lists(site, actor, assignment_id)
+            gc.collect()
+            gc.freeze()  # as the web process does: what is there for good is not looked at again
             yield from _of_site(kind, site, lists)
             yield from listpages.measured(kind, site, actor, assignment_id)
             for left in (0, 1000, SUBMISSIONS // 2):

@@ -41,7 +41,7 @@ class Counted:
     version_id: int | None
     names: Mapping[int, tuple[str, ...]]
     waiting: frozenset[int] = frozenset()
-    made: dict[str, Any] = field(default_factory=dict, compare=False)
+    made: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     @property
     def ids(self) -> frozenset[int]:
@@ -95,10 +95,16 @@ def remembered(site: Site, session: Session, assignment: Assignment) -> Collecti
 
     None where they are not; where there are many, they then begin to be found out for later lists.
     """
-    kept, missing = _remembered(site, [assignment], {assignment.id})
+    found = kept(site, session, assignment)
+    return found.ids if found else None
+
+
+def kept(site: Site, session: Session, assignment: Assignment) -> Counted | None:
+    """The same with what was made of it: None where it is not remembered, or there are few."""
+    found, missing = _remembered(site, [assignment], {assignment.id})
     if missing and answers.are_more_than(session, assignment.id, _FEW):
         _renew(site, {assignment.id: True})
-    return kept[assignment.id].ids if kept else None
+    return found.get(assignment.id)
 
 
 def forget(site: Site) -> None:

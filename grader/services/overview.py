@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from grader.db import overview, results, similarity
+from grader.db import answers, overview, results, similarity
 from grader.db.models import Assignment, AssignmentVersion, AttemptState, Course
 from grader.db.overview import Figures
 from grader.db.pages import Page
@@ -21,6 +21,7 @@ from grader.domain.hints import meaning
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.services.access import Actor, Right, permit, permit_assignment
 from grader.services.assignments import Seen, list_assignments
+from grader.services.counted import kept
 from grader.services.needing import with_needs
 from grader.services.similarity import HIGH
 from grader.services.site import Site
@@ -134,11 +135,23 @@ class Failure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Shapes:
+    """What all submissions of an assignment look like together: by exercise, over time, and in what
+    is wrong most often. `per` is how many days each of `arrivals` covers."""
+
+    exercises: Sequence[ExerciseLine]
+    arrivals: Sequence[Days]
+    per: int
+    failures: Sequence[Failure]
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class AssignmentOverview:
     """An assignment: where its submissions stand, how they came out, and what stands out.
 
-    Scores are those that were computed, against the version in force. `per` is how many days each
-    of `arrivals` covers.
+    Scores are those that were computed, against the version in force. `is_kept`: the shapes are
+    those of some minutes ago, where there are many thousands.
     """
 
     submissions: int
@@ -149,10 +162,8 @@ class AssignmentOverview:
     max_score: float
     bins: Sequence[Bin]
     median: float | None
-    exercises: Sequence[ExerciseLine]
-    arrivals: Sequence[Days]
-    per: int
-    failures: Sequence[Failure]
+    shapes: Shapes
+    is_kept: bool
     run_ends: Mapping[RunStatus, int]
     similar_pairs: int | None
 
@@ -190,13 +201,14 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
         known = overview.figures(session, [assignment_id])
         figures = with_needs(site, session, [assignment], known)[assignment_id]
         step, count = next_step(assignment, figures)
-        quarters = overview.by_quarter(session, assignment_id)
-        arrivals, per = _arrivals(quarters, overview.scores_by_quarter(session, assignment), zone)
+        shapes, is_kept = _shapes(site, session, assignment, version, zone)
         compared = similarity.latest(session, assignment_id, AttemptState.DONE)
         scored = sorted(figures.scores.items())
         max_score = version.max_score if version else 0.0
         return AssignmentOverview(
-            submissions=sum(count for _, count in quarters),
+            submissions=answers.numbers_of_submissions(session, [assignment_id]).get(
+                assignment_id, 0
+            ),
             figures=figures,
             step=step,
             count=count,
@@ -204,10 +216,8 @@ def assignment_overview(site: Site, actor: Actor, assignment_id: int) -> Assignm
             max_score=max_score,
             bins=_bins(scored, max_score),
             median=_median(scored),
-            exercises=_exercises(session, assignment, version),
-            arrivals=arrivals,
-            per=per,
-            failures=_failures(session, version),
+            shapes=shapes,
+            is_kept=is_kept,
             run_ends=overview.run_ends(session, version.id, FLAGGED) if version else {},
             similar_pairs=None
             if compared is None
@@ -231,6 +241,37 @@ def next_step(assignment: Assignment, figures: Figures) -> tuple[Step, int]:
     if count := figures.standings.get(Standing.WAITING, 0):
         return Step.WAIT, count
     return Step.NOTHING, 0
+
+
+def _shapes(
+    site: Site,
+    session: Session,
+    assignment: Assignment,
+    version: AssignmentVersion | None,
+    zone: ZoneInfo,
+) -> tuple[Shapes, bool]:
+    """The shapes, and whether they are kept with what counts: of many thousands they take longer
+    than anything else of the page."""
+    found = kept(site, session, assignment)
+    if found is None:
+        return _drawn(session, assignment, version, zone), False
+    if Shapes not in found.made:
+        found.made[Shapes] = _drawn(session, assignment, version, zone)
+    return found.made[Shapes], True
+
+
+def _drawn(
+    session: Session, assignment: Assignment, version: AssignmentVersion | None, zone: ZoneInfo
+) -> Shapes:
+    quarters = overview.by_quarter(session, assignment.id)
+    arrivals, per = _arrivals(quarters, overview.scores_by_quarter(session, assignment), zone)
+    return Shapes(
+        exercises=_exercises(session, assignment, version),
+        arrivals=arrivals,
+        per=per,
+        failures=_failures(session, version),
+        at=datetime.now(UTC),
+    )
 
 
 def _exercises(

@@ -378,18 +378,18 @@ def test_figures_count_everybody_s_latest_and_lead_to_what_they_count(
     assert seen.figures.failed == 1
     assert seen.median == 4.0
     assert [(one.low, one.count) for one in seen.bins if one.count] == [(4.0, 1)]
-    assert {one.id: dict(one.counts) for one in seen.exercises} == {
+    assert {one.id: dict(one.counts) for one in seen.shapes.exercises} == {
         "ex1": {Outcome.FAILED: 1},
         "ex2": {Outcome.PASSED: 1},
     }
     assert {
         one.id: (one.median, [(part.low, part.count) for part in one.bins if part.count], one.open)
-        for one in seen.exercises
+        for one in seen.shapes.exercises
     } == {"ex1": (0.0, [(0.0, 1)], 0), "ex2": (4.0, [(3.5, 1)], 0)}
-    causes = {one.cause: one.submissions for one in seen.failures}
+    causes = {one.cause: one.submissions for one in seen.shapes.failures}
     assert causes == {"factor": 1, "sign": 1, None: 1}
     assert seen.run_ends == {RunStatus.TIME_LIMIT: 1}
-    (day,) = seen.arrivals
+    (day,) = seen.shapes.arrivals
     assert (day.count, day.quartiles) == (7, (4.0, 4.0, 4.0))
     assert (seen.step, seen.count) == (overview.Step.SEE_FAILURES, 1)
     for standing, count in seen.figures.standings.items():
@@ -643,8 +643,16 @@ def test_what_counts_is_found_anew_beside_the_lists_that_tell_it(
         counted.settle(site)
         assert says() == ([True], [True, False])[n]
         monkeypatch.setattr("grader.services.counted._FRESH_S", 0.0)
+    # So are the shapes of an overview, while its numbers are those of now.
+    monkeypatch.setattr("grader.services.counted._FRESH_S", 180.0)
+    counted.settle(site)
+    for handed in (2, 3):
+        seen = overview.assignment_overview(site, ta, number)
+        assert (seen.submissions, seen.is_kept) == (handed, True)
+        assert sum(one.count for one in seen.shapes.arrivals) == 2
+        handed_in(client, people.bob, number)
     monkeypatch.setattr("grader.services.counted._KEPT_S", 0.0)
-    assert says(counts=True) == [True]
+    assert says(counts=True) == [True, True]
     counted.settle(site)
 
 

@@ -32,6 +32,7 @@ def assignment_overview(request: Request, site: Site, visitor: Visitor, frame: F
     assignment_id = frame.assignment.id
     found = overview.assignment_overview(site, visitor.actor, assignment_id)
     table = f"/assignments/{assignment_id}/submissions"
+    shapes = found.shapes
     context: dict[str, Any] = {
         "frame": frame,
         "tab": "overview",
@@ -47,12 +48,12 @@ def assignment_overview(request: Request, site: Site, visitor: Visitor, frame: F
                     for outcome in one.counts
                 },
             )
-            for one in found.exercises
+            for one in shapes.exercises
         ],
-        "spans": [pictures.Span(one.first, one.count, one.quartiles) for one in found.arrivals],
+        "spans": [pictures.Span(one.first, one.count, one.quartiles) for one in shapes.arrivals],
         "by_points": [
             (one, [pictures.Bin(part.low, part.high, part.count) for part in one.bins])
-            for one in found.exercises
+            for one in shapes.exercises
         ],
         "ends": [(one, found.run_ends[one]) for one in overview.FLAGGED if found.run_ends.get(one)],
     }
