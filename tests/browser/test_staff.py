@@ -66,7 +66,7 @@ def test_a_ta_goes_from_the_course_to_a_cause_gives_points_regrades_and_releases
     assert violations(page) == []
 
     expect(page.get_by_role("heading", name="Over time")).to_be_visible()
-    expect(page.locator(".arrivals .column")).to_have_count(1)
+    expect(page.locator(".over-time .column")).to_have_count(1)
     expect(page.get_by_role("row", name=re.compile("The backward pass")).first).to_be_visible()
     expect(page.get_by_role("heading", name="Flagged")).to_be_visible()
 

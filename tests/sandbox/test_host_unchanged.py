@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import importlib.util
 import os
+import pwd
 import socket
 import tempfile
 from collections.abc import Iterator
@@ -78,7 +79,7 @@ class Host:
                 f"{kind} {line.split()[1]}"
                 for kind in ("shm", "sem", "msg")
                 for line in _lines(f"/proc/sysvipc/{kind}")[1:]
-                if kind != "shm" or not _is_of_others(int(line.split()[4]), zygote)
+                if kind != "shm" or not _is_of_others(line.split(), zygote)
             ),
             abstract_sockets=frozenset(
                 line.rpartition("@")[2] for line in _lines("/proc/net/unix") if f"@{mark}" in line
@@ -169,8 +170,12 @@ def _marked(word: str) -> set[int]:
     return found
 
 
-def _is_of_others(pid: int, zygote: Zygote) -> bool:
-    """Whether it runs and is neither this process nor below the zygote: a database, say."""
+def _is_of_others(segment: list[str], zygote: Zygote) -> bool:
+    """Whether who made it runs, and is neither this process nor below the zygote: a database, say;
+    or was another account of this machine, as a database is that has been killed."""
+    pid, uid = int(segment[4]), int(segment[9])
+    if uid != os.getuid() and uid in {one.pw_uid for one in pwd.getpwall()}:
+        return True
     return bool(alive({pid})) and pid != os.getpid() and pid not in descendants(zygote.pid)
 
 

@@ -141,21 +141,22 @@ def test_a_check_of_health_in_python_imports_what_is_there() -> None:
 
 @pytest.mark.parametrize("name", WORKERS)
 def test_a_worker_s_check_of_health_finds_the_socket_of_its_zygote(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kind, command = WORKERS[name]["healthcheck"]["test"]
     assert kind == "CMD-SHELL"
-    check = ["sh", "-c", command.replace("/tmp/", f"{tmp_path}/")]
-    assert check[2] != command
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with scratch():
-        assert subprocess.run(check, capture_output=True).returncode
-        zygote = Zygote(Runtime())
-        monkeypatch.setattr(Zygote, "_await_ready", lambda _: None)
-        monkeypatch.setattr(subprocess, "Popen", lambda *_, **__: None)
-        zygote.start()
-        monkeypatch.undo()
-        assert not subprocess.run(check, capture_output=True).returncode
+    # A socket's path is short.
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        check = ["sh", "-c", command.replace("/tmp/", f"{folder}/")]
+        assert check[2] != command
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        with scratch():
+            assert subprocess.run(check, capture_output=True).returncode
+            with monkeypatch.context() as patch:
+                patch.setattr(Zygote, "_await_ready", lambda _: None)
+                patch.setattr(subprocess, "Popen", lambda *_, **__: None)
+                Zygote(Runtime()).start()
+            assert not subprocess.run(check, capture_output=True).returncode
 
 
 # Images
