@@ -50,9 +50,11 @@ class Seen:
     """What the clients saw."""
 
     uploads: list[float] = field(default_factory=list)
+    uploaded_at: list[float] = field(default_factory=list)
     reads: list[float] = field(default_factory=list)
     lateness: list[float] = field(default_factory=list)
     receipts: list[dict[str, Any]] = field(default_factory=list)
+    began: float = field(default_factory=time.perf_counter)
     errors: Counter[str] = field(default_factory=Counter)
 
 
@@ -200,6 +202,7 @@ async def _student(
     )
     if answer is None:
         return
+    seen.uploaded_at.append(time.perf_counter() - seen.began)
     seen.receipts.append(answer.json())
     await _followed(client, answer.json()["attempt_url"], headers, seen)
     if over.is_set():
@@ -305,10 +308,19 @@ def _report(
     print(f"handed in: {len(seen.uploads)} of {chosen.submissions} in {handed_in_s:.0f} s")
     print(f"errors: {dict(seen.errors) or 'none'}; receipts lost: {len(lost)}")
     print(f"uploads, ms: {_quantiles(seen.uploads)} (aim: p99 under 300)")
+    print(f"the slowest of these, s after the start: {_slowest(seen)}")
     print(f"reads ({len(seen.reads)}), ms: {_quantiles(seen.reads)}")
     print(f"of that the load's own lateness, ms: {_quantiles(seen.lateness)}")
     print(f"ends: {', '.join(f'{state} {count}' for state, count in ends)}")
     print(f"all judged after {drained_s:.0f} s, {rate:.1f} a second")
+
+
+def _slowest(seen: Seen, number: int = 20) -> str:
+    """When the slowest uploads ended: whether they come together tells what they waited for."""
+    if len(seen.uploaded_at) != len(seen.uploads):
+        return "not all were answered"
+    pairs = sorted(zip(seen.uploads, seen.uploaded_at, strict=True), reverse=True)[:number]
+    return ", ".join(f"{at:.0f}" for at in sorted(at for _, at in pairs))
 
 
 def _quantiles(times: list[float]) -> str:
