@@ -288,6 +288,7 @@ def test_a_comment_on_a_cell_is_read_by_the_student_once_the_grade_is_released(
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.locator(".comment-text")).to_have_text("Which <b>rate</b>?")
+    expect(page.locator(".executed-frame")).to_be_focused()  # back at the cell
     page.locator("#answer-title").focus()
     page.keyboard.press("1")
     page.keyboard.press("Enter")
