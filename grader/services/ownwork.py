@@ -62,7 +62,8 @@ class HandingIn:
 class OwnSubmission:
     """One of one's submissions: the `place`-th of `of` that one, or one's team, has handed in.
 
-    `points` are those judged automatically, after lateness.
+    `points` are those judged automatically, and `to_come` those that a person can add at most; both
+    after lateness.
     """
 
     found: Found
@@ -70,6 +71,7 @@ class OwnSubmission:
     of: int
     late: Lateness
     points: float | None
+    to_come: float
 
 
 def own_assignments(site: Site, actor: Actor, course_id: int) -> list[OwnAssignment]:
@@ -162,6 +164,7 @@ def _own(
         of=len(order),
         late=late,
         points=None if score is None else round(score * late.kept, 6),
+        to_come=0.0 if result is None else round(result.pending * late.kept, 6),
     )
 
 
