@@ -1,4 +1,4 @@
-"""`chainrule web`: the API, in this process."""
+"""`chainrule web`: the API and the pages, in this process."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import click
 
 
 @click.command()
-def web() -> None:
-    """Serve the API at CHAINRULE_LISTEN, until SIGTERM or Ctrl-C."""
+# How `serve` has several of them answer at one address.
+@click.option("--listener", "listeners", type=int, multiple=True, hidden=True)
+@click.option("--figures", type=click.Path(), hidden=True)
+def web(listeners: tuple[int, ...], figures: str | None) -> None:
+    """Serve the API and the pages at CHAINRULE_LISTEN, until SIGTERM or Ctrl-C."""
     import gc
+    import os
 
     # All that is imported stays: looking through it for garbage is a fifth of the start.
     gc.disable()
+    if figures is not None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures  # read when it is imported
 
     from grader.config import load_settings
     from grader.logs import configure
@@ -28,6 +34,6 @@ def web() -> None:
         app = create_app(site)
         gc.freeze()
         gc.enable()
-        run(app, site.settings)
+        run(app, site.settings, listeners)
     finally:
         site.close()

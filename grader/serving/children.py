@@ -28,6 +28,7 @@ _libc = ctypes.CDLL(None)
 class _Child:
     name: str
     command: Sequence[str]
+    descriptors: Sequence[int]
     patience_s: float
     process: subprocess.Popen[bytes]
     since: float
@@ -41,10 +42,20 @@ class Children:
     def __init__(self) -> None:
         self._children: list[_Child] = []
 
-    def start(self, name: str, command: Sequence[str], *, patience_s: float) -> None:
-        """Start one; when all end it has `patience_s` to do so by itself."""
-        process = _started(command)
-        self._children.append(_Child(name, command, patience_s, process, time.monotonic()))
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        patience_s: float,
+        descriptors: Sequence[int] = (),
+    ) -> None:
+        """Start one, which has these descriptors of ours; when all end it has `patience_s` to do so
+        by itself."""
+        process = _started(command, descriptors)
+        self._children.append(
+            _Child(name, command, descriptors, patience_s, process, time.monotonic())
+        )
 
     def check(self) -> None:
         """Raise InternalError where one has ended."""
@@ -75,20 +86,20 @@ class Children:
                 child.again_at = now + child.pause_s
                 child.pause_s = min(_LONGEST_PAUSE_S, 2 * child.pause_s)
             elif now >= child.again_at:
-                child.process, child.since, child.again_at = _started(child.command), now, None
+                child.process = _started(child.command, child.descriptors)
+                child.since, child.again_at = now, None
 
     def end(self) -> None:
-        """End all, the last one first, each when those after it are gone."""
+        """End all, the last one first, each when those after it are gone; of one name together."""
         while self._children:
-            child = self._children.pop()
-            if child.process.poll() is None:
-                child.process.terminate()
-            try:
-                child.process.wait(child.patience_s)
-            except subprocess.TimeoutExpired:
-                log.warning("the %s does not end by itself", child.name)
-                child.process.kill()
-                child.process.wait()
+            name = self._children[-1].name
+            ending = [child for child in self._children if child.name == name]
+            self._children = [child for child in self._children if child.name != name]
+            for child in ending:
+                if child.process.poll() is None:
+                    child.process.terminate()
+            for child in ending:
+                _wait_for(child)
 
     def kill(self) -> None:
         """Whoever waits for `end` has no patience left."""
@@ -96,7 +107,16 @@ class Children:
             child.process.kill()
 
 
-def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
+def _wait_for(child: _Child) -> None:
+    try:
+        child.process.wait(child.patience_s)
+    except subprocess.TimeoutExpired:
+        log.warning("the %s does not end by itself", child.name)
+        child.process.kill()
+        child.process.wait()
+
+
+def _started(command: Sequence[str], descriptors: Sequence[int]) -> subprocess.Popen[bytes]:
     parent = os.getpid()
 
     def bind_life() -> None:
@@ -109,6 +129,7 @@ def _started(command: Sequence[str]) -> subprocess.Popen[bytes]:
         stdin=subprocess.DEVNULL,
         stdout=sys.stderr.fileno(),
         preexec_fn=bind_life,
+        pass_fds=descriptors,
         start_new_session=True,  # Ctrl-C is for this process to handle
     )
 

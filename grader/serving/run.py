@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,8 +25,10 @@ from grader.services.site import Site, open_site
 from grader.serving import redis
 from grader.serving.children import Children
 from grader.serving.folder import held
+from grader.serving.listeners import bound
 
 _TICK_S = 0.1
+_WEBS = 2  # Python computes on one core in a process, and people wait for it
 _READY_S = 180.0  # a worker warms up; on a machine with little memory that takes long
 _PATIENCE_S = {"redis": 5.0, "reconciler": 5.0, "worker": 20.0, "web": 10.0}
 
@@ -46,6 +49,8 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
         raise BadInput("this installation has no workers: chainrule web and others run its parts")
     with ExitStack() as stack:
         stack.enter_context(held(settings.data))
+        listeners = stack.enter_context(bound(settings.host, settings.port))
+        figures = stack.enter_context(_new_folder(settings.data / "figures"))
         children = Children()
         told = stack.enter_context(_signals(children))
         stack.callback(children.end)
@@ -54,9 +59,7 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
             migrate(site)
             judging.goodbye(site)  # of a worker that was killed
             demo = seed(site, root)
-            for name in ("reconciler", "worker", "web"):
-                command = [sys.executable, "-P", "-m", "grader.cli", name]
-                children.start(name, command, patience_s=_PATIENCE_S[name])
+            _start_parts(children, figures, [one.fileno() for one in listeners])
             _wait(children, told, lambda: _answers(settings) and judging.is_announced(site))
         except _ToldToEnd:
             return
@@ -64,6 +67,29 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
         while not told.wait(_TICK_S):
             children.tend()
         log.info("ending")
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """An empty one that goes afterwards; what one left that was killed goes before."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_parts(children: Children, figures: Path, listeners: Sequence[int]) -> None:
+    for name in ("reconciler", "worker"):
+        children.start(name, _command(name), patience_s=_PATIENCE_S[name])
+    command = _command("web", f"--figures={figures}", *(f"--listener={one}" for one in listeners))
+    for _ in range(_WEBS):
+        children.start("web", command, patience_s=_PATIENCE_S["web"], descriptors=listeners)
+
+
+def _command(name: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "grader.cli", name, *arguments]
 
 
 @contextmanager

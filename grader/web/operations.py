@@ -7,6 +7,7 @@ figure is about a person.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from grader.services import operations
@@ -27,6 +29,7 @@ from grader.services.operations import Load
 from grader.services.site import Site
 from grader.web.security import CurrentSite
 
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"  # as prometheus_client calls the folder of shared figures
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 log = logging.getLogger(__name__)
@@ -35,25 +38,32 @@ router = APIRouter(include_in_schema=False)
 
 
 class Metrics:
-    """The figures of one web process, and of the installation at the moment of asking."""
+    """The figures of this web process, or of all that share its address, and of the installation at
+    the moment of asking."""
 
     def __init__(self, site: Site) -> None:
         self._registry = CollectorRegistry()
+        counting: CollectorRegistry | None = self._registry
+        if _SHARED in os.environ:
+            # Whichever of them is asked answers for all; what one process takes says nothing then.
+            MultiProcessCollector(self._registry)  # type: ignore[no-untyped-call]
+            counting = None
+        else:
+            ProcessCollector(registry=self._registry)
         self._requests = Counter(
             "chainrule_requests",
             "Requests by route and status.",
             ("method", "route", "status"),
-            registry=self._registry,
+            registry=counting,
         )
         self._seconds = Histogram(
             "chainrule_request_seconds",
             "How long requests took, to the last byte.",
             ("method", "route"),
             buckets=_SECONDS,
-            registry=self._registry,
+            registry=counting,
         )
         self._registry.register(_Installation(site))
-        ProcessCollector(registry=self._registry)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count a request."""

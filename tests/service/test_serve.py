@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx2
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.client._terminal import Terminal, terminal  # noqa: F401 - a fixture
 from tests.service._installation import ROOT
-from tests.serving import ancestry, served
+from tests.serving import Serving, ancestry, served
 from tests.waiting import wait_until
 
 SAMPLE = ROOT / "rubrics" / "uw-cse447-a0" / "sample.ipynb"
@@ -56,6 +60,7 @@ def test_from_nothing_to_a_verdict_and_back_to_nothing(
         assert len(below) > 5
     assert not below & set(ancestry())
     assert not (data / "redis.sock").exists()
+    assert not (data / "figures").exists()
 
     with served(data) as again:
         assert "curl" not in again.printed
@@ -63,6 +68,46 @@ def test_from_nothing_to_a_verdict_and_back_to_nothing(
         headers = {"Authorization": f"Bearer {token}"}
         assert httpx2.get(f"{again.url}{url}", headers=headers, timeout=60).json()["score"] == 15
 
+        for _ in range(20):
+            _alive(again)
+        # Whichever of its two web processes is asked, it knows of what both have answered.
+        wait_until(lambda: _counted(again, "/healthz") == 20)
+        assert {_counted(again, "/healthz") for _ in range(10)} == {20}
+        gone, left = _webs(again)
+        os.kill(gone, signal.SIGKILL)
+        wait_until(lambda: gone not in ancestry())
+        for _ in range(20):
+            _alive(again)  # nobody is turned away meanwhile
+        wait_until(lambda: len(_webs(again)) == 2)
+        assert left in _webs(again)
+        wait_until(lambda: _counted(again, "/healthz") == 40)
+
         below = again.descendants()
         again.process.kill()  # as the kernel does when memory is short
         wait_until(lambda: not below & set(ancestry()))
+
+
+def _webs(serving: Serving) -> set[int]:
+    """The processes that answer at its address."""
+    found = set()
+    for pid in serving.descendants():
+        with suppress(OSError):  # it has ended
+            if b"grader.cli\0web\0" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(pid)
+    return found
+
+
+def _alive(serving: Serving) -> None:
+    """Ask, by a connection of its own."""
+    assert httpx2.get(f"{serving.url}/healthz", timeout=60).json() == {"status": "ok"}
+
+
+def _counted(serving: Serving, route: str) -> float:
+    """How many requests for it the figures tell of."""
+    told = httpx2.get(f"{serving.url}/metrics", timeout=60).text
+    return sum(
+        sample.value
+        for family in text_string_to_metric_families(told)
+        for sample in family.samples
+        if sample.name == "chainrule_requests_total" and sample.labels["route"] == route
+    )

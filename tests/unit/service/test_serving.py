@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from grader.errors import BadInput, InternalError
 from grader.serving import redis
 from grader.serving.children import Children
 from grader.serving.folder import held
+from grader.serving.listeners import bound
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -130,3 +133,88 @@ def test_all_end_and_none_stays() -> None:
     pids = [child.process.pid for child in children._children]
     children.end()
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
+
+
+def test_what_one_inherits_it_has_again_when_it_is_started_again(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    children = Children()
+    says = [sys.executable, "-S", "-c", f"import os; os.write({writer}, b'here')"]
+    children.start("web", says, patience_s=5, descriptors=[writer])
+    said = b""
+
+    def twice() -> bool:
+        nonlocal said
+        children.tend()
+        try:
+            said += os.read(reader, 100)
+        except BlockingIOError:
+            return False
+        return said.startswith(b"herehere")
+
+    try:
+        wait_until(twice)
+    finally:
+        children.end()
+        os.close(reader)
+        os.close(writer)
+
+
+def test_those_of_one_name_end_together() -> None:
+    both_told = (
+        "import os, signal, sys, time\n"
+        "def told(*_):\n"
+        "    os.write(int(sys.argv[2]), b'.')\n"
+        "    os.read(int(sys.argv[1]), 1)\n"
+        "    os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, told)\n"
+        "os.write(int(sys.argv[2]), b'.')\n"
+        "time.sleep(600)\n"
+    )
+    # Each says that it was told, and takes a word that only the other one's having been told brings.
+    words, said = os.pipe(), os.pipe()
+    fds = (words[0], said[1])
+    children = Children()
+    for _ in range(2):
+        command = [sys.executable, "-S", "-c", both_told, *map(str, fds)]
+        children.start("web", command, patience_s=60, descriptors=fds)
+    assert os.read(said[0], 1) + os.read(said[0], 1) == b".."  # both listen
+
+    def let_go() -> None:
+        if os.read(said[0], 1) + os.read(said[0], 1) == b"..":
+            os.write(words[1], b"..")
+
+    letting = threading.Thread(target=let_go)
+    letting.start()
+    ended = [child.process for child in children._children]
+    children.end()
+    letting.join()
+    assert [process.returncode for process in ended] == [0, 0]
+    for fd in (*words, *said):
+        os.close(fd)
+
+
+def test_an_address_is_bound_once_and_lets_nobody_in_before_somebody_listens() -> None:
+    with bound("127.0.0.1", 0) as (one,):
+        port = one.getsockname()[1]
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", port))
+        one.listen()
+        with socket.create_connection(("127.0.0.1", port)):
+            pass
+        with pytest.raises(BadInput, match=f"127.0.0.1:{port}: Address already in use"):
+            bound("127.0.0.1", port).__enter__()
+    with bound("127.0.0.1", port):
+        pass  # it is free again
+
+
+def test_all_addresses_of_a_name_are_bound() -> None:
+    addresses = {info[4] for info in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)}
+    with bound("localhost", 0) as sockets:
+        hosts = {one.getsockname()[0] for one in sockets}
+    assert hosts == {address[0] for address in addresses}
+
+
+def test_an_address_that_is_not_this_machine_s_is_named() -> None:
+    with pytest.raises(BadInput, match="CHAINRULE_LISTEN: 192.0.2.1:80"):
+        bound("192.0.2.1", 80).__enter__()
