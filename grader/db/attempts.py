@@ -8,9 +8,23 @@ from __future__ import annotations
 import secrets
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
+from sqlalchemy.sql.dml import ReturningInsert
 
 from grader.db import leases
 from grader.db.leases import LEASE, Claim
@@ -63,8 +77,26 @@ def _enqueue(
     *,
     is_sent: bool,
 ) -> Attempt:
-    # In the one statement that adds it: other uploads wait for this one on SQLite.
     course_id = session.get_one(Assignment, submission.assignment_id).course_id
+    values = {
+        "submission_id": submission.id,
+        "version_id": version.id,
+        "of_course": course_id,
+        "of_person": submission.person_id,
+        "purpose": purpose,
+        "queue": version.queue,
+        "of_rank": purpose.rank,
+        "seed": secrets.token_hex(8),
+    }
+    return session.scalars(_insertion(is_sent), values).one()
+
+
+@cache
+def _insertion(is_sent: bool) -> ReturningInsert[Attempt]:
+    # Built once, and its turn found in the one statement: other uploads wait for it on SQLite.
+    course_id: BindParameter[int] = bindparam("of_course")
+    person_id: BindParameter[int] = bindparam("of_person")
+    rank: BindParameter[int] = bindparam("of_rank")
     following = select(func.coalesce(func.max(Attempt.id), 0) + 1).scalar_subquery()
     before = (
         select(func.count())
@@ -72,26 +104,22 @@ def _enqueue(
         .where(
             Attempt.state.in_([AttemptState.QUEUED, AttemptState.RUNNING]),
             Attempt.course_id == course_id,
-            Attempt.person_id == submission.person_id,
-            Attempt.rank == purpose.rank,
+            Attempt.person_id == person_id,
+            Attempt.rank == rank,
         )
         .scalar_subquery()
     )
-    attempt = Attempt(
-        submission_id=submission.id,
-        version_id=version.id,
-        course_id=course_id,
-        person_id=submission.person_id,
-        purpose=purpose,
-        queue=version.queue,
-        rank=purpose.rank,
-        turn=following + before * _YIELD,
-        seed=secrets.token_hex(8),
-        sent_at=now() if is_sent else None,
+    return (
+        insert(Attempt)
+        .values(
+            course_id=course_id,
+            person_id=person_id,
+            rank=rank,
+            turn=following + before * _YIELD,
+            sent_at=now() if is_sent else None,
+        )
+        .returning(Attempt)
     )
-    session.add(attempt)
-    session.flush()
-    return attempt
 
 
 def claim(

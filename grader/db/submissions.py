@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -13,12 +14,14 @@ from sqlalchemy import (
     and_,
     bindparam,
     func,
+    insert,
     or_,
     select,
     union,
     update,
 )
 from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.dml import ReturningInsert
 
 from grader.db.models import (
     Assignment,
@@ -87,14 +90,42 @@ def numbers_of(
     return {row[0]: row[1] for row in rows}
 
 
-def next_number(session: Session, assignment_id: int, person_id: int) -> int:
-    """The number of that person's next submission for the assignment, from 1."""
-    last = session.scalar(
-        select(func.max(Submission.number)).filter_by(
-            assignment_id=assignment_id, person_id=person_id
-        )
+@dataclass(frozen=True, kw_only=True)
+class New:
+    """What somebody hands in, before it has a number."""
+
+    assignment_id: int
+    person_id: int
+    sha256: str
+    name: str
+    format: str
+    size: int
+    received_at: datetime
+    idempotency_key: str | None
+
+
+def add(session: Session, new: New) -> Submission:
+    """A submission with the person's next number for the assignment, from 1."""
+    values = vars(new) | {"of_assignment": new.assignment_id, "of_person": new.person_id}
+    del values["assignment_id"], values["person_id"]
+    return session.scalars(_insertion(), values).one()
+
+
+@cache
+def _insertion() -> ReturningInsert[Submission]:
+    # Built once, and the number found in the one statement: other uploads wait for it on SQLite.
+    assignment_id: BindParameter[int] = bindparam("of_assignment")
+    person_id: BindParameter[int] = bindparam("of_person")
+    number = (
+        select(func.coalesce(func.max(Submission.number), 0) + 1)
+        .where(Submission.assignment_id == assignment_id, Submission.person_id == person_id)
+        .scalar_subquery()
     )
-    return (last or 0) + 1
+    return (
+        insert(Submission)
+        .values(assignment_id=assignment_id, person_id=person_id, number=number)
+        .returning(Submission)
+    )
 
 
 def extensions(

@@ -149,51 +149,66 @@ def submit(
     with site.database.reading() as session:
         received_at = moment(session)
         assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)
-        _published(assignment)
-        team = people.team_of(session, assignment.course_id, actor.person_id)
-        if idempotency_key is None or not submissions.by_key(
-            session, actor.person_id, idempotency_key
-        ):
-            # Before anything is written.
-            extended = submissions.extensions(session, assignment, team)
-            _refuse(session, assignment, team, received_at, extended)
-    stored, form = _kept(site, name, content)
-    with site.database.writing() as session:
-        present = held(session, assignment_id, Hold.CHANGES)  # a reference, or it is read twice
-        assignment = permit_assignment(session, actor, assignment_id, Right.SUBMIT)
-        assert present is assignment
         version = session.get_one(AssignmentVersion, _published(assignment))
         team = people.team_of(session, assignment.course_id, actor.person_id)
-        submissions.hold_people(session, team)
-        if idempotency_key is not None:
-            earlier = submissions.by_key(session, actor.person_id, idempotency_key)
-            if earlier is not None:
-                return _again(session, earlier, assignment, stored)
         extended = submissions.extensions(session, assignment, team)
-        _refuse(session, assignment, team, received_at, extended)
-        submission = Submission(
-            assignment_id=assignment_id,
-            person_id=actor.person_id,
-            number=submissions.next_number(session, assignment_id, actor.person_id),
-            sha256=stored.sha256,
-            name=name,
-            format=form,
-            size=stored.size,
-            received_at=received_at,
-            idempotency_key=idempotency_key,
-        )
-        session.add(submission)
-        session.flush()
-        # Noted as sent in this transaction, so that an upload needs no second one.
-        waiting = attempts.enqueue(session, submission, version, Purpose.SUBMISSION, is_sent=True)
-        attempt = waiting[0]
-        if policy_of(assignment).counts == "last":
-            submissions.let_go_first(session, attempt, team)
-        receipt = _receipt(assignment, submission, attempt.id, extended, is_new=True)
-        hookmessages.submission_received(session, assignment.course_id, submission)
-    log.info("handed in", extra={"submission": receipt.submission.id, "attempt": attempt.id})
+        is_repeated = _earlier(session, actor.person_id, idempotency_key) is not None
+        if not is_repeated:  # before anything is written
+            _refuse(session, assignment, team, received_at, extended)
+    stored, form = _kept(site, name, content)
+    new = submissions.New(
+        assignment_id=assignment_id,
+        person_id=actor.person_id,
+        sha256=stored.sha256,
+        name=name,
+        format=form,
+        size=stored.size,
+        received_at=received_at,
+        idempotency_key=idempotency_key,
+    )
+    if is_repeated and (receipt := _again(site, new)) is not None:
+        return receipt
+    try:
+        receipt, waiting = _taken_in(site, new, version, team, extended)
+    except (Conflict, NotNow):
+        # The same request may have come twice, and the other one was quicker.
+        if (receipt := _again(site, new)) is None:
+            raise
+        return receipt
+    made = {"submission": receipt.submission.id, "attempt": receipt.attempt_id}
+    log.info("handed in", extra=made)
     send(site, waiting)
     return receipt
+
+
+def _taken_in(
+    site: Site,
+    new: submissions.New,
+    version: AssignmentVersion,
+    team: Sequence[int],
+    extended: _Extended,
+) -> tuple[Receipt, Sequence[Attempt]]:
+    """The row and its attempts, in a transaction that asks only for what others may change by
+    handing in or publishing: all other uploads wait for it on SQLite. Everything else holds as it
+    was found when the file had arrived. `version` is then the one in force most likely.
+    """
+    with site.database.writing() as session:
+        assignment = held(session, new.assignment_id, Hold.CHANGES)
+        if assignment is None:
+            raise NotFound("there is no such thing")
+        submissions.hold_people(session, team)
+        _refuse(session, assignment, team, new.received_at, extended)
+        in_force = _published(assignment)
+        if in_force != version.id:
+            version = session.get_one(AssignmentVersion, in_force)
+        submission = submissions.add(session, new)
+        # Noted as sent in this transaction, so that an upload needs no second one.
+        waiting = attempts.enqueue(session, submission, version, Purpose.SUBMISSION, is_sent=True)
+        if policy_of(assignment).counts == "last":
+            submissions.let_go_first(session, waiting[0], team)
+        hookmessages.submission_received(session, assignment.course_id, submission)
+        receipt = _receipt(assignment, submission, waiting[0].id, extended, is_new=True)
+        return receipt, waiting
 
 
 def list_submissions(
@@ -386,17 +401,30 @@ def _kept(site: Site, name: str, content: Iterable[bytes]) -> tuple[Stored, str]
     return stored, submission.info.format
 
 
-def _again(
-    session: Session, earlier: Submission, assignment: Assignment, stored: Stored
-) -> Receipt:
-    if earlier.assignment_id != assignment.id:
-        raise Conflict("Idempotency-Key: it was used for another assignment")
-    if earlier.sha256 != stored.sha256:
-        raise Conflict("Idempotency-Key: it was used for another file")
-    attempt_id = submissions.first_attempt(session, earlier.id)
-    assert attempt_id is not None
-    extended = submissions.extensions(session, assignment, [earlier.person_id])
-    return _receipt(assignment, earlier, attempt_id, extended, is_new=False)
+def _earlier(session: Session, person_id: int, idempotency_key: str | None) -> Submission | None:
+    if idempotency_key is None:
+        return None
+    return submissions.by_key(session, person_id, idempotency_key)
+
+
+def _again(site: Site, new: submissions.New) -> Receipt | None:
+    """The receipt that was given for the same key before, None where none was.
+
+    Raises Conflict where that was for something else.
+    """
+    with site.database.reading() as session:
+        earlier = _earlier(session, new.person_id, new.idempotency_key)
+        if earlier is None:
+            return None
+        if earlier.assignment_id != new.assignment_id:
+            raise Conflict("Idempotency-Key: it was used for another assignment")
+        if earlier.sha256 != new.sha256:
+            raise Conflict("Idempotency-Key: it was used for another file")
+        attempt_id = submissions.first_attempt(session, earlier.id)
+        assert attempt_id is not None
+        assignment = session.get_one(Assignment, earlier.assignment_id)
+        extended = submissions.extensions(session, assignment, [earlier.person_id])
+        return _receipt(assignment, earlier, attempt_id, extended, is_new=False)
 
 
 def _receipt(

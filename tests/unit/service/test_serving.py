@@ -171,7 +171,7 @@ def test_those_of_one_name_end_together() -> None:
         "os.write(int(sys.argv[2]), b'.')\n"
         "time.sleep(600)\n"
     )
-    # Each says that it was told, and takes a word that only the other one's having been told brings.
+    # Each says that it was told, and ends by a word that comes only when both have been told.
     words, said = os.pipe(), os.pipe()
     fds = (words[0], said[1])
     children = Children()
@@ -216,5 +216,5 @@ def test_all_addresses_of_a_name_are_bound() -> None:
 
 
 def test_an_address_that_is_not_this_machine_s_is_named() -> None:
-    with pytest.raises(BadInput, match="CHAINRULE_LISTEN: 192.0.2.1:80"):
+    with pytest.raises(BadInput, match=r"CHAINRULE_LISTEN: 192\.0\.2\.1:80"):
         bound("192.0.2.1", 80).__enter__()
