@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,10 @@ from grader.errors import NotNow
 from grader.services.watching import News
 
 _EVERY_S = 0.5
+_LONGEST_S = 3.0
+_REST = 8  # times as long as a look takes: looking costs a ninth of a busy process at most
+_AT_ONCE = 10  # streams are told before requests have a turn again
+_TURN_S = 0.01
 _MOST_STREAMS = 10  # of one person: some tabs
 _AGAIN = timedelta(seconds=10)
 _WORTH_TELLING = 10  # a place in the queue that has changed by one part in so many
@@ -80,15 +85,25 @@ class Watcher:
     async def _run(self) -> None:
         alone = anyio.CapacityLimiter(1)
         while self._streams:
+            began, took = time.monotonic(), 0.0
             try:
                 ids = list(self._streams)
                 news = await anyio.to_thread.run_sync(self._look, ids, limiter=alone)
-                for attempt_id, one in news.items():
-                    for stream in self._streams.get(attempt_id, ()):
-                        stream.tell(one)
+                took = time.monotonic() - began
+                await self._tell(news)
             except Exception:
                 log.exception("where attempts stand could not be found out this time")
-            await asyncio.sleep(_EVERY_S)
+            await asyncio.sleep(min(max(_EVERY_S, _REST * took), _LONGEST_S))
+
+    async def _tell(self, news: Mapping[int, News]) -> None:
+        """Not all at once: what hundreds are sent keeps the loop from everybody's requests."""
+        told = 0
+        for attempt_id, one in news.items():
+            for stream in tuple(self._streams.get(attempt_id, ())):
+                told += stream.tell(one)
+                if told == _AT_ONCE:
+                    told = 0
+                    await asyncio.sleep(_TURN_S)
 
 
 class _Stream:
@@ -98,11 +113,13 @@ class _Stream:
         self._latest: News | None = None
         self._changed = asyncio.Event()
 
-    def tell(self, news: News) -> None:
-        """This is how it stands now."""
-        if self._latest is None or not _is_much_the_same(self._latest, news):
-            self._latest = news
-            self._changed.set()
+    def tell(self, news: News) -> bool:
+        """This is how it stands now; whether that is worth sending."""
+        if self._latest is not None and _is_much_the_same(self._latest, news):
+            return False
+        self._latest = news
+        self._changed.set()
+        return True
 
     async def next(self, patience_s: float) -> News | None:
         """What has changed since; None where nothing has for so long."""

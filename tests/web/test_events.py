@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -443,6 +444,52 @@ def test_500_who_watch_are_one_look_at_a_time() -> None:
         assert sorted(asked[0]) == list(range(100))
 
     in_a_loop(scenario())
+
+
+def test_many_are_told_a_few_at_a_time_and_requests_have_turns_between() -> None:
+    def looked(ids: Collection[int]) -> dict[int, News]:
+        return {one: News(attempt_id=one, stage=AttemptStage.DONE, words="") for one in ids}
+
+    async def scenario() -> None:
+        watcher = Watcher(looked)
+        told = 0
+
+        async def watch(number: int) -> None:
+            nonlocal told
+            with watcher.watching(number) as stream:
+                await stream.next(DEADLINE_S)
+                told += 1
+
+        async def request() -> None:
+            while not told:
+                await asyncio.sleep(0)
+            assert told <= 10  # and the other ninety have yet to hear of it
+
+        await asyncio.gather(*(watch(number) for number in range(100)), request())
+        assert told == 100
+
+    in_a_loop(scenario())
+
+
+def test_a_look_that_takes_long_is_followed_by_a_longer_rest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("grader.web.watcher._EVERY_S", 0.001)
+    began: list[float] = []
+
+    def looked(_: Collection[int]) -> dict[int, News]:
+        began.append(time.monotonic())
+        time.sleep(0.02)
+        stage = AttemptStage.DONE if len(began) == 2 else AttemptStage.STARTING
+        return {1: News(attempt_id=1, stage=stage, words="")}
+
+    async def scenario() -> None:
+        with Watcher(looked).watching(1) as stream:
+            while (news := await stream.next(DEADLINE_S)) and not news.is_last:
+                pass
+
+    in_a_loop(scenario())
+    assert began[1] - began[0] >= 9 * 0.02
 
 
 def test_a_place_in_the_queue_is_told_when_it_has_changed_by_a_tenth(
