@@ -23,7 +23,7 @@ CHAINRULE_REDIS            redis://... or unix://SOCKET; by default a socket tha
                            on, in DATA (below /tmp where that path is too long for a socket)
 CHAINRULE_BLOBS            a folder, or s3://BUCKET/PREFIX; by default DATA/blobs
 CHAINRULE_S3_ENDPOINT      the address of an S3 that is not Amazon's
-CHAINRULE_LISTEN           HOST:PORT of the web process; by default 127.0.0.1:8000
+CHAINRULE_LISTEN           HOST:PORT of the web processes; by default 127.0.0.1:8000
 CHAINRULE_URL              the address that people use; by default that of LISTEN
 CHAINRULE_PROXIES          addresses or networks of proxies, with commas, that are believed for whom
                            they ask; by default 127.0.0.1,::1

@@ -8,16 +8,18 @@ import click
 @click.command()
 # How `serve` has several of them answer at one address.
 @click.option("--listener", "listeners", type=int, multiple=True, hidden=True)
-@click.option("--figures", type=click.Path(), hidden=True)
-def web(listeners: tuple[int, ...], figures: str | None) -> None:
+@click.option("--metrics", type=click.Path(), hidden=True)
+def web(listeners: tuple[int, ...], metrics: str | None) -> None:
     """Serve the API and the pages at CHAINRULE_LISTEN, until SIGTERM or Ctrl-C."""
     import gc
     import os
 
     # All that is imported stays: looking through it for garbage is a fifth of the start.
     gc.disable()
-    if figures is not None:
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = figures  # read when it is imported
+    # What prometheus_client reads when it is imported; nobody else says so.
+    os.environ.pop("PROMETHEUS_MULTIPROC_DIR", None)
+    if metrics is not None:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = metrics
 
     from grader.config import load_settings
     from grader.logs import configure

@@ -94,6 +94,7 @@ def _enqueue(
 @cache
 def _insertion(is_sent: bool) -> ReturningInsert[Attempt]:
     # Built once, and its turn found in the one statement: other uploads wait for it on SQLite.
+    # Parameters that a subquery needs, too, can't have the names of columns.
     course_id: BindParameter[int] = bindparam("of_course")
     person_id: BindParameter[int] = bindparam("of_person")
     rank: BindParameter[int] = bindparam("of_rank")

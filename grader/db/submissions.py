@@ -91,7 +91,7 @@ def numbers_of(
 
 
 @dataclass(frozen=True, kw_only=True)
-class New:
+class Arrival:
     """What somebody hands in, before it has a number."""
 
     assignment_id: int
@@ -104,7 +104,7 @@ class New:
     idempotency_key: str | None
 
 
-def add(session: Session, new: New) -> Submission:
+def add(session: Session, new: Arrival) -> Submission:
     """A submission with the person's next number for the assignment, from 1."""
     values = vars(new) | {"of_assignment": new.assignment_id, "of_person": new.person_id}
     del values["assignment_id"], values["person_id"]
@@ -114,6 +114,7 @@ def add(session: Session, new: New) -> Submission:
 @cache
 def _insertion() -> ReturningInsert[Submission]:
     # Built once, and the number found in the one statement: other uploads wait for it on SQLite.
+    # Parameters that a subquery needs, too, can't have the names of columns.
     assignment_id: BindParameter[int] = bindparam("of_assignment")
     person_id: BindParameter[int] = bindparam("of_person")
     number = (
@@ -145,7 +146,7 @@ def extensions(
 
 @cache
 def _own_due_dates() -> CompoundSelect[int, datetime]:
-    # Built once: this takes longer than asking it, and every upload asks it twice.
+    # Built once: this takes longer than asking it, and every upload asks it.
     assignment_id: BindParameter[int] = bindparam("assignment_id")
     person_ids: BindParameter[Any] = bindparam("person_ids", expanding=True)
     member = aliased(Enrolment)

@@ -156,7 +156,7 @@ def submit(
         if not is_repeated:  # before anything is written
             _refuse(session, assignment, team, received_at, extended)
     stored, form = _kept(site, name, content)
-    new = submissions.New(
+    new = submissions.Arrival(
         assignment_id=assignment_id,
         person_id=actor.person_id,
         sha256=stored.sha256,
@@ -169,7 +169,7 @@ def submit(
     if is_repeated and (receipt := _again(site, new)) is not None:
         return receipt
     try:
-        receipt, waiting = _taken_in(site, new, version, team, extended)
+        receipt, waiting = _taken_in(site, actor, new, version, team, extended)
     except (Conflict, NotNow):
         # The same request may have come twice, and the other one was quicker.
         if (receipt := _again(site, new)) is None:
@@ -183,20 +183,22 @@ def submit(
 
 def _taken_in(
     site: Site,
-    new: submissions.New,
+    actor: Actor,
+    new: submissions.Arrival,
     version: AssignmentVersion,
     team: Sequence[int],
     extended: _Extended,
 ) -> tuple[Receipt, Sequence[Attempt]]:
-    """The row and its attempts, in a transaction that asks only for what others may change by
-    handing in or publishing: all other uploads wait for it on SQLite. Everything else holds as it
-    was found when the file had arrived. `version` is then the one in force most likely.
+    """The row and its attempts, in a transaction that asks only for what must not have changed: who
+    is in the course, how often they have handed in, and which version is in force, `version` in
+    general. All other uploads wait for it on SQLite. The team and its extensions hold as they were
+    found when the file had arrived.
     """
     with site.database.writing() as session:
         assignment = held(session, new.assignment_id, Hold.CHANGES)
-        if assignment is None:
-            raise NotFound("there is no such thing")
+        assert assignment is not None  # none is ever removed
         submissions.hold_people(session, team)
+        permit(session, actor, assignment.course_id, Right.SUBMIT)
         _refuse(session, assignment, team, new.received_at, extended)
         in_force = _published(assignment)
         if in_force != version.id:
@@ -407,7 +409,7 @@ def _earlier(session: Session, person_id: int, idempotency_key: str | None) -> S
     return submissions.by_key(session, person_id, idempotency_key)
 
 
-def _again(site: Site, new: submissions.New) -> Receipt | None:
+def _again(site: Site, new: submissions.Arrival) -> Receipt | None:
     """The receipt that was given for the same key before, None where none was.
 
     Raises Conflict where that was for something else.

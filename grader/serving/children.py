@@ -90,16 +90,18 @@ class Children:
                 child.since, child.again_at = now, None
 
     def end(self) -> None:
-        """End all, the last one first, each when those after it are gone; of one name together."""
+        """End all, the last one first, each when those after it are gone; those that share a name
+        are told at the same time."""
         while self._children:
             name = self._children[-1].name
             ending = [child for child in self._children if child.name == name]
-            self._children = [child for child in self._children if child.name != name]
+            until = time.monotonic() + ending[-1].patience_s
             for child in ending:
                 if child.process.poll() is None:
                     child.process.terminate()
             for child in ending:
-                _wait_for(child)
+                _wait_for(child, until)
+            self._children = [child for child in self._children if child.name != name]
 
     def kill(self) -> None:
         """Whoever waits for `end` has no patience left."""
@@ -107,9 +109,9 @@ class Children:
             child.process.kill()
 
 
-def _wait_for(child: _Child) -> None:
+def _wait_for(child: _Child, until: float) -> None:
     try:
-        child.process.wait(child.patience_s)
+        child.process.wait(max(0.0, until - time.monotonic()))
     except subprocess.TimeoutExpired:
         log.warning("the %s does not end by itself", child.name)
         child.process.kill()

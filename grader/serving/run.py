@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import signal
 import sys
 import threading
@@ -25,7 +24,8 @@ from grader.services.site import Site, open_site
 from grader.serving import redis
 from grader.serving.children import Children
 from grader.serving.folder import held
-from grader.serving.listeners import bound
+from grader.serving.listeners import listeners_at
+from grader.serving.metrics import folder_of_metrics
 
 _TICK_S = 0.1
 _WEBS = 2  # Python computes on one core in a process, and people wait for it
@@ -49,8 +49,8 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
         raise BadInput("this installation has no workers: chainrule web and others run its parts")
     with ExitStack() as stack:
         stack.enter_context(held(settings.data))
-        listeners = stack.enter_context(bound(settings.host, settings.port))
-        figures = stack.enter_context(_new_folder(settings.data / "figures"))
+        listeners = stack.enter_context(listeners_at(settings.host, settings.port))
+        metrics = stack.enter_context(folder_of_metrics(settings.data))
         children = Children()
         told = stack.enter_context(_signals(children))
         stack.callback(children.end)
@@ -59,7 +59,9 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
             migrate(site)
             judging.goodbye(site)  # of a worker that was killed
             demo = seed(site, root)
-            _start_parts(children, figures, [one.fileno() for one in listeners])
+            for listener in listeners:
+                stack.callback(listener.close)  # before they end: then nobody is let in for nothing
+            _start_parts(children, metrics, [one.fileno() for one in listeners])
             _wait(children, told, lambda: _answers(settings) and judging.is_announced(site))
         except _ToldToEnd:
             return
@@ -69,21 +71,10 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
         log.info("ending")
 
 
-@contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """An empty one that goes afterwards; what one left that was killed goes before."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _start_parts(children: Children, figures: Path, listeners: Sequence[int]) -> None:
+def _start_parts(children: Children, metrics: Path, listeners: Sequence[int]) -> None:
     for name in ("reconciler", "worker"):
         children.start(name, _command(name), patience_s=_PATIENCE_S[name])
-    command = _command("web", f"--figures={figures}", *(f"--listener={one}" for one in listeners))
+    command = _command("web", f"--metrics={metrics}", *(f"--listener={one}" for one in listeners))
     for _ in range(_WEBS):
         children.start("web", command, patience_s=_PATIENCE_S["web"], descriptors=listeners)
 

@@ -29,7 +29,7 @@ from grader.services.operations import Load
 from grader.services.site import Site
 from grader.web.security import CurrentSite
 
-_SHARED = "PROMETHEUS_MULTIPROC_DIR"  # as prometheus_client calls the folder of shared figures
+_SHARED = "PROMETHEUS_MULTIPROC_DIR"  # the folder of what is shared; `chainrule web` sets it
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.3, 1.0, 3.0, 10.0)
 
 log = logging.getLogger(__name__)

@@ -23,7 +23,17 @@ def run(app: FastAPI, settings: Settings, listeners: Sequence[int] = ()) -> None
     sockets by their descriptors, which other processes may answer at, too."""
     ask_for_short_turns()
     sys.setswitchinterval(_TURN_S)
-    config = uvicorn.Config(
+    sockets = [socket.socket(fileno=one) for one in listeners]
+    server = uvicorn.Server(configured(app, settings))
+    with suppress(KeyboardInterrupt):  # Ctrl-C, which it passes on when it has ended
+        server.run(sockets or None)
+    if not server.started:
+        sys.exit(_NOT_STARTED)
+
+
+def configured(app: FastAPI, settings: Settings) -> uvicorn.Config:
+    """How it is served."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -34,9 +44,3 @@ def run(app: FastAPI, settings: Settings, listeners: Sequence[int] = ()) -> None
         server_header=False,
         timeout_graceful_shutdown=_PATIENCE_S,
     )
-    sockets = [socket.socket(fileno=one) for one in listeners]
-    server = uvicorn.Server(config)
-    with suppress(KeyboardInterrupt):  # Ctrl-C, which it passes on when it has ended
-        server.run(sockets or None)
-    if not server.started:
-        sys.exit(_NOT_STARTED)

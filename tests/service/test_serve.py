@@ -60,7 +60,6 @@ def test_from_nothing_to_a_verdict_and_back_to_nothing(
         assert len(below) > 5
     assert not below & set(ancestry())
     assert not (data / "redis.sock").exists()
-    assert not (data / "figures").exists()
 
     with served(data) as again:
         assert "curl" not in again.printed

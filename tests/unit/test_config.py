@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import _TrustedHosts
 
 import grader
 from grader.config import Config, load_config, load_settings
 from grader.errors import BadInput
-from grader.web.server import run
+from grader.web.server import configured
 
 CHECKOUT = Path(grader.__file__).parent.parent
 
@@ -76,12 +74,10 @@ def test_a_service_without_settings_keeps_everything_below_one_folder(
 def test_only_the_proxies_that_are_named_are_believed_for_whom_they_ask(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    given: dict[str, Any] = {}
-    monkeypatch.setattr(uvicorn, "run", lambda app, **options: given.update(options))
     # Not from a variable that nothing checks.
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
-    run(FastAPI(), load_settings({"CHAINRULE_PROXIES": "10.1.2.3, fd00::/64"}))
-    trusted = _TrustedHosts(given["forwarded_allow_ips"])
+    config = configured(FastAPI(), load_settings({"CHAINRULE_PROXIES": "10.1.2.3, fd00::/64"}))
+    trusted = _TrustedHosts(config.forwarded_allow_ips)
     assert [one in trusted for one in ("10.1.2.3", "fd00::7", "10.1.2.4", "127.0.0.1")] == [
         True,
         True,

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from httpx2 import Response
 from redis import Redis
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
 from grader.broker.messages import JUDGE
 from grader.db.models import (
+    Assignment,
+    AssignmentVersion,
     Attempt,
     AttemptState,
+    Queue,
     Submission,
+    VersionState,
 )
 from grader.domain.policy import LatePolicy
-from grader.errors import BlobMissing
+from grader.errors import BlobMissing, Conflict, NotFound
 from grader.notebooks.read import MAX_FILE_BYTES
 from grader.services import submissions
+from grader.services.courses import unenrol
 from grader.services.site import Site
 from tests.redis_server import redis_url  # noqa: F401 - a fixture
 from tests.sites import People
@@ -156,6 +163,96 @@ def test_the_same_key_at_the_same_moment_makes_one_submission(
     assert sorted(one.status_code for one in answers) == [200] * 7 + [202]
     assert len({one.text for one in answers}) == 1
     assert len(submissions_in(site)) == 1
+
+
+def meanwhile(change: Callable[[], object]) -> Iterator[bytes]:
+    """A file that is read while the rules have let it pass, and `change` is done meanwhile."""
+    yield notebook("x")
+    change()
+
+
+def test_the_same_key_at_the_same_moment_uses_up_one_submission(
+    client: TestClient,
+    people: People,
+    site: Site,  # noqa: F811
+) -> None:
+    number = assignment(site, people.course_id, submissions=1)
+    twin: list[Response] = []
+    receipt = submissions.submit(
+        site,
+        people.ada.actor,
+        number,
+        name="a0.ipynb",
+        content=meanwhile(
+            lambda: twin.append(hand_in(client, people.ada, number, notebook("x"), key="k"))
+        ),
+        idempotency_key="k",
+    )
+    assert twin[0].status_code == 202
+    assert not receipt.is_new
+    assert receipt.submission.id == twin[0].json()["id"]
+    assert len(submissions_in(site)) == 1
+
+    with pytest.raises(Conflict, match="another file"):
+        submissions.submit(
+            site,
+            people.ada.actor,
+            number,
+            name="a0.ipynb",
+            content=[notebook("y")],
+            idempotency_key="k",
+        )
+
+
+def test_a_version_that_is_published_while_a_file_is_read_is_what_judges_it(
+    people: People,
+    site: Site,  # noqa: F811
+) -> None:
+    number = assignment(site, people.course_id)
+
+    def publish() -> None:
+        with site.database.writing() as session:
+            present = session.get_one(Assignment, number)
+            former = session.get_one(AssignmentVersion, present.live_version_id)
+            made = AssignmentVersion(
+                assignment_id=number,
+                number=2,
+                content_hash="sha256:2",
+                bundle_sha256=former.bundle_sha256,
+                outline=former.outline,
+                max_score=former.max_score,
+                queue=Queue.GPU,
+                state=VersionState.PUBLISHED,
+                author_id=former.author_id,
+            )
+            session.add(made)
+            session.flush()
+            present.live_version_id = made.id
+
+    receipt = submissions.submit(
+        site, people.ada.actor, number, name="a0.ipynb", content=meanwhile(publish)
+    )
+    with site.database.reading() as session:
+        attempt = session.get_one(Attempt, receipt.attempt_id)
+        version = session.get_one(AssignmentVersion, attempt.version_id)
+    assert (version.number, attempt.queue) == (2, Queue.GPU)
+
+
+def test_who_is_taken_out_of_the_course_while_a_file_is_read_has_handed_in_nothing(
+    people: People,
+    site: Site,  # noqa: F811
+) -> None:
+    number = assignment(site, people.course_id)
+    person_id = people.ada.actor.person_id
+
+    def take_out() -> None:
+        unenrol(site, people.instructor.actor, people.course_id, person_id)
+
+    with pytest.raises(NotFound):
+        submissions.submit(
+            site, people.ada.actor, number, name="a0.ipynb", content=meanwhile(take_out)
+        )
+    assert submissions_in(site) == []
 
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "a\tb"])

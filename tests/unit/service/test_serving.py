@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -18,7 +19,8 @@ from grader.errors import BadInput, InternalError
 from grader.serving import redis
 from grader.serving.children import Children
 from grader.serving.folder import held
-from grader.serving.listeners import bound
+from grader.serving.listeners import listeners_at
+from grader.serving.metrics import folder_of_metrics
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -174,14 +176,21 @@ def test_those_of_one_name_end_together() -> None:
     # Each says that it was told, and ends by a word that comes only when both have been told.
     words, said = os.pipe(), os.pipe()
     fds = (words[0], said[1])
+
+    def two() -> bytes:
+        found = b""
+        while len(found) < 2 and select.select([said[0]], [], [], 60)[0]:
+            found += os.read(said[0], 2)
+        return found
+
     children = Children()
     for _ in range(2):
         command = [sys.executable, "-S", "-c", both_told, *map(str, fds)]
         children.start("web", command, patience_s=60, descriptors=fds)
-    assert os.read(said[0], 1) + os.read(said[0], 1) == b".."  # both listen
+    assert two() == b".."  # both listen
 
     def let_go() -> None:
-        if os.read(said[0], 1) + os.read(said[0], 1) == b"..":
+        if two() == b"..":
             os.write(words[1], b"..")
 
     letting = threading.Thread(target=let_go)
@@ -195,7 +204,7 @@ def test_those_of_one_name_end_together() -> None:
 
 
 def test_an_address_is_bound_once_and_lets_nobody_in_before_somebody_listens() -> None:
-    with bound("127.0.0.1", 0) as (one,):
+    with listeners_at("127.0.0.1", 0) as (one,):
         port = one.getsockname()[1]
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection(("127.0.0.1", port))
@@ -203,18 +212,42 @@ def test_an_address_is_bound_once_and_lets_nobody_in_before_somebody_listens() -
         with socket.create_connection(("127.0.0.1", port)):
             pass
         with pytest.raises(BadInput, match=f"127.0.0.1:{port}: Address already in use"):
-            bound("127.0.0.1", port).__enter__()
-    with bound("127.0.0.1", port):
-        pass  # it is free again
+            listeners_at("127.0.0.1", port).__enter__()
 
 
-def test_all_addresses_of_a_name_are_bound() -> None:
+def test_all_addresses_of_a_name_are_listeners_at() -> None:
     addresses = {info[4] for info in socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)}
-    with bound("localhost", 0) as sockets:
+    with listeners_at("localhost", 0) as sockets:
         hosts = {one.getsockname()[0] for one in sockets}
     assert hosts == {address[0] for address in addresses}
 
 
 def test_an_address_that_is_not_this_machine_s_is_named() -> None:
     with pytest.raises(BadInput, match=r"CHAINRULE_LISTEN: 192\.0\.2\.1:80"):
-        bound("192.0.2.1", 80).__enter__()
+        listeners_at("192.0.2.1", 80).__enter__()
+    with pytest.raises(BadInput, match=r"CHAINRULE_LISTEN: a\.\.b:80: that is no name of a host"):
+        listeners_at("a..b", 80).__enter__()
+
+
+def test_metrics_lie_in_a_private_folder_that_is_empty_and_goes(tmp_path: Path) -> None:
+    with folder_of_metrics(tmp_path) as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        (folder / "counter_7.db").write_bytes(b"of one that will be killed")
+        with folder_of_metrics(tmp_path) as again:  # whose folder is ours after its end
+            assert again == folder
+            assert not list(again.iterdir())
+        with folder_of_metrics(tmp_path / "other") as other:
+            assert other != folder
+    assert not folder.exists()
+
+
+def test_where_there_is_no_room_in_memory_metrics_lie_where_temporary_files_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("grader.serving.metrics._MEMORY", tmp_path / "none")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with folder_of_metrics(tmp_path) as folder:
+        assert folder.parent == tmp_path
+    monkeypatch.setattr("tempfile.tempdir", "/proc")
+    with pytest.raises(BadInput, match=r"/proc/chainrule-metrics-\S+ cannot be made"):
+        folder_of_metrics(tmp_path).__enter__()
