@@ -166,7 +166,7 @@ def test_the_same_key_at_the_same_moment_makes_one_submission(
 
 
 def meanwhile(change: Callable[[], object]) -> Iterator[bytes]:
-    """A file that is read while the rules have let it pass, and `change` is done meanwhile."""
+    """A file; while it is read, when the rules have let it pass already, `change` is done."""
     yield notebook("x")
     change()
 
