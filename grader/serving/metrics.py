@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from grader.errors import BadInput
@@ -16,18 +15,19 @@ _MEMORY = Path("/dev/shm")
 
 
 @contextmanager
-def folder_of_metrics(data: Path) -> Iterator[Path]:
-    """An empty folder for whoever holds the data folder; it is gone afterwards.
+def folder_of_metrics() -> Iterator[Path]:
+    """An empty folder of this process; it is gone afterwards, and those of processes that were
+    killed are gone at once.
 
     In memory where that can be had: the files are written to by mapping them, and on a disk that is
     full that ends a process instead of failing.
     """
     place = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(tempfile.gettempdir())
-    name = hashlib.sha256(str(data.resolve()).encode()).hexdigest()[:16]
-    folder = place / f"chainrule-metrics-{os.getuid()}-{name}"
-    with suppress(FileNotFoundError):
-        if folder.lstat().st_uid == os.getuid():
-            shutil.rmtree(folder)  # of one that was killed
+    name = f"chainrule-metrics-{os.getuid()}-"
+    folder = place / f"{name}{os.getpid()}"
+    for left in place.glob(f"{name}*"):
+        if left == folder or not Path("/proc", left.name.removeprefix(name)).exists():
+            shutil.rmtree(left, ignore_errors=True)
     try:
         folder.mkdir(mode=0o700)
     except OSError as error:

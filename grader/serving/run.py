@@ -50,7 +50,7 @@ def run(settings: Settings, root: Path, say: Callable[[str], None]) -> None:
     with ExitStack() as stack:
         stack.enter_context(held(settings.data))
         listeners = stack.enter_context(listeners_at(settings.host, settings.port))
-        metrics = stack.enter_context(folder_of_metrics(settings.data))
+        metrics = stack.enter_context(folder_of_metrics())
         children = Children()
         told = stack.enter_context(_signals(children))
         stack.callback(children.end)

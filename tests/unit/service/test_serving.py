@@ -229,25 +229,30 @@ def test_an_address_that_is_not_this_machine_s_is_named() -> None:
         listeners_at("a..b", 80).__enter__()
 
 
-def test_metrics_lie_in_a_private_folder_that_is_empty_and_goes(tmp_path: Path) -> None:
-    with folder_of_metrics(tmp_path) as folder:
-        assert folder.stat().st_mode & 0o777 == 0o700
-        (folder / "counter_7.db").write_bytes(b"of one that will be killed")
-        with folder_of_metrics(tmp_path) as again:  # whose folder is ours after its end
-            assert again == folder
-            assert not list(again.iterdir())
-        with folder_of_metrics(tmp_path / "other") as other:
-            assert other != folder
-    assert not folder.exists()
-
-
-def test_where_there_is_no_room_in_memory_metrics_lie_where_temporary_files_do(
+def test_metrics_lie_in_a_private_folder_and_those_of_who_was_killed_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    with folder_of_metrics() as in_memory:
+        assert in_memory.parent == Path("/dev/shm")
+    assert not in_memory.exists()
+
     monkeypatch.setattr("grader.serving.metrics._MEMORY", tmp_path / "none")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    with folder_of_metrics(tmp_path) as folder:
-        assert folder.parent == tmp_path
+    with subprocess.Popen([sys.executable, "-S", "-c", ""]) as ended:
+        pass
+    of_another, left, with_our_number = (
+        tmp_path / f"chainrule-metrics-{os.getuid()}-{pid}"
+        for pid in (os.getppid(), ended.pid, os.getpid())
+    )
+    for folder in (of_another, left, with_our_number):
+        folder.mkdir()
+        (folder / "counter_7.db").write_bytes(b"counted")
+    with folder_of_metrics() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert set(tmp_path.iterdir()) == {folder, of_another}
+        assert not list(folder.iterdir())
+    assert set(tmp_path.iterdir()) == {of_another}
+
     monkeypatch.setattr("tempfile.tempdir", "/proc")
     with pytest.raises(BadInput, match=r"/proc/chainrule-metrics-\S+ cannot be made"):
-        folder_of_metrics(tmp_path).__enter__()
+        folder_of_metrics().__enter__()
