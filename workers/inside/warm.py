@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Iterable
 
-from .hugecode import move_code
+from .hugecode import move_code, used_code
 
 _HUGE_PAGE = 1 << 21
 _MADV_COLLAPSE = 25
@@ -112,9 +112,14 @@ def _in_child(names: object) -> list[str]:
     return [name for name in listed if name]
 
 
+def _code_used_in_training() -> list[str]:
+    _names_after_training()
+    return list(map(str, used_code()))
+
+
 def settle() -> None:
-    """Make forks cheap: no garbage left, objects frozen, holes filled, memory and torch's code in
-    huge pages.
+    """Make forks cheap: no garbage left, objects frozen, holes filled, memory and torch's code that
+    trains in huge pages.
 
     `gc.freeze` keeps the collector from writing to the pages that children share. A fork copies
     one entry for a huge page where it would copy 512, which more than halves its cost; a write in
@@ -122,6 +127,7 @@ def settle() -> None:
     changes but the time a fork takes.
     """
     libc = ctypes.CDLL(None)
+    used = [int(start) for start in _in_child(_code_used_in_training)]
     gc.collect()
     _forget_locks_of_logging()
     _fill_pools()
@@ -130,7 +136,7 @@ def settle() -> None:
     for start, end in _private_writable():
         for at in range(start, end, _HUGE_PAGE):
             libc.madvise(ctypes.c_void_p(at), ctypes.c_size_t(_HUGE_PAGE), _MADV_COLLAPSE)
-    move_code(libc)
+    move_code(libc, used)
 
 
 def _forget_locks_of_logging() -> None:
