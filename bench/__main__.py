@@ -123,22 +123,31 @@ def main() -> None:
 
 
 def cpu_per_submission(bench: Bench, rounds: int = 15) -> Iterator[Figure]:
-    """CPU seconds for one submission in all, and how they are spent."""
-    own = _own_compute(rounds)
+    """CPU seconds for one submission in all, and how they are spent.
+
+    In turns, each once a round: a machine that slows down does so for all of them.
+    """
     parts = {
         "the same submission, graded": bench.grading(submissions.TRAINED),
         "of that: all exercises but no training": bench.grading(submissions.UNTRAINED),
         "of that: a submission with one statement": bench.grading("x = 1\n"),
         "of that: one sandbox opened and closed": bench.open_and_close,
     }
-    took = {name: _median(partial(bench.cpu_of, work), rounds) for name, work in parts.items()}
-    whole, *_ = took.values()
-    judging = _median(partial(bench.own_cpu_of, bench.grading(submissions.TRAINED)), rounds)
-    yield Figure("its own compute: 300 steps in a warm process", own, "CPU s")
+    judged = bench.grading(submissions.TRAINED)
+    with _Yardstick() as yardstick:
+        measures: dict[str, Callable[[int], float]] = {
+            "its own compute: 300 steps in a warm process": lambda _: yardstick.round(),
+            **{name: partial(bench.cpu_of, work) for name, work in parts.items()},
+            "of that: in the worker (judging, reading)": partial(bench.own_cpu_of, judged),
+        }
+        rows = [{name: one(n) for name, one in measures.items()} for n in range(rounds)]
+    took = {name: statistics.median(row[name] for row in rows) for name in measures}
+    _, whole, *_ = took.values()
     for name, value in took.items():
         yield Figure(name, value, "CPU s", "at most 0.200" if value is whole else "")
-    yield Figure("of that: in the worker (judging, reading)", judging, "CPU s")
-    yield Figure("what grading adds, as a multiple of its own compute", (whole - own) / own, "")
+    ratios = [whole / own for own, whole, *_ in (row.values() for row in rows)]
+    ratio = statistics.median(ratios)
+    yield Figure("graded, as a multiple of its own compute", ratio, "", "at most 2.000")
 
 
 def folder_throughput(bench: Bench, count: int = 200) -> Iterator[Figure]:
@@ -170,14 +179,30 @@ def _submission(source: str) -> Submission:
     return parse("bench.py", source.encode())
 
 
-def _own_compute(rounds: int) -> float:
-    """Median CPU seconds of the training alone, warm, in a process of its own."""
-    code = submissions.YARDSTICK.format(rounds=rounds)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    said = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True
-    )
-    return statistics.median(json.loads(said.stdout))
+class _Yardstick:
+    """The training alone, warm, in a process of its own."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", submissions.YARDSTICK],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.round()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._process.communicate()
+
+    def round(self) -> float:
+        """CPU seconds for it, once."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("once\n")
+        self._process.stdin.flush()
+        return float(self._process.stdout.readline())
 
 
 class _CpuClock:
@@ -214,10 +239,6 @@ class _CpuClock:
             if line.startswith("usage_usec")
         )
         return int(line.split()[1]) / 1e6
-
-
-def _median(values: Callable[[int], float], rounds: int) -> float:
-    return statistics.median(values(seed) for seed in range(rounds))
 
 
 def _children(pid: int) -> list[int]:
