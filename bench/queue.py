@@ -129,8 +129,8 @@ def _hand_in(site: Site, sources: list[str]) -> None:
             )
             session.add(submission)
             session.flush()
-            attempt = attempts.enqueue(session, submission, version, Purpose.SUBMISSION)
-            rows.append((attempt.id, attempt.queue))
+            made = attempts.enqueue(session, submission, version, Purpose.SUBMISSION)
+            rows += [(attempt.id, attempt.queue) for attempt in made]
     site.messages.send(JUDGE, rows)
 
 
