@@ -11,9 +11,9 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Collection, Iterable, Sequence
+from mmap import PAGESIZE
 
 _HUGE_PAGE = 2 << 20
-_PAGE = 4096
 _GAP = 2  # huge pages of other code are moved along: each piece is one more thing to fork
 _PRESENT = 0x80  # in the highest byte of a page's entry in pagemap
 _LIBRARIES = ("libtorch_cpu.so", "libtorch_python.so")
@@ -30,11 +30,11 @@ def used_code() -> list[int]:
     try:
         with open("/proc/self/pagemap", "rb", buffering=0) as pages:
             for start, length in _code():
-                entries = os.pread(pages.fileno(), length // _PAGE * 8, start // _PAGE * 8)
-                highest, a_page = entries[7::8], _HUGE_PAGE // _PAGE
+                entries = os.pread(pages.fileno(), length // PAGESIZE * 8, start // PAGESIZE * 8)
+                highest, a_page = entries[7::8], _HUGE_PAGE // PAGESIZE
                 for at in range(0, len(highest), a_page):
                     if max(highest[at : at + a_page]) & _PRESENT:
-                        used.append(start + at * _PAGE)
+                        used.append(start + at * PAGESIZE)
     except OSError:
         return []
     return used

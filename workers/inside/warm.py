@@ -118,8 +118,8 @@ def _code_used_in_training() -> list[str]:
 
 
 def settle() -> None:
-    """Make forks cheap: no garbage left, objects frozen, holes filled, memory and torch's code that
-    trains in huge pages.
+    """Make forks cheap: no garbage left, objects frozen, holes filled, and in huge pages memory and
+    what trainings run of torch's code.
 
     `gc.freeze` keeps the collector from writing to the pages that children share. A fork copies
     one entry for a huge page where it would copy 512, which more than halves its cost; a write in
