@@ -53,7 +53,7 @@ test: ## Set everything up and run the whole test suite
 	$(MAKE) -j 2 types suite
 
 suite: $(STAMP) $(PEERS_STAMP) $(CHROMIUM)
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 faults: $(STAMP) ## Break an installation in every way that we know of (part of test)
 	timeout 1800 $(BIN)/python -m pytest -n 2 tests/faults tests/db/test_histories.py \

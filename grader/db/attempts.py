@@ -9,11 +9,12 @@ import secrets
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import cache
+from typing import cast
 
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
-    Select,
+    Table,
     and_,
     bindparam,
     delete,
@@ -24,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.selectable import ExecutableReturnsRows
 
 from grader.db import leases
 from grader.db.leases import LEASE, Claim
@@ -44,6 +45,51 @@ from grader.db.types import now
 from grader.db.versions import in_the_shadow
 
 _YIELD = 50  # places
+
+# What is asked for each attempt is built once: others wait for SQLite's one writer, who asks it.
+_WAITS = (
+    Attempt.state == AttemptState.QUEUED,
+    Attempt.queue.in_(bindparam("queues", expanding=True)),
+    Attempt.version_id.not_in(bindparam("unfit", expanding=True)),
+)
+_COURSES = (
+    select(Attempt.course_id, func.min(Attempt.rank).label("rank"))
+    .where(*_WAITS)
+    .group_by(Attempt.course_id)
+    .subquery()
+)
+# The courses with something to do and the rank of it, the one whose turn it is first.
+_COURSES_IN_ORDER = (
+    select(_COURSES.c.course_id, _COURSES.c.rank)
+    .join(Course, Course.id == _COURSES.c.course_id)
+    .order_by(_COURSES.c.rank, Course.served, Course.id)
+)
+_IN_COURSE = (
+    select(Attempt.id)
+    .where(*_WAITS, Attempt.course_id == bindparam("course_id"), Attempt.rank == bindparam("rank"))
+    .order_by(Attempt.turn, Attempt.id)
+    .limit(1)
+    # What others are claiming at this moment is theirs: who waited for it would go without.
+    .with_for_update(skip_locked=True)
+)
+_SERVED = (
+    update(Course)
+    .where(Course.id == bindparam("of_course"))
+    .values(served=select(func.max(Course.served)).scalar_subquery() + 1)
+)
+_SUBJECT = (
+    select(Attempt, Submission, AssignmentVersion)
+    .join(Submission, Submission.id == Attempt.submission_id)
+    .join(AssignmentVersion, AssignmentVersion.id == Attempt.version_id)
+    .where(Attempt.id == bindparam("row_id"), Attempt.fence == bindparam("fence"))
+)
+_FORMER = tuple(
+    delete(table).where(
+        table.submission_id == bindparam("submission_id"),
+        table.version_id == bindparam("version_id"),
+    )
+    for table in (CheckOutcome, Result)
+)
 
 
 def enqueue(
@@ -88,12 +134,14 @@ def _enqueue(
         "of_rank": purpose.rank,
         "seed": secrets.token_hex(8),
     }
-    return session.scalars(_insertion(is_sent), values).one()
+    made: Attempt = session.scalars(_insertion(is_sent), values).one()
+    return made
 
 
 @cache
-def _insertion(is_sent: bool) -> ReturningInsert[Attempt]:
+def _insertion(is_sent: bool) -> ExecutableReturnsRows:
     # Built once, and its turn found in the one statement: other uploads wait for it on SQLite.
+    # Into the table, since what is inserted into a class is put together anew each time.
     # Parameters that a subquery needs, too, can't have the names of columns.
     course_id: BindParameter[int] = bindparam("of_course")
     person_id: BindParameter[int] = bindparam("of_person")
@@ -110,8 +158,9 @@ def _insertion(is_sent: bool) -> ReturningInsert[Attempt]:
         )
         .scalar_subquery()
     )
-    return (
-        insert(Attempt)
+    table = cast(Table, Attempt.__table__)
+    return select(Attempt).from_statement(
+        insert(table)
         .values(
             course_id=course_id,
             person_id=person_id,
@@ -119,7 +168,7 @@ def _insertion(is_sent: bool) -> ReturningInsert[Attempt]:
             turn=following + before * _YIELD,
             sent_at=now() if is_sent else None,
         )
-        .returning(Attempt)
+        .returning(table)
     )
 
 
@@ -135,17 +184,15 @@ def claim(
 
     Fresh submissions go before regrades, and these before shadow runs; courses take turns.
     """
-    waiting = [Attempt.state == AttemptState.QUEUED, Attempt.queue.in_(queues)]
-    if but:
-        waiting.append(Attempt.version_id.not_in(but))
-    for course_id, rank in session.execute(_courses_in_order(waiting)).all():
-        attempt_id = session.scalar(_in_course(course_id, rank, waiting))
+    wanted = {"queues": list(queues), "unfit": list(but)}
+    for course_id, rank in session.execute(_COURSES_IN_ORDER, wanted).all():
+        place = {"course_id": course_id, "rank": rank, **wanted}
+        attempt_id = session.scalar(_IN_COURSE, place)
         if attempt_id is None:
             continue
         held = leases.take(session, Attempt, attempt_id, worker, lease)
         if held is not None:
-            latest = select(func.max(Course.served)).scalar_subquery()
-            session.execute(update(Course).where(Course.id == course_id).values(served=latest + 1))
+            session.execute(_SERVED, {"of_course": course_id})
             return held
     return None
 
@@ -154,12 +201,7 @@ def subject_of(
     session: Session, held: Claim
 ) -> tuple[Attempt, Submission, AssignmentVersion] | None:
     """What a claimed attempt is about; None where the claim was lost."""
-    row = session.execute(
-        select(Attempt, Submission, AssignmentVersion)
-        .join(Submission, Submission.id == Attempt.submission_id)
-        .join(AssignmentVersion, AssignmentVersion.id == Attempt.version_id)
-        .where(Attempt.id == held.id, Attempt.fence == held.fence)
-    ).one_or_none()
+    row = session.execute(_SUBJECT, {"row_id": held.id, "fence": held.fence}).one_or_none()
     return None if row is None else (row[0], row[1], row[2])
 
 
@@ -170,9 +212,9 @@ def finish(session: Session, held: Claim, result: Result, checks: Sequence[Check
     """
     done = leases.end(session, Attempt, held)
     if done:
-        key = {"submission_id": result.submission_id, "version_id": result.version_id}
-        session.execute(delete(CheckOutcome).filter_by(**key))
-        session.execute(delete(Result).filter_by(**key))
+        former = {"submission_id": result.submission_id, "version_id": result.version_id}
+        for statement in _FORMER:
+            session.execute(statement, former)
         session.add(result)
         session.flush()
         session.add_all(checks)
@@ -203,29 +245,3 @@ def position(session: Session, attempt_id: int) -> int | None:
 
 def _number(session: Session, *where: ColumnElement[bool]) -> int:
     return session.scalar(select(func.count()).select_from(Attempt).where(*where)) or 0
-
-
-def _courses_in_order(waits: Sequence[ColumnElement[bool]]) -> Select[int, int]:
-    """The courses with something to do and the rank of it, the one whose turn it is first."""
-    waiting = (
-        select(Attempt.course_id, func.min(Attempt.rank).label("rank"))
-        .where(*waits)
-        .group_by(Attempt.course_id)
-        .subquery()
-    )
-    return (
-        select(waiting.c.course_id, waiting.c.rank)
-        .join(Course, Course.id == waiting.c.course_id)
-        .order_by(waiting.c.rank, Course.served, Course.id)
-    )
-
-
-def _in_course(course_id: int, rank: int, waits: Sequence[ColumnElement[bool]]) -> Select[int]:
-    return (
-        select(Attempt.id)
-        .where(*waits, Attempt.course_id == course_id, Attempt.rank == rank)
-        .order_by(Attempt.turn, Attempt.id)
-        .limit(1)
-        # What others are claiming at this moment is theirs: who waited for it would go without.
-        .with_for_update(skip_locked=True)
-    )

@@ -6,6 +6,7 @@ old fence and changes nothing any more.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -117,11 +118,16 @@ def stick(session: Session, owed: Owed, held: Sending, why: str, **values: Any) 
     )
 
 
+def has_silent(session: Session, owed: Owed) -> bool:
+    """Whether there are rows whose sender was never heard of again."""
+    return session.scalar(select(owed.id).where(*_silent(owed)).limit(1)) is not None
+
+
 def expire(session: Session, owed: Owed) -> int:
     """Rows whose sender was never heard of again wait once more; how many there were."""
     gone = session.execute(
         update(owed)
-        .where(owed.state == DeliveryState.SENDING, owed.lease_until < now())
+        .where(*_silent(owed))
         .values(
             state=DeliveryState.WAITING,
             fence=owed.fence + 1,
@@ -132,6 +138,10 @@ def expire(session: Session, owed: Owed) -> int:
     )
     assert isinstance(gone, CursorResult)
     return gone.rowcount
+
+
+def _silent(owed: Owed) -> Sequence[ColumnElement[bool]]:
+    return owed.state == DeliveryState.SENDING, owed.lease_until < now()
 
 
 def _changed(session: Session, owed: Owed, held: Sending, **values: Any) -> bool:

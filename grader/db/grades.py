@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import Select, and_, bindparam, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from grader.db import people
@@ -26,6 +26,38 @@ from grader.db.models import (
 from grader.db.pages import Page, page
 from grader.domain.grades import HandedIn
 from grader.domain.policy import Policy
+
+# What everybody who looks at a submission of theirs asks is built once: to build a statement takes
+# longer than to ask it.
+_LIVE = (
+    select(Assignment, AssignmentVersion.max_score)
+    .outerjoin(AssignmentVersion, AssignmentVersion.id == Assignment.live_version_id)
+    .order_by(Assignment.id)
+)
+_LIVE_ONE = _LIVE.where(Assignment.id == bindparam("assignment_id"))
+_STUDENTS_WITH = (
+    select(Enrolment, Person)
+    .join(Person, Person.id == Enrolment.person_id)
+    .where(
+        Enrolment.course_id == bindparam("course_id"),
+        Enrolment.role == Role.STUDENT,
+        or_(
+            Enrolment.person_id.in_(bindparam("person_ids", expanding=True)),
+            Enrolment.team.in_(
+                select(Enrolment.team).where(
+                    Enrolment.course_id == bindparam("course_id"),
+                    Enrolment.person_id.in_(bindparam("person_ids", expanding=True)),
+                    Enrolment.team.is_not(None),
+                )
+            ),
+        ),
+    )
+    .order_by(Enrolment.person_id)
+)
+_EXTENSIONS = select(Extension.assignment_id, Extension.person_id, Extension.due_at).where(
+    Extension.assignment_id.in_(bindparam("assignment_ids", expanding=True)),
+    Extension.person_id.in_(bindparam("person_ids", expanding=True)),
+)
 
 
 @dataclass(frozen=True)
@@ -77,17 +109,17 @@ class Facts:
 
 def assignments(session: Session, course_id: int) -> list[Live]:
     """The assignments of a course in the order in which they were made."""
-    return _live(session, Assignment.course_id == course_id)
+    return _live(session, _LIVE.where(Assignment.course_id == course_id))
 
 
 def some_assignments(session: Session, assignment_ids: Collection[int]) -> list[Live]:
     """These assignments."""
-    return _live(session, Assignment.id.in_(assignment_ids))
+    return _live(session, _LIVE.where(Assignment.id.in_(assignment_ids)))
 
 
 def assignment(session: Session, assignment_id: int) -> Live:
     """One assignment."""
-    (found,) = _live(session, Assignment.id == assignment_id)
+    (found,) = _live(session, _LIVE_ONE, {"assignment_id": assignment_id})
     return found
 
 
@@ -132,22 +164,9 @@ def all_students(session: Session, course_id: int) -> list[Member]:
 
 def students_with(session: Session, course_id: int, person_ids: Collection[int]) -> list[Member]:
     """The students of a course that these people are, or that they hand in with."""
-    theirs = select(Enrolment.team).where(
-        Enrolment.course_id == course_id,
-        Enrolment.person_id.in_(person_ids),
-        Enrolment.team.is_not(None),
-    )
-    query = (
-        select(Enrolment, Person)
-        .join(Person, Person.id == Enrolment.person_id)
-        .where(
-            Enrolment.course_id == course_id,
-            Enrolment.role == Role.STUDENT,
-            or_(Enrolment.person_id.in_(person_ids), Enrolment.team.in_(theirs)),
-        )
-        .order_by(Enrolment.person_id)
-    )
-    return _members(session, course_id, [(row[0], row[1]) for row in session.execute(query)])
+    wanted = {"course_id": course_id, "person_ids": list(person_ids)}
+    rows = session.execute(_STUDENTS_WITH, wanted)
+    return _members(session, course_id, [(row[0], row[1]) for row in rows])
 
 
 def facts(
@@ -282,14 +301,10 @@ def enrolled_among(
     return set(session.scalars(query))
 
 
-def _live(session: Session, where: ColumnElement[bool]) -> list[Live]:
-    query = (
-        select(Assignment, AssignmentVersion.max_score)
-        .outerjoin(AssignmentVersion, AssignmentVersion.id == Assignment.live_version_id)
-        .where(where)
-        .order_by(Assignment.id)
-    )
-    return [Live(row[0], row[1] or 0.0) for row in session.execute(query)]
+def _live(
+    session: Session, query: Select[Assignment, float], wanted: Mapping[str, int] | None = None
+) -> list[Live]:
+    return [Live(row[0], row[1] or 0.0) for row in session.execute(query, wanted)]
 
 
 def _members(
@@ -340,7 +355,5 @@ def released(
 def _extensions(
     session: Session, assignment_ids: Sequence[int], person_ids: Sequence[int]
 ) -> dict[tuple[int, int], datetime]:
-    query = select(Extension.assignment_id, Extension.person_id, Extension.due_at).where(
-        Extension.assignment_id.in_(assignment_ids), Extension.person_id.in_(person_ids)
-    )
-    return {(row[0], row[1]): row[2] for row in session.execute(query)}
+    wanted = {"assignment_ids": assignment_ids, "person_ids": person_ids}
+    return {(row[0], row[1]): row[2] for row in session.execute(_EXTENSIONS, wanted)}

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -13,8 +14,10 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    Select,
     String,
     and_,
+    bindparam,
     case,
     func,
     select,
@@ -56,14 +59,20 @@ class Scope:
     also: Collection[int] = ()
 
     @property
-    def submissions(self) -> ColumnElement[bool]:
-        """The condition for submissions."""
-        if self.only is not None:
-            return Submission.id.in_(self.only)  # and no more, or another index is walked along
-        return and_(
-            Submission.assignment_id.in_(self.counts),
-            Submission.person_id.in_(self.person_ids),
-        )
+    def is_some(self) -> bool:
+        """Whether it is of certain submissions, and not of people."""
+        return self.only is not None
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """What statements of a scope are asked with."""
+        return {
+            "course_id": self.course_id,
+            "assignment_ids": list(self.counts),
+            "version_ids": self.versions,
+            "person_ids": self.person_ids,
+            "only": list(self.only or ()),
+        }
 
 
 def handed_in(session: Session, scope: Scope) -> dict[tuple[int, int], list[HandedIn]]:
@@ -72,14 +81,15 @@ def handed_in(session: Session, scope: Scope) -> dict[tuple[int, int], list[Hand
     Of thousands most can't count, whatever the policy is: those are passed over before anything is
     made of them.
     """
-    waiting = _waiting(session, scope)
+    asked = scope.parameters
+    waiting = {(row[0], row[1]) for row in session.execute(_waiting(), asked)}
     given = _given(session, scope)
     of_exercises = any(name is not None for one in given.values() for name in one)
     parts = _parts(session, scope) if of_exercises else {}
-    not_judged = _points_not_judged(session, scope)
+    not_judged = {row[0]: row[1] for row in session.execute(_points_not_judged(), asked)}
     apart = given.keys() | not_judged.keys()
     found: dict[tuple[int, int], list[HandedIn]] = {}
-    for owner, rows in groupby(session.execute(_rows(scope)), key=itemgetter(0, 1)):
+    for owner, rows in groupby(session.execute(_rows(scope.is_some), asked), key=itemgetter(0, 1)):
         found[owner] = [
             HandedIn(
                 id=key,
@@ -150,7 +160,22 @@ def able_to_count(rows: Iterable[Any], apart: Container[int], counts: Counts) ->
     return kept
 
 
-def _rows(scope: Scope) -> Any:
+# Statements are built once for both kinds of scopes, and asked with a scope's parameters: to build
+# one takes longer than to ask it for one person's submissions.
+
+
+def _of_scope(is_some: bool) -> ColumnElement[bool]:
+    """The condition for submissions."""
+    if is_some:  # and no more, or another index is walked along
+        return Submission.id.in_(bindparam("only", expanding=True))
+    return and_(
+        Submission.assignment_id.in_(bindparam("assignment_ids", expanding=True)),
+        Submission.person_id.in_(bindparam("person_ids", expanding=True)),
+    )
+
+
+@cache
+def _rows(is_some: bool) -> Select[*tuple[Any, ...]]:
     # As plain numbers and words: there are many, and most are looked at but once.
     return (
         select(
@@ -175,7 +200,7 @@ def _rows(scope: Scope) -> Any:
                 Result.version_id == Assignment.live_version_id,
             ),
         )
-        .where(scope.submissions)
+        .where(_of_scope(is_some))
         .order_by(
             Submission.assignment_id,
             Submission.person_id,
@@ -185,26 +210,34 @@ def _rows(scope: Scope) -> Any:
     )
 
 
-def _waiting(session: Session, scope: Scope) -> set[tuple[int, int]]:
+@cache
+def _waiting() -> Select[int, int]:
     """Submissions and versions of which an attempt is queued or running."""
-    query = select(Attempt.submission_id, Attempt.version_id).where(
-        Attempt.course_id == scope.course_id, Attempt.person_id.in_(scope.person_ids), _OPEN
+    return select(Attempt.submission_id, Attempt.version_id).where(
+        Attempt.course_id == bindparam("course_id"),
+        Attempt.person_id.in_(bindparam("person_ids", expanding=True)),
+        _OPEN,
     )
-    return {(row[0], row[1]) for row in session.execute(query)}
 
 
 def _given(session: Session, scope: Scope) -> dict[int, dict[str | None, float]]:
     """The overrides that stand; of several for one exercise the latest."""
-    query = (
-        select(Override.submission_id, Override.exercise, Override.score)
-        .join(Submission, Submission.id == Override.submission_id)
-        .where(scope.submissions, Override.revoked_at.is_(None))
-        .order_by(Override.id)
-    )
     found: dict[int, dict[str | None, float]] = defaultdict(dict)
-    for submission_id, exercise, score in session.execute(query):
+    for submission_id, exercise, score in session.execute(
+        _overrides(scope.is_some), scope.parameters
+    ):
         found[submission_id][exercise] = score
     return found
+
+
+@cache
+def _overrides(is_some: bool) -> Select[int, str | None, float]:
+    return (
+        select(Override.submission_id, Override.exercise, Override.score)
+        .join(Submission, Submission.id == Override.submission_id)
+        .where(_of_scope(is_some), Override.revoked_at.is_(None))
+        .order_by(Override.id)
+    )
 
 
 def _parts(session: Session, scope: Scope) -> dict[int, dict[str, Part]]:
@@ -212,7 +245,11 @@ def _parts(session: Session, scope: Scope) -> dict[int, dict[str, Part]]:
     overridden = (
         select(Override.submission_id, Override.exercise)
         .join(Submission, Submission.id == Override.submission_id)
-        .where(scope.submissions, Override.revoked_at.is_(None), Override.exercise.is_not(None))
+        .where(
+            _of_scope(scope.is_some),
+            Override.revoked_at.is_(None),
+            Override.exercise.is_not(None),
+        )
     )
     query = (
         select(
@@ -230,7 +267,9 @@ def _parts(session: Session, scope: Scope) -> dict[int, dict[str, Part]]:
         .group_by(CheckOutcome.submission_id, CheckOutcome.exercise)
     )
     found: dict[int, dict[str, Part]] = defaultdict(dict)
-    for submission_id, exercise, score, most, pending, not_judged in session.execute(query):
+    for submission_id, exercise, score, most, pending, not_judged in session.execute(
+        query, scope.parameters
+    ):
         found[submission_id][exercise] = Part(
             score=score, max_score=most, pending=pending, not_judged=not_judged
         )
@@ -241,11 +280,11 @@ def _points_that_are(outcome: Outcome) -> ColumnElement[Any]:
     return func.sum(case((CheckOutcome.outcome == outcome, CheckOutcome.max_score), else_=0.0))
 
 
-def _points_not_judged(session: Session, scope: Scope) -> dict[int, float]:
+@cache
+def _points_not_judged() -> Select[int, float]:
     """Of everybody in these assignments: our failures are few, and an index holds them alone."""
-    query = (
+    return (
         select(CheckOutcome.submission_id, func.sum(CheckOutcome.max_score))
-        .where(_NOT_JUDGED, CheckOutcome.version_id.in_(scope.versions))
+        .where(_NOT_JUDGED, CheckOutcome.version_id.in_(bindparam("version_ids", expanding=True)))
         .group_by(CheckOutcome.submission_id)
     )
-    return {row[0]: row[1] for row in session.execute(query)}

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 
-from sqlalchemy import ColumnElement, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Executable, bindparam, case, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -33,20 +34,27 @@ class Claim:
 
 def take(session: Session, work: Work, row_id: int, worker: str, lease: timedelta) -> Claim | None:
     """Claim one row that waits; None where somebody else was quicker."""
-    fence = session.execute(
+    fence = session.scalar(_taking(work, lease), {"row_id": row_id, "by": worker})
+    return None if fence is None else Claim(row_id, fence)
+
+
+@cache
+def _taking(work: Work, lease: timedelta) -> Executable:
+    # Built once, as is all that is asked for each attempt: SQLite's one writer asks it, and others
+    # wait meanwhile.
+    return (
         update(work)
-        .where(work.id == row_id, work.state == AttemptState.QUEUED)
+        .where(work.id == bindparam("row_id"), work.state == AttemptState.QUEUED)
         .values(
             state=AttemptState.RUNNING,
             fence=work.fence + 1,
             tries=work.tries + 1,
             lease_until=now() + lease,
             started_at=now(),
-            worker=worker,
+            worker=bindparam("by"),
         )
         .returning(work.fence)
-    ).scalar()
-    return None if fence is None else Claim(row_id, fence)
+    )
 
 
 def renew(session: Session, work: Work, held: Claim, lease: timedelta = LEASE) -> bool:

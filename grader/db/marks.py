@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from grader.db.models import (
@@ -20,6 +21,14 @@ from grader.db.models import (
     Submission,
 )
 from grader.db.types import now
+
+# Built once, as is what is asked with it: whoever judges asks it for each submission.
+_HELD = (
+    select(Submission.id)
+    .where(Submission.id.in_(bindparam("submission_ids", expanding=True)))
+    .order_by(Submission.id)
+    .with_for_update(key_share=True)
+)
 
 
 class Automatic(NamedTuple):
@@ -41,12 +50,7 @@ class Progress(NamedTuple):
 def hold_submissions(session: Session, submission_ids: Collection[int]) -> None:
     """Have whoever else grades these, or judges them, wait for the end of this transaction."""
     # In one order for all, so that nobody waits for somebody who waits for them.
-    session.execute(
-        select(Submission.id)
-        .where(Submission.id.in_(submission_ids))
-        .order_by(Submission.id)
-        .with_for_update(key_share=True)
-    )
+    session.execute(_HELD, {"submission_ids": list(submission_ids)})
 
 
 def automatic(
@@ -72,10 +76,15 @@ def of_submissions(
     session: Session, submission_ids: Collection[int], exercise: str | None = None
 ) -> Sequence[Mark]:
     """The marks that stand for these submissions, in one exercise or in all."""
-    query = _standing().where(Mark.submission_id.in_(submission_ids))
-    if exercise is not None:
-        query = query.where(Mark.exercise == exercise)
-    return session.scalars(query).all()
+    wanted = {"submission_ids": submission_ids}
+    if exercise is None:
+        return session.scalars(_of_submissions(), wanted).all()
+    return session.scalars(_of_submissions().where(Mark.exercise == exercise), wanted).all()
+
+
+@cache
+def _of_submissions() -> Select[Mark]:
+    return _standing().where(Mark.submission_id.in_(bindparam("submission_ids", expanding=True)))
 
 
 def that_picked(session: Session, item_id: int) -> Sequence[Mark]:

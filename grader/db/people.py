@@ -6,12 +6,29 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, delete, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from grader.db.models import Course, Enrolment, Person, Role, Token
 from grader.db.pages import Page, page
 from grader.db.types import now
+
+# What every request asks is built once: to build a statement takes longer than to ask it.
+_BY_TOKEN = (
+    select(Token, Person)
+    .join(Person, Person.id == Token.person_id)
+    .where(
+        Token.hash == bindparam("token_hash"),
+        Token.revoked_at.is_(None),
+        Token.expires_at > now(),
+    )
+)
+_IN_COURSE = (
+    Enrolment.course_id == bindparam("course_id"),
+    Enrolment.person_id == bindparam("person_id"),
+)
+_ROLE = select(Enrolment.role).where(*_IN_COURSE)
+_TEAM = select(Enrolment.team).where(*_IN_COURSE)
 
 
 def by_email(session: Session, email: str) -> Person | None:
@@ -26,11 +43,7 @@ def anybody_but(session: Session, email: str) -> bool:
 
 def by_token(session: Session, token_hash: str) -> tuple[Token, Person] | None:
     """The token with that hash and whose it is, while it holds."""
-    row = session.execute(
-        select(Token, Person)
-        .join(Person, Person.id == Token.person_id)
-        .where(Token.hash == token_hash, Token.revoked_at.is_(None), Token.expires_at > now())
-    ).one_or_none()
+    row = session.execute(_BY_TOKEN, {"token_hash": token_hash}).one_or_none()
     return None if row is None else (row[0], row[1])
 
 
@@ -95,11 +108,7 @@ def managed_by(session: Session, person_id: int) -> Sequence[int]:
 
 def role_in(session: Session, person_id: int, course_id: int) -> Role | None:
     """Somebody's role in a course, None where they have none."""
-    return session.scalar(
-        select(Enrolment.role).where(
-            Enrolment.person_id == person_id, Enrolment.course_id == course_id
-        )
-    )
+    return session.scalar(_ROLE, {"course_id": course_id, "person_id": person_id})
 
 
 def roles_of(session: Session, person_id: int) -> Collection[Role]:
@@ -200,11 +209,7 @@ def enrolments_of(
 
 def team_of(session: Session, course_id: int, person_id: int) -> Sequence[int]:
     """Everybody who shares submissions with this person in the course, themselves included."""
-    team = session.scalar(
-        select(Enrolment.team).where(
-            Enrolment.course_id == course_id, Enrolment.person_id == person_id
-        )
-    )
+    team = session.scalar(_TEAM, {"course_id": course_id, "person_id": person_id})
     if team is None:
         return [person_id]
     return session.scalars(

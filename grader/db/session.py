@@ -25,10 +25,14 @@ _HIDE_PARAMETERS = True  # errors are logged, and among a statement's values are
 _AGAIN = timedelta(seconds=_BUSY_S)
 _TOO_MUCH = "too much is written at this moment; try again soon"
 _FULL = ("53100", "SQLITE_FULL")
+# That are kept: one for each request that a web process answers at a time, and two for what it does
+# beside them. To open one for a single question costs more than the question.
+_CONNECTIONS = 10
+_NOW = select(now())
 _TAKEN = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 
 
-def engine_for(url: str, *, pool_size: int = 5) -> Engine:
+def engine_for(url: str) -> Engine:
     """An engine for `url` (sqlite:///... or postgresql+psycopg://...).
 
     SQLite runs in WAL mode, so that readers and the one writer don't wait for each other, with
@@ -36,15 +40,18 @@ def engine_for(url: str, *, pool_size: int = 5) -> Engine:
     """
     if url.startswith("sqlite"):
         engine = create_engine(
-            url, connect_args={"timeout": _BUSY_S}, hide_parameters=_HIDE_PARAMETERS
+            url,
+            connect_args={"timeout": _BUSY_S},
+            pool_size=_CONNECTIONS,
+            hide_parameters=_HIDE_PARAMETERS,
         )
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
         return engine
     return create_engine(
         url,
-        pool_size=pool_size,
-        max_overflow=pool_size,
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
         pool_pre_ping=True,
         hide_parameters=_HIDE_PARAMETERS,
     )
@@ -86,7 +93,7 @@ def _begin_sqlite(connection: Any) -> None:
 
 def moment(session: Session) -> datetime:
     """The database's clock: by it rows are stamped and leases judged."""
-    return session.scalars(select(now())).one()
+    return session.scalars(_NOW).one()
 
 
 def hold(session: Session, row: object) -> None:

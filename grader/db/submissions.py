@@ -6,11 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BindParameter,
     CompoundSelect,
+    Table,
     and_,
     bindparam,
     func,
@@ -21,7 +22,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.orm import Session, aliased
-from sqlalchemy.sql.dml import ReturningInsert
+from sqlalchemy.sql.selectable import ExecutableReturnsRows
 
 from grader.db.models import (
     Assignment,
@@ -34,6 +35,27 @@ from grader.db.models import (
     Result,
     Role,
     Submission,
+)
+
+# What is asked for every upload, and by who waits for it, is built once: to build a statement takes
+# longer than to ask it.
+_BY_KEY = select(Submission).where(
+    Submission.person_id == bindparam("person_id"), Submission.idempotency_key == bindparam("key")
+)
+_AGAINST_A_VERSION: BindParameter[Any] = bindparam("version_id")
+_SOME: BindParameter[Any] = bindparam("submission_ids", expanding=True)
+_RESULTS = select(Result).where(
+    Result.version_id == _AGAINST_A_VERSION, Result.submission_id.in_(_SOME)
+)
+_LAST_ATTEMPTS = select(Attempt).where(
+    Attempt.id.in_(
+        select(func.max(Attempt.id))
+        .where(Attempt.version_id == _AGAINST_A_VERSION, Attempt.submission_id.in_(_SOME))
+        .group_by(Attempt.submission_id)
+    )
+)
+_NAMES = select(Person.id, Person.name).where(
+    Person.id.in_(bindparam("person_ids", expanding=True))
 )
 
 
@@ -53,9 +75,7 @@ def hold_people(session: Session, person_ids: Collection[int]) -> None:
 
 def by_key(session: Session, person_id: int, idempotency_key: str) -> Submission | None:
     """What that person handed in under the key."""
-    return session.scalar(
-        select(Submission).filter_by(person_id=person_id, idempotency_key=idempotency_key)
-    )
+    return session.scalar(_BY_KEY, {"person_id": person_id, "key": idempotency_key})
 
 
 def receipts(
@@ -108,12 +128,14 @@ def add(session: Session, new: Arrival) -> Submission:
     """A submission with the person's next number for the assignment, from 1."""
     values = vars(new) | {"of_assignment": new.assignment_id, "of_person": new.person_id}
     del values["assignment_id"], values["person_id"]
-    return session.scalars(_insertion(), values).one()
+    added: Submission = session.scalars(_insertion(), values).one()
+    return added
 
 
 @cache
-def _insertion() -> ReturningInsert[Submission]:
+def _insertion() -> ExecutableReturnsRows:
     # Built once, and the number found in the one statement: other uploads wait for it on SQLite.
+    # Into the table, since what is inserted into a class is put together anew each time.
     # Parameters that a subquery needs, too, can't have the names of columns.
     assignment_id: BindParameter[int] = bindparam("of_assignment")
     person_id: BindParameter[int] = bindparam("of_person")
@@ -122,10 +144,11 @@ def _insertion() -> ReturningInsert[Submission]:
         .where(Submission.assignment_id == assignment_id, Submission.person_id == person_id)
         .scalar_subquery()
     )
-    return (
-        insert(Submission)
+    table = cast(Table, Submission.__table__)
+    return select(Submission).from_statement(
+        insert(table)
         .values(assignment_id=assignment_id, person_id=person_id, number=number)
-        .returning(Submission)
+        .returning(table)
     )
 
 
@@ -191,12 +214,8 @@ def results_of(
     """Their results against a version, by submission."""
     if version_id is None or not submission_ids:
         return {}
-    rows = session.scalars(
-        select(Result).where(
-            Result.version_id == version_id, Result.submission_id.in_(submission_ids)
-        )
-    )
-    return {row.submission_id: row for row in rows}
+    wanted = {"version_id": version_id, "submission_ids": submission_ids}
+    return {row.submission_id: row for row in session.scalars(_RESULTS, wanted)}
 
 
 def last_attempts_of(
@@ -205,18 +224,13 @@ def last_attempts_of(
     """Their latest attempts against a version, by submission."""
     if version_id is None or not submission_ids:
         return {}
-    last = (
-        select(func.max(Attempt.id))
-        .where(Attempt.version_id == version_id, Attempt.submission_id.in_(submission_ids))
-        .group_by(Attempt.submission_id)
-    )
-    rows = session.scalars(select(Attempt).where(Attempt.id.in_(last)))
-    return {row.submission_id: row for row in rows}
+    wanted = {"version_id": version_id, "submission_ids": submission_ids}
+    return {row.submission_id: row for row in session.scalars(_LAST_ATTEMPTS, wanted)}
 
 
 def names_of(session: Session, person_ids: Collection[int]) -> dict[int, str]:
     """What these people are called."""
-    rows = session.execute(select(Person.id, Person.name).where(Person.id.in_(person_ids)))
+    rows = session.execute(_NAMES, {"person_ids": list(person_ids)})
     return {row[0]: row[1] for row in rows}
 
 

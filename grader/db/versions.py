@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from grader.db.models import Assignment, AssignmentVersion, Trial, VersionState
 from grader.db.pages import Page, page
+
+# Built once: every upload asks it.
+_IN_THE_SHADOW = select(AssignmentVersion).where(
+    AssignmentVersion.assignment_id == bindparam("assignment_id"),
+    AssignmentVersion.state == VersionState.SHADOW,
+)
 
 
 def by_content(session: Session, assignment_id: int, content_hash: str) -> AssignmentVersion | None:
@@ -67,6 +73,4 @@ def with_trial(session: Session, trial_id: int) -> tuple[Trial, AssignmentVersio
 
 def in_the_shadow(session: Session, assignment_id: int) -> AssignmentVersion | None:
     """The assignment's version that is judged in the shadow; there is one at most."""
-    return session.scalar(
-        select(AssignmentVersion).filter_by(assignment_id=assignment_id, state=VersionState.SHADOW)
-    )
+    return session.scalar(_IN_THE_SHADOW, {"assignment_id": assignment_id})

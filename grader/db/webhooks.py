@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, case, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, case, delete, func, insert, or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,13 @@ from grader.db.types import now
 _OPEN = (DeliveryState.WAITING, DeliveryState.SENDING)
 _SWEPT_AT_ONCE = 5000
 BY_HAND = "somebody disabled it"  # why a webhook is disabled, where a person has done it
+# Built once: every upload and every result asks it.
+_SUBSCRIBED = (
+    select(Webhook.id, Webhook.events)
+    .where(Webhook.course_id == bindparam("course_id"), Webhook.disabled_at.is_(None))
+    .order_by(Webhook.id)
+    .with_for_update(read=True, key_share=True)
+)
 
 
 @dataclass(frozen=True)
@@ -65,12 +72,7 @@ def subscribed(session: Session, course_id: int, event: WebhookEvent) -> list[in
 
     They stay until the transaction ends: a submission must not fail since one was deleted.
     """
-    rows = session.execute(
-        select(Webhook.id, Webhook.events)
-        .where(Webhook.course_id == course_id, Webhook.disabled_at.is_(None))
-        .order_by(Webhook.id)
-        .with_for_update(read=True, key_share=True)
-    )
+    rows = session.execute(_SUBSCRIBED, {"course_id": course_id})
     return [webhook_id for webhook_id, events in rows if event in events.split()]
 
 

@@ -100,11 +100,14 @@ def _begun(
     over: threading.Event,
 ) -> dict[Future[int], Due]:
     """Turns for the receivers to which something is due, beside those that are `at_work`."""
-    with site.database.writing() as session:
-        lost = deliveries.expire(session, kind.owed)
-        due = receivers.due(session, kind.owed, _AT_A_TIME)
-    if lost:
+    with site.database.reading() as session:
+        silent = deliveries.has_silent(session, kind.owed)
+    if silent:  # or SQLite's one writer, for whom uploads wait, would be called for nothing
+        with site.database.writing() as session:
+            lost = deliveries.expire(session, kind.owed)
         log.warning("%d senders of %s stopped answering", lost, kind.owed.__tablename__)
+    with site.database.reading() as session:
+        due = receivers.due(session, kind.owed, _AT_A_TIME)
     return {threads.submit(_turn, site, kind, one, over): one for one in dealt(due, at_work)}
 
 

@@ -15,7 +15,7 @@ from grader.services.site import Site
 _bearer = HTTPBearer(auto_error=False, description="An API token: POST /api/v1/tokens")
 
 
-def _site(request: Request) -> Site:
+async def _site(request: Request) -> Site:
     site: Site = request.app.state.site
     return site
 

@@ -25,16 +25,17 @@ from grader.web.api import (
 )
 from grader.web.problems import RESPONSES
 
+# Those that everybody asks for before a deadline are found first: routes are tried in turn.
 _PARTS = (
+    submissions,
+    events,
+    attempts,
+    results,
     people,
     courses,
     assignments,
     versions,
     shadow,
-    submissions,
-    attempts,
-    events,
-    results,
     grades,
     gradefiles,
     gradesout,

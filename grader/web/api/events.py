@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Header, Request, Response
+from fastapi import APIRouter, Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -17,7 +17,7 @@ from grader.services.site import Site
 from grader.services.watching import News
 from grader.web.api.attempts import AttemptId, news_view
 from grader.web.files import text_answer
-from grader.web.security import CurrentActor, CurrentSite
+from grader.web.security import Credentials, CurrentSite, actor_of
 from grader.web.watcher import Watcher
 
 router = APIRouter(tags=["attempts"])
@@ -35,6 +35,15 @@ _HEADERS = {
 }
 
 
+def _watching(
+    request: Request, site: CurrentSite, credentials: Credentials, attempt_id: AttemptId
+) -> Actor:
+    # In one go: each dependency of its own is another thread's turn.
+    actor = actor_of(request, site, credentials)
+    watching.may_watch(site, actor, attempt_id)
+    return actor
+
+
 @router.get(
     "/attempts/{attempt_id}/events",
     response_class=StreamingResponse,
@@ -46,7 +55,7 @@ _HEADERS = {
 async def watch_attempt(
     request: Request,
     site: CurrentSite,
-    actor: CurrentActor,
+    actor: Annotated[Actor, Depends(_watching)],
     attempt_id: AttemptId,
     last_event_id: LastEventId = None,
 ) -> Response:
@@ -61,8 +70,7 @@ async def watch_attempt(
 async def stream(
     request: Request, site: Site, actor: Actor, attempt_id: int, last_event_id: str | None
 ) -> Response:
-    """The events of an attempt for somebody who may know of it, however they have signed in."""
-    await anyio.to_thread.run_sync(watching.may_watch, site, actor, attempt_id)
+    """The events of an attempt for `actor`, who may watch it, however they have signed in."""
     if last_event_id == _OVER:
         news = await anyio.to_thread.run_sync(watching.look, site, [attempt_id])
         if news[attempt_id].is_last:

@@ -15,7 +15,7 @@ from grader.notebooks.read import MAX_FILE_BYTES
 from grader.services import submissions
 from grader.services.access import Actor
 from grader.services.submissions import Filters, Found, Order
-from grader.web.api.bodies import PageView, RowId, View
+from grader.web.api.bodies import PageView, RowId, View, answered
 from grader.web.files import download, file_answer, file_body, one_file, pieces
 from grader.web.incoming import incoming
 from grader.web.security import Credentials, CurrentActor, CurrentSite, Cursor, Limit, actor_of
@@ -113,6 +113,7 @@ def _submitting(
 @router.post(
     "/assignments/{assignment_id}/submissions",
     status_code=202,
+    response_model=ReceiptView,
     responses=_RECEIPTS,
     openapi_extra=file_body("file"),
 )
@@ -121,9 +122,8 @@ def submit(
     actor: Annotated[Actor, Depends(_submitting)],
     assignment_id: AssignmentId,
     file: Annotated[UploadFile, one_file("file", _submitting, _MOST_BYTES)],
-    response: Response,
     idempotency_key: Annotated[str | None, _KEY] = None,
-) -> ReceiptView:
+) -> Response:
     """Hand in one notebook or Python file, as the form's `file`."""
     receipt = submissions.submit(
         site,
@@ -147,9 +147,7 @@ def submit(
         url=f"/api/v1/submissions/{row.id}",
         attempt_url=f"/api/v1/attempts/{receipt.attempt_id}",
     )
-    response.headers["Location"] = view.url
-    response.status_code = 202 if receipt.is_new else 200
-    return view
+    return answered(view, 202 if receipt.is_new else 200, {"Location": view.url})
 
 
 @router.get("/assignments/{assignment_id}/submissions")
@@ -203,12 +201,10 @@ def list_submissions(
     return PageView(items=[_view(one) for one in page.items], next_cursor=page.next_cursor)
 
 
-@router.get("/submissions/{submission_id}")
-def get_submission(
-    site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId
-) -> SubmissionView:
+@router.get("/submissions/{submission_id}", response_model=SubmissionView)
+def get_submission(site: CurrentSite, actor: CurrentActor, submission_id: SubmissionId) -> Response:
     """One submission."""
-    return _view(submissions.get_submission(site, actor, submission_id, with_worth=True))
+    return answered(_view(submissions.get_submission(site, actor, submission_id, with_worth=True)))
 
 
 @router.get(

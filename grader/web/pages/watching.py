@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from grader.services.attempts import get_attempt
+from grader.services.watching import may_watch
 from grader.web.api.bodies import RowId
 from grader.web.api.events import LastEventId, stream
 from grader.web.pages.rendering import page
@@ -28,6 +30,7 @@ async def watch(
     last_event_id: LastEventId = None,
 ) -> Response:
     """The events of the API, for who is signed in on the pages."""
+    await to_thread.run_sync(may_watch, site, visitor.actor, attempt_id)
     return await stream(request, site, visitor.actor, attempt_id, last_event_id)
 
 
