@@ -303,6 +303,8 @@ def _report(
         first, last = session.execute(
             select(func.min(Attempt.finished_at), func.max(Attempt.finished_at))
         ).one()
+    assert first is not None, "nothing was judged"
+    assert last is not None
     lost = [one for one in seen.receipts if rows.get(one["id"]) != one["sha256"]]
     rate = (len(rows) - 1) / (last - first).total_seconds()
     print(f"handed in: {len(seen.uploads)} of {chosen.submissions} in {handed_in_s:.0f} s")

@@ -17,7 +17,7 @@ import time
 import urllib.error
 import urllib.request
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,7 +104,11 @@ def _of_site(kind: str, site: Site) -> Iterator[Measured]:
         assert len(book.rows.items) == _A_PAGE
         cursor[0] = book.rows.next_cursor
 
-    for name, work in {f"{_A_PAGE} of 500 students": page, "figures": lambda: load(site)}.items():
+    works: Mapping[str, Callable[[], object]] = {
+        f"{_A_PAGE} of 500 students": page,
+        "figures": lambda: load(site),
+    }
+    for name, work in works.items():
         with _counted(site) as queries:
             work()
         p95, median = _p95(work)
