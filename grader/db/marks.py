@@ -76,7 +76,7 @@ def of_submissions(
     session: Session, submission_ids: Collection[int], exercise: str | None = None
 ) -> Sequence[Mark]:
     """The marks that stand for these submissions, in one exercise or in all."""
-    wanted = {"submission_ids": submission_ids}
+    wanted = {"submission_ids": list(submission_ids)}
     if exercise is None:
         return session.scalars(_of_submissions(), wanted).all()
     return session.scalars(_of_submissions().where(Mark.exercise == exercise), wanted).all()

@@ -214,7 +214,7 @@ def results_of(
     """Their results against a version, by submission."""
     if version_id is None or not submission_ids:
         return {}
-    wanted = {"version_id": version_id, "submission_ids": submission_ids}
+    wanted = {"version_id": version_id, "submission_ids": list(submission_ids)}
     return {row.submission_id: row for row in session.scalars(_RESULTS, wanted)}
 
 
@@ -224,7 +224,7 @@ def last_attempts_of(
     """Their latest attempts against a version, by submission."""
     if version_id is None or not submission_ids:
         return {}
-    wanted = {"version_id": version_id, "submission_ids": submission_ids}
+    wanted = {"version_id": version_id, "submission_ids": list(submission_ids)}
     return {row.submission_id: row for row in session.scalars(_LAST_ATTEMPTS, wanted)}
 
 
