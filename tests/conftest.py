@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from grader.domain.rubric import Bundle
 from grader.rubricfile import load_bundle
 from grader.services import people
 from tests.databases import (  # noqa: F401 - fixtures, here so that all tests share the servers
+    compiled_once,
     database,
     database_url,
     empty,
@@ -34,6 +36,12 @@ settings.load_profile("chainrule")
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The parts of the suite that grade the corpus many times over run on demand."""
     parser.addoption("--exhaustive", action="store_true", help="grade the corpus many times over")
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """What the tests themselves consist of stays: the collector need not go through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

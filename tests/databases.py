@@ -20,7 +20,9 @@ from typing import Any
 import psycopg
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError
 
+from grader.db import session
 from grader.db.migrate import upgrade
 from grader.db.models import Base
 from grader.db.session import Database, engine_for
@@ -32,6 +34,7 @@ KINDS = ("sqlite", "postgresql")
 # one that has been emptied is like a new one.
 _LIKE_NEW = 10 * 8192
 _GONE_S = 2.0
+_STATEMENTS = 5000  # more than there are
 
 # Tables, indexes, triggers and functions, and what the planner was told of them: by where the rows
 # about them stand and which transaction has written these. To compare the definitions themselves
@@ -58,6 +61,33 @@ SELECT sum(hashtextextended(what, 0)) FROM (
 """
 
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once() -> Iterator[None]:
+    """Every test has an engine of its own, and a quarter of what one costs was to compile, for each
+    of them anew, the statements that all send: here they share what is compiled."""
+    known: dict[str, Engine] = {}
+
+    def made(url: str, **options: Any) -> Engine:
+        engine = create_engine(url, **options)
+        kind = engine.dialect.name
+        if kind not in known:
+            first = create_engine(url, query_cache_size=_STATEMENTS)
+            try:
+                first.connect().close()  # so that its dialect knows the server
+            except DBAPIError:
+                return engine
+            first.dispose()
+            known[kind] = first
+        # Compiled statements are found by the dialect that they were compiled for.
+        engine.dialect = known[kind].dialect
+        engine._compiled_cache = known[kind]._compiled_cache
+        return engine
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "create_engine", made)
+        yield
 
 
 @pytest.fixture(scope="session")
