@@ -11,6 +11,7 @@ thread, runs autograd or touches CUDA.
 from __future__ import annotations
 
 import errno
+import gc
 import json
 import os
 import select
@@ -46,6 +47,7 @@ def main() -> NoReturn:
 
 
 def _warmed(config: dict[str, object]) -> _Zygote:
+    gc.disable()  # of what it loads nearly all stays: to look through it ever again took 0.4 s
     import torch
 
     from . import compiler, namespaces, runner, shell, warm  # noqa: F401 - the runner is for the forks
@@ -62,6 +64,7 @@ def _warmed(config: dict[str, object]) -> _Zygote:
     namespaces.enter_user_namespace_if_needed()
     workshop = Workshop.prepare(prepared)
     warm.settle()
+    gc.enable()
     return _Zygote(socket.socket(fileno=int(str(config["listener"]))), workshop)
 
 
