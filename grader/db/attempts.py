@@ -76,6 +76,7 @@ _SERVED = (
     update(Course)
     .where(Course.id == bindparam("of_course"))
     .values(served=select(func.max(Course.served)).scalar_subquery() + 1)
+    .execution_options(synchronize_session=False)  # nobody who claims has loaded a course
 )
 _SUBJECT = (
     select(Attempt, Submission, AssignmentVersion)
@@ -84,10 +85,12 @@ _SUBJECT = (
     .where(Attempt.id == bindparam("row_id"), Attempt.fence == bindparam("fence"))
 )
 _FORMER = tuple(
-    delete(table).where(
+    delete(table)
+    .where(
         table.submission_id == bindparam("submission_id"),
         table.version_id == bindparam("version_id"),
     )
+    .execution_options(synchronize_session=False)  # nobody who finishes has loaded them
     for table in (CheckOutcome, Result)
 )
 

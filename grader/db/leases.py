@@ -54,6 +54,9 @@ def _taking(work: Work, lease: timedelta) -> Executable:
             worker=bindparam("by"),
         )
         .returning(work.fence)
+        # With parameters left open no row that the session holds would be found to be brought up to
+        # date: who takes one has loaded none.
+        .execution_options(synchronize_session=False)
     )
 
 

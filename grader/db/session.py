@@ -25,9 +25,10 @@ _HIDE_PARAMETERS = True  # errors are logged, and among a statement's values are
 _AGAIN = timedelta(seconds=_BUSY_S)
 _TOO_MUCH = "too much is written at this moment; try again soon"
 _FULL = ("53100", "SQLITE_FULL")
-# That are kept: one for each request that a web process answers at a time, and two for what it does
-# beside them. To open one for a single question costs more than the question.
-_CONNECTIONS = 10
+# That are kept: in a web process one for each of eight requests at a time, two for what is compared
+# apart from them, and one each for who watches, when tokens were used, and what is counted. To open
+# one for a single question costs more than the question.
+_CONNECTIONS = 13
 _NOW = select(now())
 _TAKEN = ("23505", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 

@@ -105,7 +105,8 @@ def _begun(
     if silent:  # or SQLite's one writer, for whom uploads wait, would be called for nothing
         with site.database.writing() as session:
             lost = deliveries.expire(session, kind.owed)
-        log.warning("%d senders of %s stopped answering", lost, kind.owed.__tablename__)
+        if lost:  # somebody else may have been quicker
+            log.warning("%d senders of %s stopped answering", lost, kind.owed.__tablename__)
     with site.database.reading() as session:
         due = receivers.due(session, kind.owed, _AT_A_TIME)
     return {threads.submit(_turn, site, kind, one, over): one for one in dealt(due, at_work)}
