@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from grader.domain.results import CheckResult
+from grader.domain.results import CheckResult, ExerciseResult
 from grader.notebooks.read import read_submission
 from grader.rubricfile import load_bundle
 from tests.unit._builders import code, notebook
@@ -32,11 +32,14 @@ class Assignment:
 
     def grade(self, *cells: str, seed: int = 1) -> CheckResult:
         """The check's result for a notebook of these code cells."""
+        return self.exercise(*cells, seed=seed).checks[0]
+
+    def exercise(self, *cells: str, seed: int = 1) -> ExerciseResult:
+        """The same, with where it was looked at."""
         bundle = load_bundle(str(self.root / "rubrics" / "made-up"), self.root)
         path = self.root / "submission.ipynb"
         path.write_bytes(notebook(*(code(cell) for cell in cells)))
-        result = pipeline.grade(self.zygote, bundle, read_submission(path), seed)
-        return result.exercises[0].checks[0]
+        return pipeline.grade(self.zygote, bundle, read_submission(path), seed).exercises[0]
 
 
 def assignment(

@@ -194,10 +194,13 @@ class _Looks:
 
     cells: frozenset[int]
     trained: bool
+    model_from: int = 0  # the first cell that binds what is to be trained; before it, nothing is
     taken: set[int] = field(default_factory=set)  # after which cells it did look
 
     def include(self, look: Look, trained: bool) -> bool:
-        return look.end or look.cell in self.cells or (self.trained and trained)
+        if look.end or look.cell in self.cells:
+            return True
+        return self.trained and trained and look.cell >= self.model_from
 
 
 class _Attempt:
@@ -246,14 +249,18 @@ class _Attempt:
     def _planned(self) -> Iterator[_Judgement]:
         for exercise in self._bundle.rubric.exercises:
             for spec in exercise.checks:
-                places = spec.look or KINDS[kind_of(spec)].places(spec)
-                yield _Judgement(exercise.id, spec, self._looks(places))
+                yield _Judgement(exercise.id, spec, self._looks(spec))
 
-    def _looks(self, places: tuple[Place, ...]) -> _Looks:
+    def _looks(self, spec: CheckSpec) -> _Looks:
+        kind = KINDS[kind_of(spec)]
+        places = spec.look or kind.places(spec)
+        bound = self._defined.get(kind.model(spec), ()) if kind.model is not None else ()
         found = (self._place(place) for place in places if not place.trained)
         return _Looks(
             frozenset(cell for cell in found if cell is not None),
             any(place.trained for place in places),
+            # A name that no cell binds for all to see may be bound by any.
+            model_from=next(iter(bound), 0),
         )
 
     def _place(self, place: Place) -> int | None:

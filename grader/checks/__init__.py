@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from grader.checks.gradients.gradspec import GradientSpec
@@ -42,11 +43,14 @@ class Kind:
     spec: type[CheckSpec]
     judge: Judge
     places: Callable[[Any], tuple[Place, ...]]
+    model: Callable[[Any], str] | None = None  # the name of what it wants to see trained
 
+
+_of_model = attrgetter("model")
 
 KINDS: dict[str, Kind] = {
-    "accuracy": Kind(accuracy.AccuracySpec, guarded(accuracy.judge), heldout.places),
-    "metric": Kind(metric.MetricSpec, guarded(metric.judge), heldout.places),
+    "accuracy": Kind(accuracy.AccuracySpec, guarded(accuracy.judge), heldout.places, _of_model),
+    "metric": Kind(metric.MetricSpec, guarded(metric.judge), heldout.places, _of_model),
     "forward": Kind(forward.ForwardSpec, guarded(forward.judge), forward.places),
     "expression": Kind(expression.ExpressionSpec, guarded(expression.judge), expression.places),
     "function": Kind(function.FunctionSpec, guarded(function.judge), function.places),
@@ -63,7 +67,7 @@ KINDS: dict[str, Kind] = {
         performance.PerformanceSpec, guarded(performance.judge), performance.places
     ),
     "plot": Kind(plot.PlotSpec, guarded(plot.judge), plot.places),
-    "training": Kind(training.TrainingSpec, guarded(training.judge), training.places),
+    "training": Kind(training.TrainingSpec, guarded(training.judge), training.places, _of_model),
     "source": Kind(source.SourceSpec, guarded(source.judge), source.places),
     "shape": Kind(shape.ShapeSpec, guarded(shape.judge), shape.places),
     "tensor": Kind(tensor.TensorSpec, guarded(tensor.judge), tensor.places),
