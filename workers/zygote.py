@@ -49,16 +49,19 @@ class Zygote:
         accept_missing: frozenset[str] = frozenset(),
         gpus: tuple[int, ...] | Devices = (),
         niceness: int = 0,
+        single: bool = False,
     ) -> None:
         """`gpus` are the devices that attempts may have, by the numbers of their nodes.
 
         Several zygotes that hand out the same ones share a `Devices`. With a `niceness` it and its
-        sandboxes yield to what else runs on this machine.
+        sandboxes yield to what else runs on this machine. For a `single` submission it is ready a
+        second sooner, since its memory is not prepared for hundreds of forks.
         """
         self.runtime = runtime
         self.gpus = gpus if isinstance(gpus, Devices) else Devices(gpus)
         self.accept_missing = accept_missing
         self._niceness = niceness
+        self._single = single
         self.references = References(self)
         self.tests = TestFiles()
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,6 +101,7 @@ class Zygote:
             "preload": list(self.runtime.preload),
             "folder": str(self._folder),
             "niceness": self._niceness,
+            "single": self._single,
         }
         python = self.runtime.python or sys.executable
         try:

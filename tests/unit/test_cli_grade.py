@@ -39,11 +39,17 @@ class FakeZygote:
 
     accepted: frozenset[str] = frozenset()
     gpus: tuple[int, ...] = ()
+    single = False
 
     def __init__(
-        self, runtime: object, *, accept_missing: frozenset[str], gpus: tuple[int, ...]
+        self,
+        runtime: object,
+        *,
+        accept_missing: frozenset[str],
+        gpus: tuple[int, ...],
+        single: bool = False,
     ) -> None:
-        FakeZygote.accepted, FakeZygote.gpus = accept_missing, gpus
+        FakeZygote.accepted, FakeZygote.gpus, FakeZygote.single = accept_missing, gpus, single
 
     def __enter__(self) -> FakeZygote:
         return self
@@ -305,6 +311,14 @@ def test_without_any_sandbox_the_folder_is_not_gone_through(
     captured = capsys.readouterr()
     assert captured.err == "chainrule: the sandbox lacks seccomp\n"
     assert captured.out == ""
+
+
+def test_a_zygote_is_prepared_for_many_where_many_may_come(course: Course) -> None:
+    path = course.hand_in("mine.ipynb")
+    assert run(["grade", "two-layers", str(path)]) == 0
+    assert FakeZygote.single
+    assert run(["grade", "two-layers", str(path.parent)]) == 0
+    assert not FakeZygote.single
 
 
 def test_a_link_in_a_folder_leads_nowhere(course: Course) -> None:

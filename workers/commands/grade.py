@@ -94,7 +94,12 @@ def grade_file(order: Order) -> bool:
         out = prepared(order.out)
         status = stack.enter_context(progress.status("starting"))
         zygote = stack.enter_context(
-            Zygote(order.bundle.rubric.runtime, accept_missing=order.accepted, gpus=order.gpus)
+            Zygote(
+                order.bundle.rubric.runtime,
+                accept_missing=order.accepted,
+                gpus=order.gpus,
+                single=True,
+            )
         )
         result = judged(
             lambda one: judge(

@@ -48,7 +48,7 @@ def replay(
     handed_in = read_submission(submission, stored["submission"]["name"])
     runtime = bundle.rubric.runtime
     gpus = chosen_gpus(runtime.gpu, gpu)
-    with Zygote(runtime, accept_missing=accepted, gpus=gpus) as zygote:
+    with Zygote(runtime, accept_missing=accepted, gpus=gpus, single=True) as zygote:
         again = judged_again(zygote, bundle, handed_in, stored)
     found = differences(stored, again)
     if not found:

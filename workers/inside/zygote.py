@@ -2,10 +2,10 @@
 
 Started by `workers.zygote` under the interpreter that the assignment names, with one argument, a
 JSON object: `listener` (the descriptor of a listening unix socket), `preload` (module names),
-`niceness` (how far it yields) and `folder` (its private scratch folder, which it removes in the
-end). It says one JSON line on stdout when it is warm, or why it can't be; then every accepted
-connection is handed to a supervisor. It ends when its standard input does. It never starts a
-thread, runs autograd or touches CUDA.
+`niceness` (how far it yields), `single` (whether one submission is all that comes) and `folder`
+(its private scratch folder, which it removes in the end). It says one JSON line on stdout when it
+is warm, or why it can't be; then every accepted connection is handed to a supervisor. It ends when
+its standard input does. It never starts a thread, runs autograd or touches CUDA.
 """
 
 from __future__ import annotations
@@ -63,7 +63,10 @@ def _warmed(config: dict[str, object]) -> _Zygote:
     prepared = shell.prepare()
     namespaces.enter_user_namespace_if_needed()
     workshop = Workshop.prepare(prepared)
-    warm.settle()
+    if config["single"]:
+        gc.freeze()
+    else:
+        warm.settle()
     gc.enable()
     return _Zygote(socket.socket(fileno=int(str(config["listener"]))), workshop)
 
