@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, TextIO
 
@@ -46,8 +47,7 @@ def login(server: str, token_file: TextIO | None) -> None:
     if token_file is not None:
         token = token_in(token_file.read(1000))
     else:
-        email = click.prompt("E-mail address", err=True)
-        password = click.prompt("Password", hide_input=True, err=True)
+        email, password = _asked()
         name = f"chainrule login on {one_line(socket.gethostname(), 100)}"
         with Service(there) as nobody:
             issued = nobody.sign_in(email, password, name=name, days=_LASTS_DAYS)
@@ -61,6 +61,23 @@ def login(server: str, token_file: TextIO | None) -> None:
     click.echo(f"Signed in to {there} as {who}; kept in {one_line(str(path))}")
     if earlier is not None and earlier.token_id is not None:
         _end(earlier, there)
+
+
+def _asked() -> tuple[str, str]:
+    """Address and password. Raises BadInput where nobody is there to give them."""
+    from grader.errors import BadInput
+
+    try:
+        email: str = click.prompt("E-mail address", err=True)
+        password: str = click.prompt("Password", hide_input=True, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        click.echo(err=True)  # the question's line ends
+        raise BadInput(
+            "nobody answers here: make a token on your account's page and give it by --token-file"
+        ) from None
+    return email, password
 
 
 def _end(earlier: Login, there: str) -> None:

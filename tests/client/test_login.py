@@ -85,6 +85,18 @@ def test_a_wrong_password_is_one_line(terminal: Terminal, server: str, email: st
     assert not terminal.folder.exists()
 
 
+@pytest.mark.parametrize("typed", ["", "ada@example.org\n"])
+def test_where_nobody_answers_a_token_is_asked_for(
+    terminal: Terminal, server: str, typed: str
+) -> None:
+    said = terminal.run("login", server, typed=typed)
+    assert said.status == 2
+    assert said.last == (
+        "chainrule: nobody answers here: make a token on your account's page and give it by "
+        "--token-file"
+    )
+
+
 def test_a_token_that_was_made_elsewhere_is_kept_and_only_forgotten(
     terminal: Terminal, server: str, people: People
 ) -> None:
