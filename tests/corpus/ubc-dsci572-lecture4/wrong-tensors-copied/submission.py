@@ -144,16 +144,16 @@ dataloader = DataLoader(TensorDataset(X1, y1), batch_size=20, shuffle=True)
 # %%
 # chainrule: ex6-line
 line_model = linearRegression(1, 1)
-optimizer = optim.SGD(line_model.parameters(), lr=0.02)
-trainer(line_model, nn.MSELoss(), optimizer, dataloader, epochs=30, verbose=False)
+optimizer = optim.SGD(line_model.parameters(), lr=0.05)
+trainer(line_model, nn.MSELoss(), optimizer, dataloader, epochs=8, verbose=False)
 print(least_squares(X1, y1), line_model.state_dict())
 
 # %%
 # chainrule: ex7-plane
 plane_model = linearRegression(3, 1)
-dataloader = DataLoader(TensorDataset(X3, y3), batch_size=20, shuffle=True)
-optimizer = optim.SGD(plane_model.parameters(), lr=0.02)
-trainer(plane_model, nn.MSELoss(), optimizer, dataloader, epochs=40, verbose=False)
+dataloader = DataLoader(TensorDataset(X3, y3), batch_size=40, shuffle=True)
+optimizer = optim.SGD(plane_model.parameters(), lr=0.1)
+trainer(plane_model, nn.MSELoss(), optimizer, dataloader, epochs=8, verbose=False)
 print(least_squares(X3, y3), plane_model.state_dict())
 
 # %%
@@ -222,9 +222,9 @@ class multiClassifier(nn.Module):
 # %%
 # chainrule: ex10-curve
 curve_model = deepRegression(1, 10, 10, 1)
-dataloader = DataLoader(TensorDataset(X_curve, y_curve), batch_size=20, shuffle=True)
-optimizer = optim.Adam(curve_model.parameters(), lr=0.05)
-trainer(curve_model, nn.MSELoss(), optimizer, dataloader, epochs=30, verbose=False)
+dataloader = DataLoader(TensorDataset(X_curve, y_curve), batch_size=40, shuffle=True)
+optimizer = optim.Adam(curve_model.parameters(), lr=0.2)
+trainer(curve_model, nn.MSELoss(), optimizer, dataloader, epochs=25, verbose=False)
 
 # %%
 # chainrule: ex11-classes
@@ -238,9 +238,9 @@ def predicted_class(logits):
 # %%
 # chainrule: ex11-circles
 circle_model = binaryClassifier(2, 5, 1)
-dataloader = DataLoader(TensorDataset(X_circles, y_circles), batch_size=20, shuffle=True)
-optimizer = optim.Adam(circle_model.parameters(), lr=0.1)
-trainer(circle_model, nn.BCEWithLogitsLoss(), optimizer, dataloader, epochs=20, verbose=False)
+dataloader = DataLoader(TensorDataset(X_circles, y_circles), batch_size=50, shuffle=True)
+optimizer = optim.Adam(circle_model.parameters(), lr=0.3)
+trainer(circle_model, nn.BCEWithLogitsLoss(), optimizer, dataloader, epochs=25, verbose=False)
 
 # %%
 # chainrule: ex12-classes
@@ -254,9 +254,9 @@ def best_class(logits):
 # %%
 # chainrule: ex12-blobs
 blob_model = multiClassifier(2, 5, 4)
-dataloader = DataLoader(TensorDataset(X_blobs, y_blobs), batch_size=20, shuffle=True)
+dataloader = DataLoader(TensorDataset(X_blobs, y_blobs), batch_size=40, shuffle=True)
 criterion = nn.CrossEntropyLoss()
-optimizer = optim.Adam(blob_model.parameters(), lr=0.05)
+optimizer = optim.Adam(blob_model.parameters(), lr=0.1)
 for _ in range(15):
     for X, y in dataloader:
         optimizer.zero_grad()

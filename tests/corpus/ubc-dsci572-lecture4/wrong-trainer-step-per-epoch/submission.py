@@ -262,9 +262,9 @@ def best_class(logits):
 # %%
 # chainrule: ex12-blobs
 blob_model = multiClassifier(2, 5, 4)
-dataloader = DataLoader(TensorDataset(X_blobs, y_blobs), batch_size=20, shuffle=True)
+dataloader = DataLoader(TensorDataset(X_blobs, y_blobs), batch_size=40, shuffle=True)
 criterion = nn.CrossEntropyLoss()
-optimizer = optim.Adam(blob_model.parameters(), lr=0.05)
+optimizer = optim.Adam(blob_model.parameters(), lr=0.1)
 for _ in range(15):
     for X, y in dataloader:
         optimizer.zero_grad()
