@@ -241,8 +241,8 @@ model = Model()
 # %%
 # chainrule: ex13-training
 loss_fn = nn.CrossEntropyLoss()
-optimizer = optim.SGD(model.parameters(), lr=0.5)
-for _ in range(200):
+optimizer = optim.SGD(model.parameters(), lr=2.0)
+for _ in range(50):
     optimizer.zero_grad()
     loss = loss_fn(model(X_houses), y_houses)
     loss.backward()
@@ -277,11 +277,11 @@ X_digits.shape, y_digits.shape
 # %%
 # chainrule: ex15-digits
 digits_model = nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 10))
-digits_optimizer = optim.Adam(digits_model.parameters(), lr=0.01)
+digits_optimizer = optim.Adam(digits_model.parameters(), lr=0.03)
 digits_loader = torch.utils.data.DataLoader(
     torch.utils.data.TensorDataset(X_digits, y_digits), batch_size=60, shuffle=True
 )
-for _ in range(20):
+for _ in range(8):
     train(digits_model, F.cross_entropy, digits_optimizer, digits_loader)
 
 # %% [markdown]
