@@ -210,8 +210,8 @@ def losses_of(points, labels):
 # %%
 # chainrule: ex11-fit
 logreg_model = LogisticRegression(2)
-optimizer = torch.optim.SGD(logreg_model.parameters(), lr=0.1)
-loss_values = train(logreg_model, nn.BCELoss(), optimizer, train_loader, 20)
+optimizer = torch.optim.SGD(logreg_model.parameters(), lr=0.2)
+loss_values = train(logreg_model, nn.BCELoss(), optimizer, train_loader, 5)
 print(model_accuracy(logreg_model, dataset.data, dataset.labels))
 
 # %%
