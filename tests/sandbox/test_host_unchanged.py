@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import gc
 import importlib.util
 import os
 import pwd
@@ -69,6 +70,7 @@ class Host:
     def now(cls, zygote: Zygote, mark: str = MARK) -> Host:
         """What there is at this moment; with `mark` begins each name that is looked for."""
         folder = _folder_of(zygote)
+        gc.collect()  # what earlier tests have left open is no sandbox's
         return cls(
             processes=frozenset(descendants(zygote.pid) | _marked(folder)),
             groups=frozenset(groups(zygote.pid)),
