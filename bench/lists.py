@@ -153,6 +153,7 @@ def _of_site(
         work()
         first, at_first = time.perf_counter() - begun, len(asked)
         counted.settle(site)
+        work()  # what pages make of it is remembered as well
         took, queries = [], set()
         for _ in range(ROUNDS):
             asked.clear()
