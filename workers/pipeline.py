@@ -194,7 +194,7 @@ class _Looks:
 
     cells: frozenset[int]
     trained: bool
-    model_from: int = 0  # the first cell that binds what is to be trained; before it, nothing is
+    model_from: int = 0  # the first cell that names what is to be trained
     taken: set[int] = field(default_factory=set)  # after which cells it did look
 
     def include(self, look: Look, trained: bool) -> bool:
@@ -254,14 +254,18 @@ class _Attempt:
     def _looks(self, spec: CheckSpec) -> _Looks:
         kind = KINDS[kind_of(spec)]
         places = spec.look or kind.places(spec)
-        bound = self._defined.get(kind.model(spec), ()) if kind.model is not None else ()
         found = (self._place(place) for place in places if not place.trained)
         return _Looks(
             frozenset(cell for cell in found if cell is not None),
             any(place.trained for place in places),
-            # A name that no cell binds for all to see may be bound by any.
-            model_from=next(iter(bound), 0),
+            model_from=0 if kind.model is None else self._first_to_name(kind.model(spec)),
         )
+
+    def _first_to_name(self, name: str) -> int:
+        """By its text, since functions and code that is run as text may bind it as well."""
+        word = re.compile(rf"\b{re.escape(name)}\b")
+        naming = (index for index, cell in enumerate(self._code) if word.search(cell.source))
+        return next(naming, 0)
 
     def _place(self, place: Place) -> int | None:
         return place_of(place, self._code, self._defined)

@@ -162,14 +162,15 @@ def test_a_model_that_was_trained_in_the_run_passes(trained: Assignment) -> None
     assert "after cell 3" in result.message
 
 
-def test_a_model_is_looked_for_after_the_trainings_from_where_it_is_bound(
+def test_a_model_is_looked_for_after_the_trainings_from_where_it_is_named(
     trained: Assignment,
 ) -> None:
     other = (MODEL + LOOP).replace("model", "first")
     assert trained.exercise(DATA, other, LOOP.replace("model", "first"), MODEL + LOOP).cells == (3,)
-    # It may be there although no cell binds it for all to see.
+    # Also where no cell binds it for all to see, or another one does so later.
     hidden = f"exec({MODEL + LOOP!r})"
-    assert trained.exercise(DATA, hidden, LOOP.replace("model", "first")).cells == (1,)
+    assert trained.exercise(DATA, hidden, "pass").cells == (1,)
+    assert trained.exercise(DATA, hidden, "model = Net()").cells == (1,)
 
 
 def test_a_run_without_luck_is_made_good_by_further_seeds(zygote: Zygote, tmp_path: Path) -> None:
