@@ -5,21 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
-from pathlib import Path
 
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from grader.db.models import Base
+from grader.db.revisions import SCRIPTS
 from grader.errors import InternalError
-
-SCRIPTS = Path(__file__).parent.parent.parent / "migrations"
-
 
 # It says with each look at a revision which database it is looking at.
 logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
@@ -73,24 +68,6 @@ def differences(engine: Engine) -> list[object]:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         return list(compare_metadata(context, Base.metadata))
-
-
-def revision(engine: Engine) -> str | None:
-    """The revision of a database's schema; None where it has none yet."""
-    with engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
-
-
-@cache
-def head() -> str | None:
-    """The revision that a database of this version has."""
-    return ScriptDirectory(str(SCRIPTS)).get_current_head()
-
-
-def is_known(revision: str | None) -> bool:
-    """Whether this version has heard of a revision: not of a newer one."""
-    scripts = ScriptDirectory(str(SCRIPTS)).walk_revisions()
-    return revision is None or revision in {script.revision for script in scripts}
 
 
 def _config(connection: Connection) -> Config:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, inspect, select, text
+from sqlalchemy import case, func, select
 
 from grader.db.leases import Work
 from grader.db.models import (
@@ -44,14 +44,6 @@ class Seen:
 
     at: datetime
     workers: Sequence[tuple[bool, datetime]]
-
-
-def revision(session: Session) -> str | None:
-    """The schema's revision; None where there is no schema."""
-    if not inspect(session.connection()).has_table("alembic_version"):
-        return None
-    found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
 
 
 def attempts_by_state(session: Session) -> dict[tuple[Queue, AttemptState], int]:

@@ -10,6 +10,7 @@ from grader.db import audit, operations
 from grader.db.models import Assignment, Attempt, AttemptState, Course, Node, Queue
 from grader.db.operations import Waiting
 from grader.db.pages import Page
+from grader.db.revisions import head, revision
 from grader.db.session import moment
 from grader.domain.outcomes import RunStatus
 from grader.errors import NotFound
@@ -179,11 +180,9 @@ def course_queue(
 
 
 def _database(site: Site) -> str:
-    from grader.db.migrate import head  # Alembic is large, and needed by nobody else here
-
     try:
         with site.database.reading() as session:
-            found = operations.revision(session)
+            found = revision(session)
     except Exception as error:
         # Whatever the driver calls it: an address that is none, a refusal, a time-out.
         log.warning("the database does not answer: %s", error)

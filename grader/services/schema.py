@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from grader.db import migrate as migrations
+from grader.db.revisions import head, is_known, revision
 from grader.errors import Conflict
 from grader.services.site import Site
 
@@ -16,12 +16,13 @@ def migrate(site: Site) -> tuple[str | None, str | None]:
 
     Raises Conflict, and changes nothing, where the database is of a newer version.
     """
-    engine = site.database.engine
-    before = migrations.revision(engine)
-    if not migrations.is_known(before):
+    from grader.db.migrate import upgrade  # Alembic; nobody else needs it
+
+    before = _found(site)
+    if not is_known(before):
         raise Conflict(_newer(before))
-    migrations.upgrade(engine)
-    return before, migrations.revision(engine)
+    upgrade(site.database.engine)
+    return before, _found(site)
 
 
 def check_schema(site: Site) -> None:
@@ -29,14 +30,19 @@ def check_schema(site: Site) -> None:
 
     Under a newer one, what was started before an upgrade goes on.
     """
-    found = migrations.revision(site.database.engine)
-    if not migrations.is_known(found):
+    found = _found(site)
+    if not is_known(found):
         log.warning(_newer(found))
-    elif found != migrations.head():
+    elif found != head():
         raise Conflict(
             f"the database's schema is {found or 'not there yet'}, and this version needs "
-            f"{migrations.head()}: run chainrule migrate"
+            f"{head()}: run chainrule migrate"
         )
+
+
+def _found(site: Site) -> str | None:
+    with site.database.reading() as session:
+        return revision(session)
 
 
 def _newer(found: str | None) -> str:

@@ -21,9 +21,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from grader.services.notebooks import Notebooks
 from grader.services.site import Site
 from grader.services.watching import look
-from grader.web import operations, pages, problems
+from grader.web import api, operations, pages, problems
 from grader.web.apart import APART
-from grader.web.api import router
 from grader.web.api.bodies import Problem
 from grader.web.api.told import told
 from grader.web.incoming import Bodies
@@ -50,14 +49,10 @@ def create_app(site: Site) -> FastAPI:
         docs_url=None,  # the ready-made pages load their scripts from elsewhere
         redoc_url=None,
         lifespan=_lifespan,
-        # Clients name their functions by it; without the path, which says the same again.
-        generate_unique_id_function=lambda route: route.name,
+        routes=[*api.ROUTES, *operations.router.routes, *pages.ROUTES],
+        webhooks=told,
     )
     serve(app, site)
-    app.include_router(router)
-    app.include_router(operations.router)
-    app.include_router(pages.router, include_in_schema=False)
-    app.webhooks.include_router(told)
     app.mount("/static", Files(directory=STATIC), name="static")
     problems.install(app)
     app.add_middleware(BodyLimit)

@@ -30,16 +30,7 @@ from grader.errors import (
 )
 from grader.safetext import storable
 from grader.web.pages.failures import failure_page, is_for_pages
-
-MEDIA_TYPE = "application/problem+json"
-
-# What any route may answer; the routes' own are beside it in the OpenAPI document.
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "Problem details (RFC 9457)",
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
-}
+from grader.web.routers import PROBLEM
 
 _OURS = "This failed on our side. It is logged; try again."
 
@@ -79,7 +70,7 @@ def problem(
     }
     if errors:
         body["errors"] = list(errors)
-    return JSONResponse(body, status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+    return JSONResponse(body, status, headers=dict(headers or {}), media_type=PROBLEM)
 
 
 def failure_of_ours(scope: Scope) -> Response:

@@ -6,17 +6,14 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grader.logs import bound
 from grader.web.problems import failure_of_ours
 
-_FILES = "/static"  # mounted, and so no route's endpoint
+_FILES = "/static"  # mounted, and so no route
 NO_ROUTE = "(none)"  # the template of what no route answers: a client may ask for anything
 _GONE = 499  # the client went before it was answered
 
@@ -39,7 +36,6 @@ class Requests:
     def __init__(self, app: ASGIApp, *, routed: FastAPI) -> None:
         self._app = app
         self._routed = routed
-        self._known: Mapping[Any, str] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and watch it."""
@@ -71,7 +67,7 @@ class Requests:
                 self._over(scope, status or _GONE, time.perf_counter() - begun)
 
     def _over(self, scope: Scope, status: int, seconds: float) -> None:
-        route = self._template(scope)
+        route = _template(scope)
         method = scope["method"] if scope["method"] in _METHODS else "OTHER"
         self._routed.state.metrics.observe(method, route, status, seconds)
         log.log(
@@ -86,13 +82,12 @@ class Requests:
             },
         )
 
-    def _template(self, scope: Scope) -> str:
-        # A route in the scope knows its path without the prefix of the router that holds it.
-        if self._known is None:
-            contexts = iter_route_contexts(self._routed.routes)
-            self._known = {one.endpoint: one.path or NO_ROUTE for one in contexts}
-        endpoint = scope.get("endpoint")
-        return NO_ROUTE if endpoint is None else self._known.get(endpoint, _FILES)
+
+def _template(scope: Scope) -> str:
+    route = scope.get("route")
+    if route is not None:
+        return str(route.path)
+    return _FILES if "endpoint" in scope else NO_ROUTE
 
 
 def _id_of(scope: Scope) -> str:

@@ -27,10 +27,19 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from grader.db.migrate import SCRIPTS, differences, downgrade, upgrade
+from grader.db.migrate import differences, downgrade, upgrade
 from grader.db.models import AuditEntry, Base, Course, Enrolment, Person, Role
+from grader.db.revisions import SCRIPTS, head, is_known
 from grader.db.session import Database
 from grader.db.types import Instant, now
+
+
+def test_the_names_of_the_scripts_are_the_revisions() -> None:
+    directory = ScriptDirectory(str(SCRIPTS))
+    assert head() == directory.get_current_head()
+    assert all(is_known(script.revision) for script in directory.walk_revisions())
+    assert is_known(None)
+    assert not is_known("9999")
 
 
 def test_the_migrated_schema_is_that_of_the_models(empty: Engine) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from grader.db.migrate import head
+from grader.db.revisions import head
 from grader.errors import Conflict
 from grader.services.schema import check_schema, migrate
 from grader.services.site import Site

@@ -10,14 +10,12 @@ import importlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from grader.services.site import Site
 from grader.web import pages
-from grader.web.pages.failures import is_for_pages
 from tests.sites import client_of, people_of
 from tests.web._browsing import as_
 
@@ -42,18 +40,9 @@ def tables() -> Iterator[tuple[str, dict[str, str]]]:
             yield path.stem, table
 
 
-def there_are(routes: Any) -> Iterator[str]:
-    """The routes of pages: method and path."""
-    for route in routes:
-        inner = getattr(route, "original_router", None)
-        if inner is not None:
-            yield from there_are(inner.routes)
-        elif is_for_pages(route.path):
-            for method in sorted(route.methods - {"HEAD"}):
-                yield f"{method} {route.path}"
-
-
-ALL = sorted(set(there_are(pages.router.routes)))
+ALL = sorted(
+    {f"{method} {route.path}" for route in pages.ROUTES for method in route.methods - {"HEAD"}}
+)
 DECIDED = {route: who for _, table in tables() for route, who in table.items()}
 
 

@@ -24,6 +24,7 @@ print(json.dumps([names, int(status.partition("VmHWM:")[2].split()[0])]))
 """
 MOST_KIB = 150_000
 HEAVY = {
+    "alembic",
     "torch",
     "numpy",
     "pandas",

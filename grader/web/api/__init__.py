@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from grader.web.api import (
     assignments,
     attempts,
@@ -23,7 +21,7 @@ from grader.web.api import (
     versions,
     webhooks,
 )
-from grader.web.problems import RESPONSES
+from grader.web.routers import routes_of
 
 # Those that everybody asks for before a deadline are found first: routes are tried in turn.
 _PARTS = (
@@ -46,6 +44,4 @@ _PARTS = (
     webhooks,
 )
 
-router = APIRouter(prefix="/api/v1", responses=RESPONSES)
-for part in _PARTS:
-    router.include_router(part.router)
+ROUTES = routes_of(_PARTS)

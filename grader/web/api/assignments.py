@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from grader.db.models import Queue
@@ -15,9 +15,10 @@ from grader.services.assignments import Changes, Seen, Stage
 from grader.services.policies import policy_of
 from grader.web.api.bodies import Body, Moment, Name, PageView, RowId, Slug, View
 from grader.web.api.courses import CourseId
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(tags=["assignments"])
+router = for_programs("assignments")
 
 AssignmentId = Annotated[RowId, Path()]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 
 from grader.db.models import AttemptState, Purpose, Queue
 from grader.domain.outcomes import Outcome
@@ -15,9 +15,10 @@ from grader.services.attempts import Watched
 from grader.services.watching import AttemptStage, News
 from grader.web.api.bodies import Body, Reason, RowId, View
 from grader.web.api.submissions import SubmissionId
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite
 
-router = APIRouter(tags=["attempts"])
+router = for_programs("attempts")
 
 AttemptId = Annotated[RowId, Path()]
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import Field, StringConstraints
 
 from grader.services import canvaslinks
 from grader.services.canvaslinks import MOST_PEOPLE, Looked
 from grader.web.api.bodies import Body, Plain, RowId, View
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite
 
-router = APIRouter(prefix="/courses/{course_id}/canvas", tags=["grades out"])
+router = for_programs("grades out", prefix="/courses/{course_id}/canvas")
 
 CourseId = Annotated[RowId, Path()]
 LinkId = Annotated[RowId, Path()]

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from pydantic import Field
 
 from grader.db.models import Course, Enrolment, Person, Role
 from grader.services import courses, passwordlinks
 from grader.services.passwordlinks import IssuedLink
 from grader.web.api.bodies import Body, Email, Name, PageView, RowId, Slug, View, items_of
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(prefix="/courses", tags=["courses"])
+router = for_programs("courses", prefix="/courses")
 
 CourseId = Annotated[RowId, Path()]
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import Depends, Header, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
@@ -17,10 +17,11 @@ from grader.services.site import Site
 from grader.services.watching import News
 from grader.web.api.attempts import AttemptId, news_view
 from grader.web.files import text_answer
+from grader.web.routers import for_programs
 from grader.web.security import Credentials, CurrentSite, actor_of
 from grader.web.watcher import Watcher
 
-router = APIRouter(tags=["attempts"])
+router = for_programs("attempts")
 
 LastEventId = Annotated[str | None, Header(max_length=100)]
 

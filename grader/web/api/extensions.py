@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import Field
 
 from grader.db.models import Extension, Person
 from grader.services import extensions
 from grader.web.api.bodies import Body, Moment, PageView, Reason, RowId, View, items_of
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(prefix="/assignments/{assignment_id}/extensions", tags=["extensions"])
+router = for_programs("extensions", prefix="/assignments/{assignment_id}/extensions")
 
 AssignmentId = Annotated[RowId, Path()]
 PersonId = Annotated[RowId, Path()]

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from fastapi.responses import StreamingResponse
 
 from grader.services import gradefiles
 from grader.services.gradefiles import Absent, Lms, Reason
 from grader.web.api.bodies import RowId, View
 from grader.web.files import text_answer
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite
 
-router = APIRouter(tags=["grades"])
+router = for_programs("grades")
 
 CourseId = Annotated[RowId, Path()]
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
@@ -17,9 +17,10 @@ from grader.services.gradebook import GradebookRow
 from grader.services.grades import Released
 from grader.web.api.bodies import Body, PageView, Plain, Reason, RowId, View, items_of
 from grader.web.files import text_answer
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(tags=["grades"])
+router = for_programs("grades")
 
 AssignmentId = Annotated[RowId, Path()]
 PersonId = Annotated[RowId, Path()]

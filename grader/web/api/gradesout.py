@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import Field
 
 from grader.db.models import DeliveryState
 from grader.services import gradesout
 from grader.services.gradesout import Decision, Held, Trouble
 from grader.web.api.bodies import Body, RowId, View
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(tags=["grades out"])
+router = for_programs("grades out")
 
 CourseId = Annotated[RowId, Path()]
 

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 
 from grader.db.models import Queue
 from grader.services import operations
 from grader.services.operations import Waiting, Worker
 from grader.web.api.bodies import Body, Name, PageView, RowId, View
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(tags=["workers"])
+router = for_programs("workers")
 
 
 class NodeView(View):

@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import Field, SecretStr
 
 from grader.db.models import Token
 from grader.services import identities, people
 from grader.services.access import Right
 from grader.web.api.bodies import Body, Email, Name, RowId, View
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite
 
-router = APIRouter(tags=["people"])
+router = for_programs("people")
 
 
 class SignIn(Body):

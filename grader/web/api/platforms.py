@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import Path
 from pydantic import Field
 
 from grader.db.models import Context, Platform
@@ -14,9 +14,10 @@ from grader.services.lmsroster import Synced
 from grader.services.platformaddresses import try_addresses
 from grader.services.registrations import Registration
 from grader.web.api.bodies import Body, Name, PageView, Plain, RowId, View
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(tags=["lms"])
+router = for_programs("lms")
 
 Id = Annotated[str, Field(min_length=1, max_length=255), Plain]
 Address = Annotated[str, Field(min_length=1, max_length=2000), Plain]

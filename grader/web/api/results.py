@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from grader.domain.outcomes import Outcome
@@ -13,9 +13,10 @@ from grader.services import results
 from grader.web.api.bodies import RowId, View
 from grader.web.api.submissions import AssignmentId, SubmissionId
 from grader.web.files import download, file_answer, text_answer
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite
 
-router = APIRouter(tags=["results"])
+router = for_programs("results")
 
 VersionChoice = Annotated[
     RowId | None, Query(description="a version that is not the one in force; for staff")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from grader.db.models import CheckOutcome, Result, VersionState
@@ -15,9 +14,10 @@ from grader.services.shadow import Change, Changed, Preview
 from grader.web.api.assignments import AssignmentId
 from grader.web.api.bodies import Body, PageView, Reason, RowId, View
 from grader.web.api.versions import VersionId
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(tags=["versions"])
+router = for_programs("versions")
 
 
 class BarView(View):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi import Depends, Header, Path, Query, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
 
@@ -18,9 +18,10 @@ from grader.services.submissions import Filters, Found, Order
 from grader.web.api.bodies import PageView, RowId, View, answered
 from grader.web.files import download, file_answer, file_body, one_file, pieces
 from grader.web.incoming import incoming
+from grader.web.routers import for_programs
 from grader.web.security import Credentials, CurrentActor, CurrentSite, Cursor, Limit, actor_of
 
-router = APIRouter(tags=["submissions"])
+router = for_programs("submissions")
 
 AssignmentId = Annotated[RowId, Path()]
 SubmissionId = Annotated[RowId, Path()]

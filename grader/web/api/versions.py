@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Response
+from fastapi import Path, Response
 from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
 
@@ -16,9 +16,10 @@ from grader.services.versions import Tried
 from grader.web.api.assignments import AssignmentId
 from grader.web.api.bodies import Body, PageView, Reason, RowId, View
 from grader.web.files import download, file_answer, file_body, one_file
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(tags=["versions"])
+router = for_programs("versions")
 
 VersionId = Annotated[RowId, Path()]
 

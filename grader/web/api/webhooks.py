@@ -5,16 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from pydantic import Field, StringConstraints
 
 from grader.db.models import DeliveryState, WebhookEvent, WebhookMessage
 from grader.services import webhooks
 from grader.services.webhooks import Summary, WithSecret
 from grader.web.api.bodies import Body, Moment, Name, PageView, Plain, RowId, View
+from grader.web.routers import for_programs
 from grader.web.security import CurrentActor, CurrentSite, Cursor, Limit
 
-router = APIRouter(prefix="/courses/{course_id}/webhooks", tags=["webhooks"])
+router = for_programs("webhooks", prefix="/courses/{course_id}/webhooks")
 
 CourseId = Annotated[RowId, Path()]
 WebhookId = Annotated[RowId, Path()]

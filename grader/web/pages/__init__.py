@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
-
 from grader.web.pages import (
     account,
     assignments,
@@ -43,6 +41,7 @@ from grader.web.pages import (
     welcome,
     workers,
 )
+from grader.web.routers import routes_of
 
 _PARTS = (
     account,
@@ -84,6 +83,4 @@ _PARTS = (
     workers,
 )
 
-router = APIRouter()
-for part in _PARTS:
-    router.include_router(part.router)
+ROUTES = routes_of(_PARTS)

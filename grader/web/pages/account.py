@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
@@ -27,9 +27,10 @@ from grader.web.pages.visitors import (
     refuse_other_sites,
     visitor_of,
 )
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 Text = Annotated[str, Form(max_length=1000)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import Response
 
 from grader.web.api.bodies import RowId
@@ -12,9 +12,10 @@ from grader.web.pages.frame import assignment_frame
 from grader.web.pages.handing_in import student_assignment
 from grader.web.pages.overview import assignment_overview
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor
 
-router = APIRouter()
+router = for_people()
 
 
 @router.get("/assignments/{assignment_id}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 
 from grader.services import courses
@@ -12,9 +12,10 @@ from grader.web.pages.auditwords import ACTIONS, facts_of, in_words, reason_of
 from grader.web.pages.frame import course_frame, for_instructors
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 
 @router.get("/courses/{course_id}/audit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, StringConstraints, TypeAdapter, ValidationError
 
@@ -16,9 +16,10 @@ from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, sentence, what
 from grader.web.pages.frame import Frame, course_frame, for_instructors
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 _DONE = {
     "linked": "The course is linked. Say who is who there, then choose where grades go.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -13,9 +13,10 @@ from grader.web.pages.forms import Form, Plain, Sheet, Slug, Typed, go, what_is_
 from grader.web.pages.frame import course_frame, for_instructors
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 _DONE = {"saved": "Saved."}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import Path, Request
 from fastapi.responses import Response
 
 from grader.services.courses import list_courses
@@ -17,9 +17,10 @@ from grader.web.pages.overview import course_overview
 from grader.web.pages.rendering import page
 from grader.web.pages.telling import in_order, next_of, standing
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor
 
-router = APIRouter()
+router = for_people()
 
 
 @router.get("/courses")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -17,9 +17,10 @@ from grader.web.pages.frame import Frame, course_frame, for_instructors
 from grader.web.pages.people import ROLE_WORDS
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 _SHOWN = 200  # changes and errors on the page; all of them are carried out
 _COLUMNS = ("email", "name", "role", "team")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -15,9 +15,10 @@ from grader.web.pages.forms import Form, LocalMoment, Plain, Sheet, Typed, go, w
 from grader.web.pages.frame import Frame, assignment_frame, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 Search = Annotated[str, Query(max_length=200)]
 

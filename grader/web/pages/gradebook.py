@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
@@ -17,9 +17,10 @@ from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, uploaded, what
 from grader.web.pages.frame import Frame, course_frame, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 _SHOWN = 200  # changes and errors on the page; all of them are carried out
 _DONE = {"imported": "The grades of the file are given."}

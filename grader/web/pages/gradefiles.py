@@ -8,7 +8,7 @@ import io
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field
 from starlette.datastructures import FormData
@@ -25,9 +25,10 @@ from grader.web.pages.forms import Form, Sheet, Typed, sentence, uploaded
 from grader.web.pages.frame import Frame, course_frame, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 NAMES = {
     Lms.CANVAS: "Canvas",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import Form, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from grader.domain.outcomes import Outcome
@@ -17,9 +17,10 @@ from grader.services.site import Site
 from grader.web.pages.frame import assignment_frame
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 Key = Annotated[str, Form(max_length=64)]
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 from starlette.datastructures import UploadFile
 
@@ -34,9 +34,10 @@ from grader.web.pages.visitors import (
     refuse_other_sites,
     visitor_of,
 )
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter()
+router = for_people()
 
 AssignmentId = Annotated[RowId, Path()]
 

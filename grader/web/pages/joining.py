@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -12,9 +12,10 @@ from grader.services.site import Site
 from grader.web.pages.forms import Form, Password, Sheet, Typed, go
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor, keep
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter(prefix="/account/join")
+router = for_people("/account/join")
 
 _OVER = "you have not come from your course's page for a while: open it there again, then join here"
 

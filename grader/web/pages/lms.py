@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from grader.errors import Conflict
@@ -13,9 +13,10 @@ from grader.web.pages.forms import go, sentence, what_is_done
 from grader.web.pages.frame import course_frame, for_instructors
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter(prefix="/courses/{course_id}/lms")
+router = for_people("/courses/{course_id}/lms")
 
 _DONE = {
     "linked": "The course is connected. Its people come when they open it, or all at once below.",

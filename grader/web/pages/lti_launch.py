@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from grader.errors import BadInput, NotNow
@@ -22,9 +22,10 @@ from grader.services.platforms import origins_of_issuer
 from grader.services.site import Site
 from grader.web.pages.framing import Posted, first, framed, is_alone, refused
 from grader.web.pages.visitors import cookie_name, is_secure, keep, kept, refuse_other_sites
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter(prefix="/lti")
+router = for_people("/lti")
 
 _ASKED = ("iss", "login_hint", "target_link_uri", "client_id", "lti_message_hint")
 _TRIED = "cookie_tried"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
@@ -16,9 +16,10 @@ from grader.services.site import Site
 from grader.web.pages.forms import Form, Password, Plain, Sheet, Slug, Typed, go
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor, keep
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter(prefix="/lti/link/{launch_id}")
+router = for_people("/lti/link/{launch_id}")
 
 
 class ExistingForm(Form):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from grader.errors import BadInput, Forbidden
@@ -11,9 +11,10 @@ from grader.services import deeplinks, launching
 from grader.web.pages.forms import sentence
 from grader.web.pages.framing import Posted, first, framed, refused
 from grader.web.pages.visitors import refuse_other_sites
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter(prefix="/lti")
+router = for_people("/lti")
 
 
 @router.post("/pick")

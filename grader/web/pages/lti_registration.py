@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from grader.errors import BadInput
@@ -14,9 +14,10 @@ from grader.services import registering, signingkeys
 from grader.services.platforms import frame_origins
 from grader.web.pages.framing import ADMIN, Posted, first, framed, refused
 from grader.web.pages.visitors import refuse_other_sites
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter(prefix="/lti")
+router = for_people("/lti")
 
 _Text = Annotated[str, Query(max_length=8000)]
 _FAILED = "The LMS is not registered"

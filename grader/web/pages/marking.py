@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import RedirectResponse, Response
 from pydantic import Field
 
@@ -15,9 +15,10 @@ from grader.services.site import Site
 from grader.web.pages.grading import address, go_on
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter(prefix="/assignments/{assignment_id}/grading/{exercise}")
+router = for_people("/assignments/{assignment_id}/grading/{exercise}")
 
 Key = Annotated[str, Form(max_length=64)]
 Items = Annotated[list[int] | None, Form(max_length=100)]

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import Annotated, Literal
 from urllib.parse import urlencode, urlsplit
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from grader.services.access import Actor
@@ -27,9 +27,10 @@ from grader.web.files import download
 from grader.web.pages.frame import assignment_frame
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath, RowInQuery
 
-router = APIRouter()
+router = for_people()
 
 _WAY_OUT = "allow-top-navigation-by-user-activation"
 

@@ -6,8 +6,8 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
 from fastapi import Form as FormField
+from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -30,9 +30,10 @@ from grader.web.pages.forms import (
 from grader.web.pages.frame import course_frame, for_instructors, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 ROLE_WORDS = {
     Role.STUDENT: "Student",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field
 
@@ -20,9 +20,10 @@ from grader.services.site import Site
 from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, sentence, what_is_done
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter(prefix="/platforms")
+router = for_people("/platforms")
 
 _DONE = {
     "registered": "The platform is registered.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from grader.domain.grades import GradeState
@@ -13,9 +13,10 @@ from grader.web.pages.forms import go, what_is_done
 from grader.web.pages.frame import Frame, assignment_frame, for_staff
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 _DONE = {
     "released": "The grades are released: each student sees theirs.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import Form, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from grader.db.models import RequestState
@@ -16,9 +16,10 @@ from grader.web.pages.forms import sentence
 from grader.web.pages.frame import assignment_frame
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor
 
-router = APIRouter()
+router = for_people()
 
 RequestId = Annotated[RowId, Path()]
 Text = Annotated[str, Form(max_length=4 * requests.LONGEST)]

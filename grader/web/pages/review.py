@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple, cast
 from urllib.parse import quote, urlencode
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import Form, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from grader.db.models import RequestState
@@ -25,9 +25,10 @@ from grader.web.pages.frame import Frame, assignment_frame
 from grader.web.pages.listing import read_query
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter()
+router = for_people()
 
 SubmissionId = Annotated[RowId, Path()]
 OverrideId = Annotated[RowId, Path()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -24,9 +24,10 @@ from grader.web.pages.forms import (
 from grader.web.pages.frame import Frame, assignment_frame, course_frame, for_instructors, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 _MINUTE, _HOUR = 60.0, 3600.0
 _TEN_YEARS_H = 87_840

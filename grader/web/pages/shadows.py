@@ -3,7 +3,7 @@ of it."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -16,9 +16,10 @@ from grader.web.pages.frame import assignment_frame, for_instructors
 from grader.web.pages.rendering import page
 from grader.web.pages.versions import needs_reason
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 
 class PromoteForm(Form):

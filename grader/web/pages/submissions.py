@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple, cast
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import Form, Path, Request
 from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from grader.db.models import AttemptState, Override, Submission
@@ -33,9 +33,10 @@ from grader.web.pages.requests import Text, refusal, status_of
 from grader.web.pages.review import staff_submission
 from grader.web.pages.telling import why_it_counts
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter()
+router = for_people()
 
 SubmissionId = Annotated[RowId, Path()]
 

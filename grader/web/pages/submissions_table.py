@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Form, Path, Query, Request
+from fastapi import Form, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 from pydantic import Field
 
@@ -24,9 +24,10 @@ from grader.web.pages.frame import Frame, assignment_frame
 from grader.web.pages.listing import Listing, read_listing, read_query
 from grader.web.pages.rendering import is_part, page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter()
+router = for_people()
 
 Action = Literal["regrade", "release", "unrelease", "extend"]
 AssignmentId = Annotated[RowId, Path()]

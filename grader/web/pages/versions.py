@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -18,9 +18,10 @@ from grader.web.pages.forms import Form, Plain, Sheet, Typed, go, uploaded, what
 from grader.web.pages.frame import Frame, assignment_frame, for_instructors, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 OPEN = (AttemptState.QUEUED, AttemptState.RUNNING)
 _MOST_MUTANTS = 40

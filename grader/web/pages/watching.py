@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import Path, Request, Response
 from fastapi.responses import StreamingResponse
 
 from grader.services.attempts import get_attempt
@@ -14,9 +14,10 @@ from grader.web.api.bodies import RowId
 from grader.web.api.events import LastEventId, stream
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter()
+router = for_people()
 
 AttemptId = Annotated[RowId, Path()]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from fastapi.responses import Response
 from pydantic import Field
 
@@ -18,9 +18,10 @@ from grader.web.pages.forms import Form, LocalMoment, Plain, Sheet, Typed, go, w
 from grader.web.pages.frame import course_frame, for_instructors
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, Cursor, RowInPath
 
-router = APIRouter(prefix="/courses/{course_id}/webhooks")
+router = for_people("/courses/{course_id}/webhooks")
 
 EVENT_WORDS = {
     WebhookEvent.SUBMISSION_RECEIVED: "Something was handed in",

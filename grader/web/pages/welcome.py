@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Request
+from fastapi import Form, Request
 from fastapi.responses import Response
 from pydantic import AfterValidator, Field
 
@@ -19,9 +19,10 @@ from grader.web.pages import forms
 from grader.web.pages.forms import Password, Sheet, go
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import keep, kept, refuse_other_sites
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite
 
-router = APIRouter(prefix="/welcome")
+router = for_people("/welcome")
 
 _Text = Annotated[str, Form(max_length=1000)]
 

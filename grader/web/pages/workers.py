@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from datetime import timedelta
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response
 
 from grader.db.models import Assignment, Attempt, Course, Queue
@@ -17,9 +17,10 @@ from grader.web.pages.forms import go
 from grader.web.pages.frame import course_frame, for_staff
 from grader.web.pages.rendering import page
 from grader.web.pages.visitors import CurrentVisitor, Visitor
+from grader.web.routers import for_people
 from grader.web.security import CurrentSite, RowInPath
 
-router = APIRouter()
+router = for_people()
 
 QUEUE_WORDS = {Queue.CPU: "CPU", Queue.GPU: "GPU"}
 _MOST = 200
