@@ -256,5 +256,5 @@ def train(model, criterion, optimizer, loader, epochs):
 
 
 model = FeedForward(6, 16, 3)
-optimizer = torch.optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
-model = train(model, nn.CrossEntropyLoss(), optimizer, loader, 30)
+optimizer = torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9)
+model = train(model, nn.CrossEntropyLoss(), optimizer, loader, 8)
