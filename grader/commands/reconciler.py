@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from grader.commands.staying import all_of_it_stays
+
 
 @click.command()
 def reconciler() -> None:
@@ -16,11 +18,12 @@ def reconciler() -> None:
     import signal
     import threading
 
-    from grader.config import load_settings
-    from grader.logs import configure
-    from grader.services import delivering, lmsroster, reconciling
-    from grader.services.schema import check_schema
-    from grader.services.site import open_site
+    with all_of_it_stays():
+        from grader.config import load_settings
+        from grader.logs import configure
+        from grader.services import delivering, lmsroster, reconciling
+        from grader.services.schema import check_schema
+        from grader.services.site import open_site
 
     settings = load_settings()
     configure(settings)

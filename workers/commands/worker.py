@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import click
 
+from grader.commands.staying import all_of_it_stays
 from workers.commands.options import accept_missing, known_layers
 
 
@@ -17,9 +18,10 @@ def worker(accept_missing: tuple[str, ...]) -> None:
     SIGTERM or Ctrl-C: nothing new is taken, and what runs is finished, or soon put back for
     another worker.
     """
-    from grader.config import load_settings
-    from grader.logs import configure
-    from workers.service.run import run_worker
+    with all_of_it_stays():
+        from grader.config import load_settings
+        from grader.logs import configure
+        from workers.service.run import run_worker
 
     settings = load_settings()
     configure(settings)
