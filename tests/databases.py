@@ -73,12 +73,14 @@ def compiled_once() -> Iterator[None]:
         engine = create_engine(url, **options)
         kind = engine.dialect.name
         if kind not in known:
-            first = create_engine(url, query_cache_size=_STATEMENTS)
+            at = "sqlite://" if kind == "sqlite" else url  # a file would be made by connecting
+            first = create_engine(at, query_cache_size=_STATEMENTS)
             try:
                 first.connect().close()  # so that its dialect knows the server
             except DBAPIError:
                 return engine
-            first.dispose()
+            finally:
+                first.dispose()
             known[kind] = first
         # Compiled statements are found by the dialect that they were compiled for.
         engine.dialect = known[kind].dialect

@@ -11,6 +11,7 @@ import hashlib
 import logging
 import re
 import secrets
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -49,6 +50,14 @@ from workers.zygote import Zygote
 
 # Wide on purpose: code that is run as text or comes from a module may train as well.
 _TRAINS = re.compile(r"backward|step|optim|grad|minimi|train|fit|exec|eval|import|magic")
+
+# Just as wide: code with one of these may bind a name that it does not spell. A method like
+# `model.eval` is none of them.
+_BINDS_UNSEEN = re.compile(
+    r"globals|locals|\bvars\b|setattr|__(?:main|dict|name|import)__|builtins|(?<!\.)\b(?:exec|eval)\b"
+    r"|import[\s\\]*\*|magic|ipython|shell|user_ns|^\s*[%!]",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 # How many checks have a verdict, of how many, and whether all cells have run.
 Judged = Callable[[int, int, bool, Mapping[str, Outcome]], None]
@@ -194,7 +203,7 @@ class _Looks:
 
     cells: frozenset[int]
     trained: bool
-    model_from: int = 0  # the first cell that names what is to be trained
+    model_from: int = 0  # the first cell that may name what is to be trained
     taken: set[int] = field(default_factory=set)  # after which cells it did look
 
     def include(self, look: Look, trained: bool) -> bool:
@@ -258,14 +267,17 @@ class _Attempt:
         return _Looks(
             frozenset(cell for cell in found if cell is not None),
             any(place.trained for place in places),
-            model_from=0 if kind.model is None else self._first_to_name(kind.model(spec)),
+            model_from=0 if kind.model is None else self._first_that_may_bind(kind.model(spec)),
         )
 
-    def _first_to_name(self, name: str) -> int:
-        """By its text, since functions and code that is run as text may bind it as well."""
+    def _first_that_may_bind(self, name: str) -> int:
+        """By its text, since functions and code that is run as text bind names as well."""
         word = re.compile(rf"\b{re.escape(name)}\b")
-        naming = (index for index, cell in enumerate(self._code) if word.search(cell.source))
-        return next(naming, 0)
+        for index, cell in enumerate(self._code):
+            text = unicodedata.normalize("NFKC", cell.source)  # as Python reads identifiers
+            if word.search(text) or _BINDS_UNSEEN.search(text):
+                return index
+        return 0
 
     def _place(self, place: Place) -> int | None:
         return place_of(place, self._code, self._defined)

@@ -70,8 +70,8 @@ def _asked() -> tuple[str, str]:
     try:
         email: str = click.prompt("E-mail address", err=True)
         password: str = click.prompt("Password", hide_input=True, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
+    except click.Abort as abort:
+        if sys.stdin.isatty() or not isinstance(abort.__context__, EOFError):
             raise
         click.echo(err=True)  # the question's line ends
         raise BadInput(

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 def all_of_it_stays() -> Iterator[None]:
     """Keep the garbage collector from what is made meanwhile, then and later: a tenth of a start
     is spent in looking through what was imported."""
+    collects = gc.isenabled()
     gc.disable()
     try:
         yield
-    finally:
         gc.freeze()
-        gc.enable()
+    finally:
+        if collects:
+            gc.enable()

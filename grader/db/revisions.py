@@ -9,6 +9,8 @@ from pathlib import Path
 from sqlalchemy import inspect, text
 from sqlalchemy.orm import Session
 
+from grader.errors import InternalError
+
 SCRIPTS = Path(__file__).parent.parent.parent / "migrations"
 
 
@@ -16,8 +18,8 @@ def revision(session: Session) -> str | None:
     """The revision of a database's schema; None where it has none yet."""
     if not inspect(session.connection()).has_table("alembic_version"):
         return None
-    found: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
-    return found
+    found = session.scalars(text("SELECT version_num FROM alembic_version"))
+    return found.one_or_none()
 
 
 def head() -> str:
@@ -33,4 +35,7 @@ def is_known(revision: str | None) -> bool:
 @cache
 def _all() -> list[str]:
     # A script's name begins with its revision; each follows the one before.
-    return sorted(script.name.split("_")[0] for script in SCRIPTS.glob("versions/*.py"))
+    names = sorted(script.name.split("_")[0] for script in SCRIPTS.glob("versions/*.py"))
+    if not names:
+        raise InternalError(f"the migrations are not where they belong: {SCRIPTS}")
+    return names

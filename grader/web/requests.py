@@ -11,9 +11,10 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from grader.logs import bound
+from grader.web.pages.files import Files
 from grader.web.problems import failure_of_ours
 
-_FILES = "/static"  # mounted, and so no route
+_FILES = "/static"
 NO_ROUTE = "(none)"  # the template of what no route answers: a client may ask for anything
 _GONE = 499  # the client went before it was answered
 
@@ -84,10 +85,12 @@ class Requests:
 
 
 def _template(scope: Scope) -> str:
-    route = scope.get("route")
-    if route is not None:
-        return str(route.path)
-    return _FILES if "endpoint" in scope else NO_ROUTE
+    if "endpoint" not in scope:
+        return NO_ROUTE
+    if isinstance(scope["endpoint"], Files):
+        return _FILES
+    # The API's document has a route of another kind, whose path is the one that is asked for.
+    return str(scope["route"].path if "route" in scope else scope["path"])
 
 
 def _id_of(scope: Scope) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,19 +28,31 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from grader.db import revisions
 from grader.db.migrate import differences, downgrade, upgrade
 from grader.db.models import AuditEntry, Base, Course, Enrolment, Person, Role
 from grader.db.revisions import SCRIPTS, head, is_known
 from grader.db.session import Database
 from grader.db.types import Instant, now
+from grader.errors import InternalError
 
 
-def test_the_names_of_the_scripts_are_the_revisions() -> None:
+def test_the_names_of_the_scripts_are_the_revisions_in_their_order() -> None:
     directory = ScriptDirectory(str(SCRIPTS))
-    assert head() == directory.get_current_head()
-    assert all(is_known(script.revision) for script in directory.walk_revisions())
-    assert is_known(None)
+    found = [script.revision for script in directory.walk_revisions()]
+    assert found == sorted(found, reverse=True)
+    assert head() == found[0] == directory.get_current_head()
+    assert all(is_known(revision) for revision in [None, *found])
     assert not is_known("9999")
+
+
+def test_without_the_scripts_nothing_is_taken_for_this_version_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(revisions, "SCRIPTS", tmp_path)
+    monkeypatch.setattr(revisions, "_all", revisions._all.__wrapped__)
+    with pytest.raises(InternalError, match=str(tmp_path)):
+        head()
 
 
 def test_the_migrated_schema_is_that_of_the_models(empty: Engine) -> None:

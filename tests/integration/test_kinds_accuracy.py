@@ -173,6 +173,22 @@ def test_a_model_is_looked_for_after_the_trainings_from_where_it_is_named(
     assert trained.exercise(DATA, hidden, "model = Net()").cells == (1,)
 
 
+@pytest.mark.parametrize(
+    "bind",
+    [
+        "for kind in ('mo',): globals()[f'{kind}del'] = first",
+        "setattr(sys.modules[__name__], 'mo' + 'del', first)",
+        "\uff4dodel = first",  # which Python reads as model
+        "%store first",
+    ],
+)
+def test_a_training_counts_that_may_bind_the_model_without_spelling_its_name(
+    trained: Assignment, bind: str
+) -> None:
+    training = f"import sys\n{(MODEL + LOOP).replace('model', 'first')}"
+    assert trained.exercise(DATA, f"{training}\n{bind}", "model = None").cells[0] == 1
+
+
 def test_a_run_without_luck_is_made_good_by_further_seeds(zygote: Zygote, tmp_path: Path) -> None:
     check = {**CHECK, "trained": True, "seeds": 12}
     made = assignment(zygote, tmp_path, check, REFERENCE, training=TRAINING)

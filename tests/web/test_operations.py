@@ -157,6 +157,12 @@ def test_requests_are_counted_by_the_templates_of_routes_alone(
         client.get(f"{API}/courses/{course_id}", headers=people.ada.headers)
     client.get("/no/such/page")
     client.request("BREW", "/no/such/page")
+    for method, path in (
+        ("GET", "/static/style.css"),
+        ("GET", f"{API}/openapi.json"),
+        ("POST", f"{API}/openapi.json"),
+    ):
+        client.request(method, path)
     found = figures(client)
     template = f"{API}/courses/{{course_id}}"
     assert found["chainrule_requests_total", "GET", template, "200"] == 1
@@ -164,6 +170,9 @@ def test_requests_are_counted_by_the_templates_of_routes_alone(
     assert found["chainrule_requests_total", "GET", "(none)", "404"] == 1
     assert found["chainrule_requests_total", "OTHER", "(none)", "404"] == 1
     assert found["chainrule_request_seconds_count", "GET", template] == 2
+    assert found["chainrule_requests_total", "GET", "/static", "200"] == 1
+    assert found["chainrule_requests_total", "GET", f"{API}/openapi.json", "200"] == 1
+    assert found["chainrule_requests_total", "POST", f"{API}/openapi.json", "405"] == 1
 
 
 def test_figures_say_nothing_about_people(

@@ -53,7 +53,7 @@ class TrainingSpec(CheckSpec):
 
 
 def places(spec: TrainingSpec) -> tuple[Place, ...]:
-    """Where to look by default: after each cell that trained, and at the end."""
+    """Where to look by default: after cells that trained, and at the end."""
     return (Place(trained=True), Place(end=True))
 
 

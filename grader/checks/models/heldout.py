@@ -74,7 +74,7 @@ class HeldOutSpec(CheckSpec):
 
 
 def places(spec: HeldOutSpec) -> tuple[Place, ...]:
-    """Where to look by default: at the end and, where training matters, after each that trained."""
+    """Where to look by default: the end and, where training matters, after cells that trained."""
     end = Place(end=True)
     return (Place(trained=True), end) if spec.trained or spec.seeds else (end,)
 
