@@ -2,13 +2,15 @@
 
 A reference is trusted, and every probe binds all that it depends on, so the same process can
 answer for one attempt after another: a third of what an attempt would cost goes. What it computes
-depends on the probe alone, since its random streams begin anew with each.
+depends on the probe alone, since its random streams begin anew with each: what every attempt asks
+alike, such as which parameters a model has, is computed once.
 """
 
 from __future__ import annotations
 
+import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _SEED = 0
 _ATTEMPTS = 500  # after so many a fresh one takes over, well below the limits
 _VERSIONS = 8  # of which references wait; each is a process
+_KNOWN, _KNOWN_BYTES = 64, 1 << 18  # answers that are kept, and how long one may be
 
 
 class Reference:
@@ -32,6 +35,7 @@ class Reference:
 
     def __init__(self, zygote: Zygote, bundle: Bundle) -> None:
         self.attempts = 0
+        self._known: dict[str, Answer] = {}
         limits = replace(bundle.rubric.limits, wall_s=3600, cpu_s=7200)  # of all its attempts
         self._session = zygote.open(limits, files=bundle.files, seed=_SEED, trusted=True)
         stopped = self._session.run(Program((bundle.reference,), ("solution.py",)))
@@ -42,14 +46,23 @@ class Reference:
 
     def ask(self, probes: tuple[Probe, ...]) -> tuple[Answer, ...]:
         """Answers to all of `probes`; raises InternalError where one is none."""
-        answers = self._session.ask(probes)
-        for probe, answer in zip(probes, answers, strict=True):
+        answers = [self._known.get(_alike(probe)) for probe in probes]
+        unknown = [n for n, answer in enumerate(answers) if answer is None]
+        given = self._session.ask(tuple(probes[n] for n in unknown)) if unknown else ()
+        for n, answer in zip(unknown, given, strict=True):
             if answer.status is not AnswerStatus.ANSWERED:
                 raise InternalError(
-                    f"the reference did not answer a {probe.kind} probe: "
+                    f"the reference did not answer a {probes[n].kind} probe: "
                     f"{answer.status} {answer.detail}"
                 )
-        return answers
+            self._keep(probes[n], answer)
+            answers[n] = answer
+        return tuple(answer for answer in answers if answer is not None)
+
+    def _keep(self, probe: Probe, answer: Answer) -> None:
+        key = _alike(probe)
+        if key and len(self._known) < _KNOWN and len(pickle.dumps(answer)) <= _KNOWN_BYTES:
+            self._known[key] = answer
 
     def alive(self) -> bool:
         """Whether it still answers; it may have died while it waited."""
@@ -58,6 +71,20 @@ class Reference:
     def close(self) -> None:
         """Kill its sandbox."""
         self._session.sock.close()
+
+
+def _alike(probe: Probe) -> str:
+    """What tells a probe that another attempt may ask, too; empty where it binds arrays, which are
+    drawn for each."""
+    return "" if _has_arrays(probe.payload) else repr(probe)
+
+
+def _has_arrays(value: object) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_arrays, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_arrays, value))
+    return not isinstance(value, str | int | float | bool | None)
 
 
 class References:

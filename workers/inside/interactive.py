@@ -128,6 +128,12 @@ class Interactive(InteractiveShell):
     def init_virtualenv(self) -> None:
         """The interpreter's own path is the right one."""
 
+    def should_run_async(self, raw_cell: str, **how: Any) -> bool:
+        """Whether the cell awaits something: to find out, IPython compiles it once more."""
+        if "await" not in raw_cell and "async" not in raw_cell:
+            return False
+        return bool(super().should_run_async(raw_cell, **how))
+
     def enable_gui(self, gui: Any = None) -> None:
         """There is no event loop of a window system."""
 

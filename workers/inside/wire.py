@@ -106,8 +106,11 @@ def _put(out: bytearray, value: object, depth: int, limit: int) -> None:
     elif kind is complex:
         out += b"c" + _C128.pack(value.real, value.imag)  # type: ignore[attr-defined]
     elif kind is str:
-        body = value.encode("utf-8", "surrogatepass")  # type: ignore[attr-defined]
-        body = body.decode("utf-8", "replace").encode()
+        try:
+            body = value.encode()  # type: ignore[attr-defined]
+        except UnicodeEncodeError:  # half of a surrogate pair
+            body = value.encode("utf-8", "surrogatepass")  # type: ignore[attr-defined]
+            body = body.decode("utf-8", "replace").encode()
         out += b"s" + _U32.pack(len(body)) + body
     elif kind is bytes:
         out += b"b" + _U32.pack(len(value)) + value  # type: ignore[arg-type,operator]
@@ -211,8 +214,14 @@ class _Reader:
         return count
 
     def text(self) -> str:
+        # Half of all that is read, and so without further calls.
+        data, begin = self.data, self.at + 4
+        end = begin + _U32.unpack_from(data, begin - 4)[0]
+        if end > len(data):
+            raise WireError("the value is cut off")
+        self.at = end
         try:
-            return self.take(self.length()).decode("utf-8")
+            return data[begin:end].decode()
         except UnicodeDecodeError:
             raise WireError("a str is not UTF-8") from None
 

@@ -70,7 +70,7 @@ def reached(code: Sequence[str | None], function: str, cell: int) -> Seen:
 
     `code` holds each code cell's Python, None where it does not parse.
     """
-    notebook = notebook_of([parsed(source) for source in code])
+    notebook = notebook_of(code)
     reader = _Reader(notebook, cell, Seen(found=function in notebook.names))
     try:
         reader.read(function)

@@ -68,13 +68,16 @@ def parsed(source: str | None) -> ast.Module | None:
             return None
 
 
-def notebook_of(trees: Sequence[ast.Module | None]) -> Notebook:
-    """The bindings of all code cells; those that don't parse are None."""
+def notebook_of(code: Sequence[str | None]) -> Notebook:
+    """The bindings of all code cells; one that doesn't parse has none."""
     notebook = Notebook()
-    for cell, tree in enumerate(trees):
-        if tree is not None:
-            for statement, certain in _statements(tree.body, True):
-                _bind(notebook, cell, statement, certain)
+    for cell, source in enumerate(code):
+        tree = parsed(source)
+        if source is None or tree is None:
+            continue
+        for statement, certain in _statements(tree.body, True):
+            _bind(notebook, cell, statement, certain)
+        if "global" in source:
             _bind_globals(notebook, cell, tree)
     return notebook
 
