@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -55,9 +55,11 @@ _TRAINS = re.compile(r"backward|step|optim|grad|minimi|train|fit|exec|eval|impor
 # `model.eval` is none of them.
 _BINDS_UNSEEN = re.compile(
     r"globals|locals|\bvars\b|setattr|__(?:main|dict|name|import)__|builtins|(?<!\.)\b(?:exec|eval)\b"
-    r"|import[\s\\]*\*|magic|ipython|shell|user_ns|^\s*[%!]",
+    r"|import[\s\\]*\*|magic|ipython|shell|user_ns|^[ \t]*[%!]",
     re.IGNORECASE | re.MULTILINE,
 )
+
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 
 # How many checks have a verdict, of how many, and whether all cells have run.
 Judged = Callable[[int, int, bool, Mapping[str, Outcome]], None]
@@ -273,11 +275,15 @@ class _Attempt:
     def _first_that_may_bind(self, name: str) -> int:
         """By its text, since functions and code that is run as text bind names as well."""
         word = re.compile(rf"\b{re.escape(name)}\b")
-        for index, cell in enumerate(self._code):
-            text = unicodedata.normalize("NFKC", cell.source)  # as Python reads identifiers
-            if word.search(text) or _BINDS_UNSEEN.search(text):
+        for index, (text, binds_unseen) in enumerate(self._texts):
+            if binds_unseen or word.search(text):
                 return index
         return 0
+
+    @cached_property
+    def _texts(self) -> list[tuple[str, bool]]:
+        """Each cell's text as Python reads identifiers; whether it may bind names unseen."""
+        return [_as_read(cell.source) for cell in self._code]
 
     def _place(self, place: Place) -> int | None:
         return place_of(place, self._code, self._defined)
@@ -415,6 +421,18 @@ class _Attempt:
             checks=tuple(_check_result(judgement) for judgement in checks),
             cells=tuple(sorted(set().union(*(one.looks.taken for one in checks)))),
         )
+
+
+def _as_read(text: str) -> tuple[str, bool]:
+    """A cell's text with letters as Python reads them; whether it may bind names unseen.
+
+    A letter at a time: normalising long rows of combining marks takes the square of their length.
+    """
+    has_marks = False
+    if not text.isascii():
+        has_marks = any(map(unicodedata.combining, text))
+        text = _NOT_ASCII.sub(lambda found: unicodedata.normalize("NFKC", found[0]), text)
+    return text, has_marks or _BINDS_UNSEEN.search(text) is not None
 
 
 def kind_of(spec: CheckSpec) -> str:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _SEED = 0
 _ATTEMPTS = 500  # after so many a fresh one takes over, well below the limits
 _VERSIONS = 8  # of which references wait; each is a process
-_KNOWN, _KNOWN_BYTES = 64, 1 << 18  # answers that are kept, and how long one may be
+_READING = frozenset({"values", "module"})  # kinds of probes that only look
+_KNOWN, _KNOWN_BYTES = 64, 1 << 16  # answers that are kept, and how long one may be
 
 
 class Reference:
@@ -61,8 +62,10 @@ class Reference:
 
     def _keep(self, probe: Probe, answer: Answer) -> None:
         key = _alike(probe)
-        if key and len(self._known) < _KNOWN and len(pickle.dumps(answer)) <= _KNOWN_BYTES:
+        if key and len(pickle.dumps(answer)) <= _KNOWN_BYTES:
             self._known[key] = answer
+            if len(self._known) > _KNOWN:
+                del self._known[next(iter(self._known))]
 
     def alive(self) -> bool:
         """Whether it still answers; it may have died while it waited."""
@@ -74,9 +77,11 @@ class Reference:
 
 
 def _alike(probe: Probe) -> str:
-    """What tells a probe that another attempt may ask, too; empty where it binds arrays, which are
-    drawn for each."""
-    return "" if _has_arrays(probe.payload) else repr(probe)
+    """What tells a probe that another attempt may ask, too. Empty where it binds arrays, which are
+    drawn for each, and where it calls a function, which might leave something behind."""
+    if probe.kind not in _READING or _has_arrays(probe.payload):
+        return ""
+    return repr(probe)
 
 
 def _has_arrays(value: object) -> bool:

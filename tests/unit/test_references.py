@@ -75,6 +75,22 @@ def test_a_question_that_differs_in_anything_is_another_one() -> None:
     assert session.asked == [PARAMETERS, *others]
 
 
+def test_what_calls_something_is_asked_each_time() -> None:
+    session = Answering()
+    asked = reference(session)
+    call = Probe("call", {"function": "f", "cases": ({"x": 1},)})
+    assert numbers(asked.ask((call,))) + numbers(asked.ask((call,))) == [0, 1]
+
+
+def test_of_many_answers_the_last_ones_are_kept() -> None:
+    session = Answering()
+    asked = reference(session)
+    many = tuple(Probe("values", {"names": [str(n)]}) for n in range(65))
+    asked.ask(many)
+    assert numbers(asked.ask(many[:0:-1])) == list(range(64, 0, -1))
+    assert numbers(asked.ask(many[:1])) == [65]
+
+
 def test_a_large_answer_is_not_kept() -> None:
     session = Answering(size=1 << 20)
     asked = reference(session)

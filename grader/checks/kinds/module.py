@@ -94,7 +94,7 @@ def judge(spec: ModuleSpec, context: Context) -> Judging:
     arrays = [one.array for one in inputs]
     seed = int(context.rng.integers(1 << 31))
 
-    def probe(inputs: list[Array], parameters: list[tuple[str, Array]]) -> Probe:
+    def probe(inputs: list[Array], parameters: list[tuple[str, Array]], seed: int = seed) -> Probe:
         return module_probe(
             spec.name,
             spec.limit_s,
@@ -105,7 +105,8 @@ def judge(spec: ModuleSpec, context: Context) -> Judging:
             seed=seed,
         )
 
-    bare = reference_module((yield from ask_reference(probe([], []))), 0)
+    # Names and shapes alone, for which every attempt asks alike.
+    bare = reference_module((yield from ask_reference(probe([], [], seed=0))), 0)
     drawn = [(one.name, _drawn(one.shape, context.rng)) for one in bare.parameters]
     answer = yield from ask_reference(probe(arrays, drawn))
     reference = reference_module(answer, len(arrays))
