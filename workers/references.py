@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SEED = 0
 _ATTEMPTS = 500  # after so many a fresh one takes over, well below the limits
 _VERSIONS = 8  # of which references wait; each is a process
-_READING = frozenset({"values", "module"})  # kinds of probes that only look
+_READING = frozenset({"values", "module"})  # probes that leave nothing behind
 _KNOWN, _KNOWN_BYTES = 64, 1 << 16  # answers that are kept, and how long one may be
 
 
