@@ -76,6 +76,8 @@ def configure(settings: Settings) -> None:
         final += [structlog.processors.JSONRenderer()]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Formatter(foreign_pre_chain=pre, processors=final))
+    # It tells which parts of itself it has loaded, and which database it looks at.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,9 +14,6 @@ from sqlalchemy import Connection, Engine
 from grader.db.models import Base
 from grader.db.revisions import SCRIPTS
 from grader.errors import InternalError
-
-# It says with each look at a revision which database it is looking at.
-logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)
 
 _ONE_AT_A_TIME = 0x636861696E  # whatever number, as long as nothing else locks it
 
