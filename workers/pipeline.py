@@ -55,7 +55,7 @@ _TRAINS = re.compile(r"backward|step|optim|grad|minimi|train|fit|exec|eval|impor
 # `model.eval` is none of them.
 _BINDS_UNSEEN = re.compile(
     r"globals|locals|\bvars\b|setattr|__(?:main|dict|name|import)__|builtins|(?<!\.)\b(?:exec|eval)\b"
-    r"|import[\s\\]*\*|magic|ipython|shell|user_ns|^[ \t]*[%!]",
+    r"|import[\s\\]*\*|magic|ipython|shell|user_ns|load_session|^[ \t]*(?:[%!]|run[ \t]+[^\s=])",
     re.IGNORECASE | re.MULTILINE,
 )
 

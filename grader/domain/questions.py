@@ -21,7 +21,7 @@ from grader.domain.rubric import Cell
 
 @dataclass(frozen=True)
 class Probe:
-    """One question to a sandbox. Every probe runs in a fork of its own.
+    """One question to a sandbox. A probe that may run the submission's code does so in a fork.
 
     `kind` names a module of `workers/inside/probes`; `payload` is plain data and numpy arrays
     (which arrive as tensors); docs/protocol.md lists both. `limit_s` is wall time.

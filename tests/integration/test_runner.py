@@ -233,7 +233,9 @@ class TestCells:
             ("class E(Exception):\n  def __str__(self): raise self\nraise E", "E: (its message"),
             ("raise ExceptionGroup('g', [ValueError('a'), TypeError('b')])", "ExceptionGroup"),
             ("await undefined", "NameError"),
+            ("x = " + "-" * 3000 + "1", "RecursionError: maximum recursion depth"),
         ],
+        ids=lambda text: text[:30] if text else "",
     )
     def test_a_bad_cell_costs_itself_alone(
         self, start: Start, source: str, error: str | None
@@ -571,6 +573,39 @@ class TestProbes:
         assert run.value("b") == plain(1)
         run.resume()
         assert run.value("b") == plain(2)
+
+    def test_plain_values_are_told_without_a_fork_and_leave_the_run_as_it_was(
+        self, start: Start
+    ) -> None:
+        cells = (
+            "import os, random, torch\nforks = []\n"
+            "os.register_at_fork(before=lambda: forks.append(1))\n"
+            "held = {'w': torch.ones(2), 'n': [1, 'a']}\nrandom.seed(1); torch.manual_seed(1)",
+            "count = len(forks)\ndrawn = [random.random(), torch.rand(1).item()]",
+        )
+        undisturbed = start()
+        undisturbed.run(*cells)
+        run = start()
+        run.run(*cells, stops=(0,))
+        assert run.value("held")["k"] == "mapping"
+        run.resume()
+        assert run.value("count") == plain(0)
+        assert run.value("drawn") == undisturbed.value("drawn")
+
+    @pytest.mark.parametrize("made", ["object()", "torch.ones(2).to_sparse()", "list(range(900))"])
+    def test_values_that_may_be_more_than_they_say_are_told_by_a_fork(
+        self, start: Start, made: str
+    ) -> None:
+        run = start()
+        run.run(
+            f"import os, torch\nforks = []\nvalue = {made}\n"
+            "os.register_at_fork(before=lambda: forks.append(1))",
+            "count = len(forks)",
+            stops=(0,),
+        )
+        assert run.ask(values("value"))[0]["status"] == "answered"
+        run.resume()
+        assert run.value("count") == plain(1)
 
     def test_none_changes_the_run_or_another(self, start: Start) -> None:
         run = start()

@@ -17,6 +17,8 @@ LONG = 1 << 20  # what a submission's code may have
         "exec('a = 1')",
         "from helper import *",
         "%run helper.py",
+        "run helper.py",  # so without the sign, where automagic is on
+        "dill.load_session('state.pkl')",
         "x = 1\n  !cp a b",
         "a\u0308 = 1",  # letters with marks may be composed
         "ｇlobals()",
@@ -27,7 +29,7 @@ def test_what_may_bind_a_name_unseen(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["model.eval()", "import torch", "x = a % b", "# globale Größe", "df.eval('a')"]
+    "text", ["model.eval()", "import torch", "x = a % b", "run = 1; run_all()", "# globale Größe", "df.eval('a')"]
 )
 def test_what_binds_no_name_that_it_does_not_spell(text: str) -> None:
     assert _as_read(text) == (text, False)

@@ -226,6 +226,8 @@ class _Runner:
         def compute() -> bytes:
             return self._evidence(probe)
 
+        if probes.only_looks(probe["kind"], probe["payload"], self.shell.namespace):
+            return in_process(lambda: self._found(probe), self.evidence_bytes)
         if self.trusted and probe["kind"] not in probes.CHANGING:
             return in_process(compute, self.evidence_bytes)
         return in_fork(
@@ -258,6 +260,9 @@ class _Runner:
         if not self.trusted:
             self.shell.mute()
         reseed(self.seed)
+        return self._found(probe)
+
+    def _found(self, probe: dict[str, Any]) -> bytes:
         room = self.evidence_bytes * 3 // 4  # for arrays; the rest is for what names them
         found = probes.answer(probe["kind"], probe["payload"], self.shell.namespace, room)
         return wire.dumps(found, self.evidence_bytes)
