@@ -53,12 +53,13 @@ _WAITS = (
     Attempt.version_id.not_in(bindparam("unfit", expanding=True)),
 )
 _COURSES = (
-    select(Attempt.course_id, func.min(Attempt.rank).label("rank"))
+    select(Attempt.course_id, Attempt.rank)
     .where(*_WAITS)
-    .group_by(Attempt.course_id)
+    .group_by(Attempt.course_id, Attempt.rank)
     .subquery()
 )
-# The courses with something to do and the rank of it, the one whose turn it is first.
+# The courses with something to do and the ranks of it, the one whose turn it is first: where others
+# are taking the last of that, the next one.
 _COURSES_IN_ORDER = (
     select(_COURSES.c.course_id, _COURSES.c.rank)
     .join(Course, Course.id == _COURSES.c.course_id)

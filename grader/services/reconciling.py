@@ -17,7 +17,7 @@ from grader.db.models import Queue
 from grader.services.hooksending import sweep_messages
 from grader.services.passback import catch_up
 from grader.services.people import sweep_tokens
-from grader.services.sending import TASKS
+from grader.services.sending import TASKS, send_noted
 from grader.services.signing_in import sweep_sessions
 from grader.services.signingkeys import sweep_keys
 from grader.services.site import Site
@@ -106,14 +106,12 @@ def _send_again(site: Site, lost_after: timedelta) -> int:
         if backlog is None:
             break
         lacking = rows - backlog
-        for work, task in TASKS.items():
+        for work in TASKS:
             if lacking <= 0:
                 break
             with site.database.writing() as session:
                 found = leases.unsent(session, work, lost_after, lacking, [queue])
-            if not site.messages.send(task, found):
-                with site.database.writing() as session:
-                    leases.mark_unsent(session, work, [row_id for row_id, _ in found])
+            if not send_noted(site, work, found):
                 return sent
             lacking -= len(found)
             sent += len(found)

@@ -27,31 +27,41 @@ def send(site: Site, waiting: Sequence[Attempt]) -> None:
     second one. That is committed, and a receipt for it holds: nothing that fails here is told.
     """
     try:
-        if not site.messages.send(JUDGE, [(one.id, one.queue) for one in waiting]):
-            with site.database.writing() as session:
-                leases.mark_unsent(session, Attempt, [one.id for one in waiting])
+        send_noted(site, Attempt, [(one.id, one.queue) for one in waiting])
     except Exception:
         log.exception("no message is sent, nor is that noted: the reconciler sends it later")
 
 
 def send_trial(site: Site, trial: Trial) -> None:
     """A message for a trial that waits."""
-    if site.messages.send(TRY_OUT, [(trial.id, trial.queue)]):
-        with site.database.writing() as session:
-            leases.mark_sent(session, Trial, [trial.id])
+    with site.database.writing() as session:
+        leases.mark_sent(session, Trial, [trial.id])
+    send_noted(site, Trial, [(trial.id, trial.queue)])
 
 
 def send_comparison(site: Site, comparison: Comparison) -> None:
     """A message for a comparison that waits."""
-    if site.messages.send(COMPARE, [(comparison.id, comparison.queue)]):
-        with site.database.writing() as session:
-            leases.mark_sent(session, Comparison, [comparison.id])
+    with site.database.writing() as session:
+        leases.mark_sent(session, Comparison, [comparison.id])
+    send_noted(site, Comparison, [(comparison.id, comparison.queue)])
 
 
 def send_attempts(site: Site, version: AssignmentVersion) -> None:
     """Messages for the first attempts against a version that wait."""
-    with site.database.reading() as session:
+    with site.database.writing() as session:
         waiting: Sequence[tuple[int, Queue]] = bulk.unsent(session, version, _AT_ONCE)
-    if waiting and site.messages.send(JUDGE, waiting):
-        with site.database.writing() as session:
-            leases.mark_sent(session, Attempt, [attempt_id for attempt_id, _ in waiting])
+        leases.mark_sent(session, Attempt, [attempt_id for attempt_id, _ in waiting])
+    send_noted(site, Attempt, waiting)
+
+
+def send_noted(site: Site, work: Work, waiting: Sequence[tuple[int, Queue]]) -> bool:
+    """Messages for rows of which a committed transaction has noted that they are sent.
+
+    Noted first: a worker has a message as soon as it is sent, and a claim passes over a row that
+    somebody is writing. Where they can't be sent that is taken back, and False returned.
+    """
+    if not waiting or site.messages.send(TASKS[work], waiting):
+        return True
+    with site.database.writing() as session:
+        leases.mark_unsent(session, work, [row_id for row_id, _ in waiting])
+    return False

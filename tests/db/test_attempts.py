@@ -281,3 +281,17 @@ def test_what_a_worker_held_before_it_was_started_anew_waits_at_once(database: D
     assert state_of(database, one) is AttemptState.QUEUED
     assert not finish(database, held)
     assert sorted(order(database)) == [one, other]
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_while_the_last_submission_is_being_claimed_another_worker_gets_the_regrade(
+    database: Database,
+) -> None:
+    (submission,) = waiting(database, "ada")
+    (regrade,) = waiting(database, "bob", purpose=Purpose.REGRADE)
+    with database.writing() as session:
+        session.execute(select(Attempt).where(Attempt.id == submission).with_for_update())
+        with ThreadPoolExecutor(1) as other:
+            held = other.submit(claim, database).result(timeout=60)
+    assert held is not None
+    assert held.id == regrade

@@ -105,9 +105,10 @@ class Installation:
 
     def send(self, attempt_id: int) -> None:
         """One message."""
-        assert self.site.messages.send(JUDGE, [(attempt_id, "cpu")])
+        # Noted first: a claim passes over a row that is being written.
         with self.site.database.writing() as session:
             leases.mark_sent(session, Attempt, [attempt_id])
+        assert self.site.messages.send(JUDGE, [(attempt_id, "cpu")])
 
     def row(self, row_id: int, work: Work = Attempt) -> Any:
         """The attempt or trial as it is now."""

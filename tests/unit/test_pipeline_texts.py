@@ -29,7 +29,15 @@ def test_what_may_bind_a_name_unseen(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["model.eval()", "import torch", "x = a % b", "run = 1; run_all()", "# globale Größe", "df.eval('a')"]
+    "text",
+    [
+        "model.eval()",
+        "import torch",
+        "x = a % b",
+        "run = 1; run_all()",
+        "# globale Größe",
+        "df.eval('a')",
+    ],
 )
 def test_what_binds_no_name_that_it_does_not_spell(text: str) -> None:
     assert _as_read(text) == (text, False)

@@ -56,7 +56,8 @@ class Service:
             if self.takes_nothing():
                 judging.pass_on(self.site, Attempt, row_id, queue)
             elif queue is Queue.CPU:
-                self._judge_next(queue)
+                if not self._judge_next(queue):
+                    log.info("the message for %d came, and nothing waits to be taken", row_id)
             else:
                 self._judge_on_devices(queue)
         except Exception:
