@@ -104,9 +104,11 @@ def _no_text(where: AnswerPlace) -> Failure:
     if where.field:
         message = f"The field “{shown(where.field)}” is not filled in."
     else:
-        at = f"below “{where.heading}”" if where.heading else f"in the cell marked {where.marker}"
         to = f" to “{where.label}”" if where.label else ""
-        message = f"No answer{to} was found {at}."
+        message = f"No answer{to} was found in the cell marked {where.marker}."
+        if where.heading:
+            how = "write it into a cell of its own there, or after “Answer:”"
+            message = f"No answer{to} was found below “{where.heading}”: {how}."
     return Failure(message, NearMiss("no-answer"))
 
 

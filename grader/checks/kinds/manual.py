@@ -30,18 +30,19 @@ def places(spec: ManualSpec) -> tuple[Place, ...]:
 
 def judge(spec: ManualSpec, context: Context) -> Judging:
     """Pending, with the answer where there is one."""
-    answer = (yield from _answer(spec, spec.answer, context)) if spec.answer else None
-    message = "A person grades this."
-    if spec.answer and answer is None:
-        message = "A person grades this. No answer was found in your notebook."
+    message, answer = "A person grades this.", None
+    if spec.answer:
+        found = yield from _answer(spec, spec.answer, context)
+        if isinstance(found, Failure):
+            message = f"{message} {found.message}"
+        else:
+            answer = found
     return Verdict(Outcome.PENDING, 0.0, message, detail={"answer": answer})
 
 
-def _answer(spec: ManualSpec, where: AnswerPlace, context: Context) -> Asking[str | None]:
+def _answer(spec: ManualSpec, where: AnswerPlace, context: Context) -> Asking[str | Failure]:
     try:
         found = yield from answer_at(where, context, spec.limit_s)
     except BadEvidence:
-        return None
-    if isinstance(found, Failure):
-        return None
-    return found if isinstance(found, str) else in_words(found)
+        return Failure("Your answer cannot be read.")
+    return found if isinstance(found, str | Failure) else in_words(found)

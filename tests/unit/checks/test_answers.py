@@ -216,7 +216,10 @@ def test_no_words_say_where_they_were_looked_for() -> None:
         assert failure.near_miss.cause == "no-answer"
         return str(failure.message)
 
-    assert message(heading="Exercise 3") == "No answer was found below “Exercise 3”."
+    assert message(heading="Exercise 3") == (
+        "No answer was found below “Exercise 3”: write it into a cell of its own there, or after "
+        "“Answer:”."
+    )
     assert message(marker="ex3", label="a") == "No answer to “a” was found in the cell marked ex3."
     assert message(field="q1") == "The field “q1” is not filled in."
 
