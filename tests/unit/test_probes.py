@@ -180,6 +180,10 @@ AUTOGRAD = {
   w = W.clone().requires_grad_()
   torch.ops.aten._backward.default((w * w).sum(), [w])
   return w.grad""",
+    "a kernel of the backward pass": "return torch.ops.aten.sigmoid_backward(W, W)",
+    "a kernel's overload": "return torch.ops.aten.mse_loss_backward.default(W.sum(), W, W, 2)",
+    "a kernel by a name made at run time": """
+  return getattr(torch, "_".join(["", "softmax", "backward", "data"]))(W, W, 0, W.dtype)""",
     "TorchScript": """
   source = "def g(w):\\n  out = (w * w).sum()\\n  out.backward()\\n  return w.grad\\n"
   return torch.jit.CompilationUnit(source).g(W.clone().requires_grad_())""",
@@ -205,6 +209,12 @@ class TestWatching:
     def test_arithmetic_by_hand_does_not_count(self) -> None:
         namespace = ran("def f(x):\n  w = W.clone(); w.requires_grad_()\n  return 2 * w * x.relu()")
         case = {"bind": {"W": arr([1.0])}, "args": [arr([1.0])]}
+        assert called(namespace, case=case, watch=True)["autograd"] == 0
+
+    def test_a_helper_named_like_a_kernel_does_not_count(self) -> None:
+        source = "def sigmoid_backward(g, y): return g * y * (1 - y)\n"
+        namespace = ran(f"{source}def f(): return sigmoid_backward(W, W.sigmoid())")
+        case = {"bind": {"W": arr([1.0, 2.0])}}
         assert called(namespace, case=case, watch=True)["autograd"] == 0
 
     def test_a_call_that_raises_is_counted_too(self) -> None:

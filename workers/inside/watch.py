@@ -3,7 +3,7 @@
 Two counters for the whole run, cheap enough to stay on: calls of Python into the autograd engine,
 and optimiser steps. For one watched call there is a closer look, which also sees what does not
 pass through torch's own Python functions: the engine called directly, from TorchScript or through
-an operator, and forward-mode differentiation.
+an operator, kernels of the backward pass, and forward-mode differentiation.
 
 All of it runs in the student's process and is evidence like any other: reading the source
 (`grader.checks`) is the other half.
@@ -11,6 +11,7 @@ All of it runs in the student's process and is evidence like any other: reading 
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from types import BuiltinFunctionType, FrameType
@@ -46,7 +47,8 @@ _ENTRIES = frozenset(
         "_grad_increment_nesting",
     }
 )
-_EVALUATION = "autograd::engine::evaluate_function"
+# What the profiler calls an evaluation of the graph, and torch's own kernels of the backward pass.
+_at_work = re.compile(r"autograd::engine::evaluate_function|aten::(\w*_)?backward(_|$)").match
 
 
 class _Counts:
@@ -84,7 +86,8 @@ class Watch:
     """Counts in `count` how often a `with` block uses autograd.
 
     Calls into the engine and entries of forward-mode levels count, also from threads that it
-    starts. Where only an evaluation of the graph was seen, it counts as one.
+    starts. Where only an evaluation of the graph, or kernels of the backward pass, were seen, that
+    counts as one.
     """
 
     def __init__(self) -> None:
@@ -113,7 +116,7 @@ class Watch:
         if _HAS_PROFILER:
             events = _disable_profiler_legacy()
             evaluated = any(
-                event.name().startswith(_EVALUATION) for thread in events for event in thread
+                _at_work(event.name()) is not None for thread in events for event in thread
             )
         self.count = max(self._entries, _counts.backward - self._backward, int(evaluated))
 

@@ -40,6 +40,9 @@ class _Spellings:
 _PRODUCTS = "dot|inner|vdot|vecdot|mv|mm|bmm|matmul|addmv|addmm|baddbmm|tensordot|einsum|multi_dot"
 _REDUCTIONS = "sum|nansum|cumsum|mean|nanmean|prod|max|min|amax|amin|argmax|argmin|norm|trace"
 _TRANSFORMS = "(grad|grad_and_value|vjp|jvp|jacrev|jacfwd|hessian|linearize)"
+# Kernels of the backward pass, as torch.ops.aten.sigmoid_backward or torch._softmax_backward_data:
+# only where torch keeps its own, since students write a relu_backward themselves.
+_KERNELS = r"(ops\.aten\.|nn\.functional\.|_\w+\.(\w+\.)*)?(\w*_)?backward([._](?s:.*))?"
 _TABLE: dict[Capability, _Spellings] = {
     "autograd": _Spellings(
         "autograd",
@@ -54,6 +57,8 @@ _TABLE: dict[Capability, _Spellings] = {
             r"torch\._C\._(EngineBase|ImperativeEngine|autograd)(\..*)?",
             r"torch\.Tensor\.(backward|grad)",
             r"torch\.func",
+            rf"torch\.{_KERNELS}",
+            r"torch\.nn\.grad(\..*)?",
             r"(autograd|jax)(\..*)?",
         ),
         attributes=("backward", "grad", "grad_fn"),

@@ -26,7 +26,7 @@ from grader.checks.code.scopes import (
     text_of,
 )
 
-_BY_NAME = {"getattr", "__getattribute__", "attrgetter", "methodcaller"}
+_BY_NAME = {"getattr", "__getattr__", "__getattribute__", "attrgetter", "methodcaller"}
 _FROM_TEXT = {"eval", "exec", "compile"}
 _IMPORTS = {"__import__", "import_module"}
 _NAMESPACES = {"globals", "locals", "vars"}
@@ -296,6 +296,15 @@ class _Reader:
                 modules = text is not None and "sys.modules" in self._resolve(value, scopes)
                 return frozenset([text]) if modules and text is not None else frozenset()
             case ast.Call(func=ast.Name(id="getattr"), args=[value, name, *_]):
+                return self._member(value, text_of(name), scopes)
+            case ast.Call(
+                func=ast.Attribute(value=value, attr="__getattr__" | "__getattribute__"),
+                args=[name],
+            ):
+                return self._member(value, text_of(name), scopes)
+            case ast.Call(func=ast.Call(args=[name]) as getter, args=[value]) if (
+                _called(getter) == "attrgetter"
+            ):
                 return self._member(value, text_of(name), scopes)
             case ast.Call(args=[name, *_]) if _called(node) in _IMPORTS:
                 text = text_of(name)

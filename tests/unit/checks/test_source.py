@@ -82,6 +82,58 @@ SPELLINGS = {
     "forward mode": in_function("with fw.dual_level():", "    pass",
                                 before="import torch.autograd.forward_ad as fw"),
     "the engine": in_function("torch.autograd.Variable._execution_engine.run_backward()"),
+    "a kernel": in_function("torch.ops.aten.sigmoid_backward(g, y)"),
+    "a kernel's overload": in_function("torch.ops.aten.sigmoid_backward.default(g, y)"),
+    "a kernel's second name": in_function("torch.ops.aten.convolution_backward_overrideable(g)"),
+    "an underscore and a kernel": in_function("torch.ops.aten._log_softmax_backward_data(g, y)"),
+    "a kernel on torch": in_function("torch._softmax_backward_data(g, y, 1, g.dtype)"),
+    "a public kernel on torch": in_function("torch.native_batch_norm_backward(g, y)"),
+    "a kernel of C": in_function("torch._C._nn.mse_loss_backward(g, y, Y, 2)"),
+    "a kernel of C itself": in_function("torch._C._VariableFunctions._softmax_backward_data(g)"),
+    "a kernel of C imported": in_function(
+        "back(g, y, Y, 2)", before="from torch._C._nn import mse_loss_backward as back"
+    ),
+    "a kernel in functional": in_function(
+        "F.mse_loss_backward(g, y)", before="import torch.nn.functional as F"
+    ),
+    "a kernel's decomposition": in_function(
+        "d.sigmoid_backward(g, y)", before="import torch._decomp.decompositions as d"
+    ),
+    "kernels imported": in_function(
+        "aten.sigmoid_backward(g, y)", before="from torch.ops import aten"
+    ),
+    "kernels renamed": in_function(
+        "a.threshold_backward(g, y, 0)", before="from torch.ops import aten as a"
+    ),
+    "kernels by an alias outside": in_function(
+        "aten.sigmoid_backward(g, y)", before="import torch\naten = torch.ops.aten"
+    ),
+    "kernels by an alias inside": in_function("o = torch.ops", "o.aten.sigmoid_backward(g, y)"),
+    "a kernel by an alias": in_function(
+        "slope(g, y)", before="import torch\nslope = torch.ops.aten.sigmoid_backward"
+    ),
+    "a kernel with a star": in_function("_softmax_backward_data(g)", before="from torch import *"),
+    "a kernel by getattr": in_function('getattr(torch.ops.aten, "sigmoid_" + "backward")(g, y)'),
+    "kernels by getattr": in_function('getattr(torch.ops, "aten").sigmoid_backward(g, y)'),
+    "a kernel by __getattr__": in_function('torch.ops.aten.__getattr__("sigmoid_backward")(g, y)'),
+    "a kernel by getattribute": in_function(
+        'torch.ops.aten.__getattribute__("sigmoid_backward")(g, y)'
+    ),
+    "a kernel by attrgetter": in_function(
+        'attrgetter("ops.aten.sigmoid_backward")(torch)(g, y)',
+        before="import torch\nfrom operator import attrgetter",
+    ),
+    "a kernel in a dictionary": in_function('torch.ops.aten.__dict__["sigmoid_backward"](g, y)'),
+    "a kernel in vars": in_function('vars(torch.ops.aten)["sigmoid_backward"](g, y)'),
+    "a kernel in sys.modules": in_function(
+        'sys.modules["torch.ops.aten"].sigmoid_backward(g, y)', before="import sys"
+    ),
+    "a kernel in eval": in_function('eval("torch.ops.aten.sigmoid_backward(g, y)")'),
+    "the engine as an operator": in_function("torch.ops.aten._backward(loss, [W1])"),
+    "ready-made gradients": in_function("torch.nn.grad.conv2d_weight(x, W1.shape, g)"),
+    "ready-made gradients imported": in_function(
+        "conv2d_weight(x, W1.shape, g)", before="from torch.nn.grad import conv2d_weight"
+    ),
     "getattr": in_function('getattr(loss, "backward")()'),
     "getattr with a sum of texts": in_function('getattr(loss, "back" + "ward")()'),
     "getattr of the module": in_function('getattr(torch.autograd, "grad")(loss, W1)'),
@@ -179,6 +231,33 @@ HARMLESS = {
     "clearing": in_function("W1.grad = None", "return x"),
     "a type hint": "from torch.autograd import Variable\n"
     "def backprop(x: Variable) -> Variable:\n    return x",
+    "a helper named like a kernel": "def relu_backward(g, z):\n    return g * (z > 0)\n"
+    + in_function("return relu_backward(g, x)"),
+    "a helper inside": in_function("def linear_backward(g):", "    return g @ W2.T",
+                                   "return linear_backward(g)"),
+    "a helper that stands further down": in_function("return sigmoid_backward(x, y)")
+    + "sigmoid_backward = lambda g, y: g * y * (1 - y)\n",
+    "a helper beside a star": "def softmax_backward(g, p):\n    return p * g\n"
+    + in_function("return softmax_backward(g, x)", before="from torch import *"),
+    "a helper of a file": in_function("return relu_backward(g, x) + layers.linear_backward(g)",
+                                      before="import layers\nfrom layers import relu_backward"),
+    "a helper that is handed on": "def relu_backward(g):\n    return g\n"
+    + in_function("return list(map(relu_backward, [x]))"),
+    "methods named like kernels": "class Net:\n    def layer_backward(self, g):\n        return g\n"
+    "    def my_backward(self, g):\n        return self.layer_backward(g)\n"
+    "model = Net()\n" + in_function("return model.my_backward(x)"),
+    "a method of what is not seen": in_function("return model.my_backward(x)"),
+    "a variable named like a kernel": in_function("sigmoid_backward = y * (1 - y)",
+                                                  "return x * sigmoid_backward"),
+    "a parameter named like a kernel": "import torch\n"
+    "def backprop(x, softmax_backward_data=1):\n    return x * softmax_backward_data",
+    "a dictionary's kernel": 'steps = {"relu_backward": abs}\n'
+    + in_function('return steps["relu_backward"](x)'),
+    "a kernel's name in words": in_function(
+        '"""As torch.ops.aten.sigmoid_backward does."""', "# not torch._softmax_backward_data",
+        'print("torch.ops.aten.sigmoid_backward")', "return x"),
+    "an operator of their own": in_function("return torch.ops.mine.relu_backward(x)"),
+    "another kernel": in_function("return torch.ops.aten.sigmoid(x)"),
     "another function": "def other(y):\n    y.backward()\n" + BY_HAND,
     "another cell's training": BY_HAND + "\nloss = f(x)\nloss.backward()\nprint(W1.grad)",
     "data that came from autograd": "W1 = W1 - W1.grad\n" + in_function("return x @ W1"),
@@ -288,11 +367,13 @@ def test_cells_that_do_not_parse_are_passed_over() -> None:
         "def backprop(x):\n    return f(\0)",
         "\n".join(f"a{n} = a{n + 1}" for n in range(3000)) + "\n" + in_function("a0.grad(x)"),
         "def backprop(x):\n" + "".join(f"    a = b{n}\n" for n in range(3000)),
+        in_function(f"getattr(torch, {'_backward' * 20_000 + '!'!r})"),
+        in_function(f"getattr(torch, {'_C.' + 'a_backwards.' * 20_000!r})"),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 def test_hostile_code_is_survived(code: str) -> None:
-    reached((code,), "backprop", 0)
+    found(code)
 
 
 @given(st.text(alphabet=st.sampled_from("backprop(x):\n =.[]'lambd+*@"), max_size=80))
