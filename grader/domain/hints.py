@@ -24,6 +24,7 @@ _HINTS = {
     # results
     "returns-none": "Is there a return statement at the end?",
     "returns-several": "Return the one tensor that is asked for, not a tuple or a list.",
+    "returns-set": "Braces make a set, which keeps no order: write (a, b) and not {a, b}.",
     "not-a-tensor": "Stay with torch tensors: no .numpy(), no .tolist(), no .item().",
     "wrong-count": "Return all the gradients, in the order that the assignment gives.",
     "changes-inputs": "Operations that end in _ and operators such as += change a tensor in "

@@ -11,7 +11,7 @@ from grader.checks.calling.calls import Argument, Inputs, Variant
 from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance
 from grader.checks.gradients.follow import Follow
 from grader.checks.numbers.compare import Expected, Mismatch, compare
-from grader.checks.reading import in_words
+from grader.checks.reading import in_words, is_unordered, shown
 from grader.checks.verdicts import Failure, NearMiss
 from grader.domain.evidence import Mapped, Sequence, Tensor, Value
 from grader.domain.rubric import CheckSpec
@@ -81,6 +81,9 @@ class Seen:
 def by_name(spec: GradientSpec, value: Value) -> dict[str, Value] | Failure:
     """What one call returned, by parameter; or why it is not the gradients."""
     count = len(spec.wrt)
+    if isinstance(value, Sequence) and is_unordered(value) and count > 1:
+        what = f"{spec.function}() returned a {shown(value.type, 30)}"
+        return Failure(f"{what}, which has no order: return a tuple.", NearMiss("returns-set"))
     if isinstance(value, Sequence) and len(value.items) == count and not value.cut:
         return dict(zip(spec.wrt, value.items, strict=True))
     if isinstance(value, Mapped):

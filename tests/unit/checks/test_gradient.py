@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from tests.unit.checks._net import (
     relu,
     sigmoid,
 )
-from tests.unit.checks._play import Function, Player, judge, spec
+from tests.unit.checks._play import Function, Player, judge, spec, tensor
 
 FIELDS: dict[str, Any] = {
     "function": "backprop",
@@ -105,6 +106,12 @@ def test_a_single_parameter_may_come_alone() -> None:
     assert verdict.outcome is Outcome.PASSED
 
 
+@pytest.mark.parametrize("container", [tuple, list, set])
+def test_the_gradient_of_a_single_parameter_needs_no_order(container: Any) -> None:
+    verdict = judged(lambda g, x: container([tensor(gradients(g, x)["W2"])]), wrt=["W2"])
+    assert verdict.outcome is Outcome.PASSED
+
+
 def unsummed(g: Globals, x: np.ndarray) -> dict[str, np.ndarray]:
     """Every gradient for every sample."""
     rows = [gradients(g | {"Y": g["Y"][n : n + 1]}, x[n : n + 1]) for n in range(len(x))]
@@ -146,6 +153,10 @@ def ordered(*names: str) -> Function:
     return lambda g, x: tuple(gradients(g, x)[name] for name in names)
 
 
+def in_a(container: Callable[[list[Any]], object]) -> Function:
+    return lambda g, x: container([tensor(one) for one in backprop(g, x)])
+
+
 ALL = NAMES
 NAMED: list[tuple[str, Function, float, str]] = [
     ("factor", times(0.5, *ALL), 0, "0.5 times"),
@@ -170,6 +181,9 @@ NAMED: list[tuple[str, Function, float, str]] = [
     ("wrong-count", lambda g, x: backprop(g, x)[:2], 0, "a tuple of 2"),
     ("wrong-count", lambda g, x: {"W1": x}, 0, "a dict of 1"),
     ("wrong-count", lambda g, x: x, 0, "a tensor"),
+    ("returns-set", in_a(set), 0, "backprop() returned a set, which has no order: return a tuple."),
+    ("returns-set", in_a(frozenset), 0, "returned a frozenset, which has no order"),
+    ("returns-set", lambda g, x: set(ALL[:2]), 0, "returned a set, which has no order"),
 ]
 
 
