@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.domain.evidence import Answer, AnswerStatus
+from grader.domain.evidence import Answer, AnswerStatus, Tensor
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict
 from tests.unit.checks._net import (
@@ -85,6 +85,46 @@ def test_right_gradients_pass_whatever_is_drawn(seed: int) -> None:
 )
 def test_other_ways_to_be_right(right: Function) -> None:
     assert judged(right).outcome is Outcome.PASSED
+
+
+def cast(array: np.ndarray, dtype: str) -> Tensor:
+    """An array in another dtype, as it is described."""
+    if dtype == "bfloat16":  # the upper half of a float32
+        return tensor((array.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16), dtype)
+    return tensor(array.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("seed", range(3))
+def test_gradients_of_half_precision_are_refused_by_their_dtype(dtype: str, seed: int) -> None:
+    verdict = judged(lambda g, x: [cast(one, dtype) for one in backprop(g, x)], seed=seed)
+    assert (verdict.fraction, verdict.cause) == (0, None)
+    assert f"The gradient of W1 has dtype {dtype}; float32 was expected." in verdict.message
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_only_the_gradients_of_half_precision_are_refused(dtype: str) -> None:
+    def mixed(g: Globals, x: np.ndarray) -> list[Any]:
+        found = backprop(g, x)
+        return [cast(found[0], dtype), cast(found[1], dtype), *found[2:]]
+
+    verdict = judged(mixed)
+    assert (verdict.fraction, verdict.cause) == (0.5, None)
+    assert verdict.message.count(f"has dtype {dtype}; float32 was expected.") == 2
+
+
+def test_what_is_wrong_besides_the_dtype_keeps_its_name() -> None:
+    def mixed(g: Globals, x: np.ndarray) -> list[Any]:
+        found = backprop(g, x)
+        return [cast(found[0], "float16"), *found[1:3], -found[3]]
+
+    verdict = judged(mixed)
+    assert (verdict.fraction, verdict.cause) == (0.5, "sign")
+    assert "B2 is right but for the sign" in verdict.message
+    (panel, *_) = verdict.exhibits
+    causes = {part.name: part.cause or "" for part in panel.parts}  # type: ignore[union-attr]
+    assert "dtype float16" in causes["W1"]
+    assert "sign" in causes["B2"]
 
 
 def test_shapes_can_be_asked_for_exactly() -> None:
@@ -319,6 +359,16 @@ def test_a_backward_pass_that_is_right_for_its_own_forward_pass_earns_the_points
     assert verdict.outcome is Outcome.PASSED
     assert "your own forward()" in verdict.message
     assert set(outcomes(verdict).values()) <= {"right", "followed"}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fraction"), [("bfloat16", 0), ("float16", 0), ("float64", 1), ("float32", 1)]
+)
+def test_what_is_followed_has_to_be_as_precise(dtype: str, fraction: float) -> None:
+    def own(g: Globals, x: np.ndarray) -> list[Any]:
+        return [cast(one, dtype) for one in for_linear_output(g, x)]
+
+    assert judged(own, linear_output).fraction == fraction
 
 
 def test_what_is_wrong_for_both_earns_nothing() -> None:
