@@ -9,6 +9,7 @@ from typing import Literal
 from grader.checks.arrays import Array, read
 from grader.checks.calling.calls import Argument, Inputs, Variant
 from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance
+from grader.checks.calling.unmade import unmade
 from grader.checks.gradients.follow import Follow
 from grader.checks.numbers.compare import Expected, Mismatch, compare
 from grader.checks.reading import in_words, is_unordered, shown
@@ -92,6 +93,9 @@ def by_name(spec: GradientSpec, value: Value) -> dict[str, Value] | Failure:
             return {name: found[name] for name in spec.wrt}
     if isinstance(value, Tensor) and count == 1:
         return {spec.wrt[0]: value}
+    wanted = "a tuple or a list" if count > 1 else "a tensor"
+    if (failure := unmade(value, f"{spec.function}()", wanted)) is not None:
+        return failure
     expected = f"the gradients of {', '.join(spec.wrt)} were expected"
     message = f"{spec.function}() returned {in_words(value)}; {expected}."
     return Failure(message, NearMiss("returns-none" if value is None else "wrong-count"))

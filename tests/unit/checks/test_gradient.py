@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.domain.evidence import Answer, AnswerStatus, Tensor
+from grader.domain.evidence import Answer, AnswerStatus, Tensor, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict
 from tests.unit.checks._net import (
@@ -197,6 +197,7 @@ def in_a(container: Callable[[list[Any]], object]) -> Function:
     return lambda g, x: container([tensor(one) for one in backprop(g, x)])
 
 
+A_TUPLE = "backprop() returned a {}: return a tuple or a list."
 ALL = NAMES
 NAMED: list[tuple[str, Function, float, str]] = [
     ("factor", times(0.5, *ALL), 0, "0.5 times"),
@@ -221,6 +222,13 @@ NAMED: list[tuple[str, Function, float, str]] = [
     ("wrong-count", lambda g, x: backprop(g, x)[:2], 0, "a tuple of 2"),
     ("wrong-count", lambda g, x: {"W1": x}, 0, "a dict of 1"),
     ("wrong-count", lambda g, x: x, 0, "a tensor"),
+    ("returns-iterator", lambda g, x: Thing("generator"), 0, A_TUPLE.format("generator")),
+    ("returns-iterator", lambda g, x: Thing("map"), 0, A_TUPLE.format("map object")),
+    ("returns-iterator", lambda g, x: Thing("zip"), 0, A_TUPLE.format("zip object")),
+    ("returns-iterator", lambda g, x: Thing("tuple_iterator"), 0, "returned an iterator: return"),
+    ("returns-coroutine", lambda g, x: Thing("coroutine"), 0, A_TUPLE.format("coroutine")),
+    ("wrong-count", lambda g, x: Thing("map", is_class=True), 0, "the class map"),
+    ("wrong-count", lambda g, x: Thing("Gradients"), 0, "a Gradients; the gradients of W1"),
     ("returns-set", in_a(set), 0, "backprop() returned a set, which has no order: return a tuple."),
     ("returns-set", in_a(frozenset), 0, "returned a frozenset, which has no order"),
     ("returns-set", lambda g, x: set(ALL[:2]), 0, "returned a set, which has no order"),
@@ -237,6 +245,20 @@ def test_a_known_mistake_gets_its_name_and_a_hint(
     assert verdict.cause == cause
     assert words in verdict.message
     assert verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("type", "words"),
+    [
+        ("generator", "yield"),
+        ("map", "tuple(...)"),
+        ("async_generator", "async"),
+        ("coroutine", "async"),
+    ],
+)
+def test_the_hint_says_how_the_results_are_computed(type: str, words: str) -> None:
+    verdict = judged(lambda g, x: Thing(type))
+    assert words in str(verdict.hint)
 
 
 @pytest.mark.parametrize(
