@@ -89,6 +89,11 @@ def shown(value: str, length: int = 60) -> str:
     return clean if len(clean) <= length else clean[: length - 1] + "…"
 
 
+def is_unordered(value: Value) -> bool:
+    """Whether these are a set's items: they come in no order that means anything."""
+    return isinstance(value, Sequence) and value.type in ("set", "frozenset")
+
+
 def in_words(value: Value) -> str:
     """What kind of value this is, for a message: "a tuple of 3"."""
     match value:

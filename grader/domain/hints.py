@@ -24,6 +24,14 @@ _HINTS = {
     # results
     "returns-none": "Is there a return statement at the end?",
     "returns-several": "Return the one tensor that is asked for, not a tuple or a list.",
+    "returns-set": "Braces make a set, which keeps no order: write (a, b) and not {a, b}.",
+    "returns-iterator": "An iterator holds no results: they are made one by one, when it is gone "
+    "through. tuple(...) around it makes them all; torch.stack(tuple(...)) makes them one tensor.",
+    "returns-iterator:generator": "A function with yield gives a generator, and so do parentheses "
+    "around a for. Write return for yield, and tuple(...) around such a for.",
+    "returns-iterator:async_generator": "Leave the word async out, and write return for yield.",
+    "returns-coroutine": "A function that begins with async def gives a coroutine, which has "
+    "computed nothing yet. Leave the word async out.",
     "not-a-tensor": "Stay with torch tensors: no .numpy(), no .tolist(), no .item().",
     "wrong-count": "Return all the gradients, in the order that the assignment gives.",
     "changes-inputs": "Operations that end in _ and operators such as += change a tensor in "

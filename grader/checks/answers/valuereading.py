@@ -9,7 +9,7 @@ import numpy as np
 from grader.checks.answers.numerals import numbers_in
 from grader.checks.answers.truthtext import truths_in
 from grader.checks.arrays import Array, read
-from grader.checks.reading import in_words, shown
+from grader.checks.reading import in_words, is_unordered, shown
 from grader.checks.verdicts import Failure, NearMiss
 from grader.domain.evidence import Sequence, Tensor, Value
 
@@ -62,7 +62,7 @@ def _nested(value: Value) -> object:
             return value if abs(value) < 1 << 900 else None
         case Tensor():
             return read(value)
-        case Sequence(cut=False) if value.type not in ("set", "frozenset"):
+        case Sequence(cut=False) if not is_unordered(value):
             items = [_nested(item) for item in value.items]
             return None if any(item is None for item in items) else items
     return None

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from grader.checks.arrays import family
 from grader.checks.calling.calls import Inputs, called
 from grader.checks.calling.inputs import draw_all
 from grader.checks.calling.nearmiss import agree
 from grader.checks.gradients.follow import Sweep
 from grader.checks.gradients.gradspec import GradientSpec, Seen, by_name, values
 from grader.checks.looks import Asking, ask, ask_student
-from grader.checks.numbers.compare import Expected
+from grader.checks.numbers.compare import Expected, dtype_differs
 from grader.checks.numbers.differences import Differences, Finding
 from grader.checks.verdicts import Failure
 from grader.domain.evidence import Raised, Tensor, Value
@@ -91,5 +92,9 @@ def _note(
             found.append(Finding.DIFFERS)
             continue
         want = Expected(array=inputs[name], dtype=str(inputs[name].dtype), relative=spec.tolerance)
+        # The derivative of an integer has no dtype of its own.
+        if family(want.dtype) == "float" and dtype_differs(value.dtype, want, name) is not None:
+            found.append(Finding.DIFFERS)
+            continue
         relative = want.tolerance(value.dtype)
         found.append(differences.finding(name, gradient, inputs[name].shape, relative))

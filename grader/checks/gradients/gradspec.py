@@ -9,9 +9,10 @@ from typing import Literal
 from grader.checks.arrays import Array, read
 from grader.checks.calling.calls import Argument, Inputs, Variant
 from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance
+from grader.checks.calling.unmade import unmade
 from grader.checks.gradients.follow import Follow
 from grader.checks.numbers.compare import Expected, Mismatch, compare
-from grader.checks.reading import in_words
+from grader.checks.reading import in_words, is_unordered, shown
 from grader.checks.verdicts import Failure, NearMiss
 from grader.domain.evidence import Mapped, Sequence, Tensor, Value
 from grader.domain.rubric import CheckSpec
@@ -81,6 +82,9 @@ class Seen:
 def by_name(spec: GradientSpec, value: Value) -> dict[str, Value] | Failure:
     """What one call returned, by parameter; or why it is not the gradients."""
     count = len(spec.wrt)
+    if isinstance(value, Sequence) and is_unordered(value) and count > 1:
+        what = f"{spec.function}() returned a {shown(value.type, 30)}"
+        return Failure(f"{what}, which has no order: return a tuple.", NearMiss("returns-set"))
     if isinstance(value, Sequence) and len(value.items) == count and not value.cut:
         return dict(zip(spec.wrt, value.items, strict=True))
     if isinstance(value, Mapped):
@@ -89,6 +93,9 @@ def by_name(spec: GradientSpec, value: Value) -> dict[str, Value] | Failure:
             return {name: found[name] for name in spec.wrt}
     if isinstance(value, Tensor) and count == 1:
         return {spec.wrt[0]: value}
+    wanted = "a tuple or a list" if count > 1 else "a tensor"
+    if (failure := unmade(value, f"{spec.function}()", wanted)) is not None:
+        return failure
     expected = f"the gradients of {', '.join(spec.wrt)} were expected"
     message = f"{spec.function}() returned {in_words(value)}; {expected}."
     return Failure(message, NearMiss("returns-none" if value is None else "wrong-count"))

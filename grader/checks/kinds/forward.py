@@ -32,6 +32,7 @@ from grader.checks.calling.inputs import (
     is_fresh,
 )
 from grader.checks.calling.nearmiss import Case, Explanation, explains, named
+from grader.checks.calling.unmade import unmade
 from grader.checks.exhibits import of_mismatch
 from grader.checks.looks import (
     Asking,
@@ -152,6 +153,8 @@ def _failure(spec: ForwardSpec, context: Context, seen: _Seen) -> Failure | None
         return raised(context, value, f"{spec.function}()")
     if seen.call.inputs_changed and not spec.may_change_inputs:
         return changed_inputs(spec.function, seen.call)
+    if (failure := unmade(value, f"{spec.function}()", "a tensor")) is not None:
+        return failure
     mismatch = compare(value, seen.want, f"The result of {spec.function}()")
     if mismatch is None:
         return None

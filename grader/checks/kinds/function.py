@@ -27,6 +27,7 @@ from grader.checks.calling.inputs import check_names, check_sizes, check_toleran
 from grader.checks.calling.nearmiss import Case, named
 from grader.checks.calling.shrink import Example, smallest
 from grader.checks.calling.signature import Signature, value_text
+from grader.checks.calling.unmade import unmade
 from grader.checks.exhibits import of_mismatch
 from grader.checks.looks import (
     Asking,
@@ -302,6 +303,8 @@ def _named(
         return NearMiss("raised")
     if first is None:
         return NearMiss("returns-none")
+    if (failure := unmade(first, f"{spec.function}()", "the results")) is not None:
+        return failure.near_miss
     cases = []
     for one, call, want in zip(given, found, wanted, strict=True):
         got = call.values[0]

@@ -16,6 +16,7 @@ from grader.checks.arrays import Array
 from grader.checks.base import Context
 from grader.checks.calling.calls import Argument, drawn_cases
 from grader.checks.calling.inputs import Draw, check_names, check_sizes, check_tolerance, draw_all
+from grader.checks.calling.unmade import unmade
 from grader.checks.exhibits import cause_words, gradient_panel, gradient_part
 from grader.checks.gradients.derivatives import (
     FURTHER_DRAWS,
@@ -188,6 +189,8 @@ def _failure(
         if isinstance(error, Raised):
             failure = raised(context, error, what)
             return Failure(failure.message, NearMiss("in-place")) if in_place(error) else failure
+    if (lazy := unmade(found.value, target.call, "a tensor")) is not None:
+        return lazy
     if found.total is None or found.base is None:
         words = f"{target.call} returned {in_words(found.value)}; a tensor was expected."  # type: ignore[arg-type]
         return Failure(words, NearMiss("returns-none" if found.value is None else "not-a-tensor"))

@@ -148,7 +148,9 @@ def _judged(spec: GradientSpec, context: Context, seen: list[Seen]) -> Asking[Ve
     if not wrong:
         return passed(" ".join(words), detail, _panel(spec, seen, wrong, followed, None))
     words += [one.message for name in wrong[:4] if (one := mismatches[name]) is not None]
-    near_miss = yield from _named(spec, seen, wrong)
+    # What is right but for its dtype has been said; a name would be one for its rounding.
+    unnamed = [name for name in wrong if not _is_of_dtype_alone(seen, name, mismatches[name])]
+    near_miss = (yield from _named(spec, seen, unnamed)) if unnamed else None
     earned = sum(spec.weight(name) for name in [*right, *followed])
     fraction = earned / sum(map(spec.weight, spec.wrt))
     exhibits = _exhibits(spec, seen, wrong, followed, near_miss)
@@ -165,6 +167,19 @@ def _refuse_zeros(spec: GradientSpec, seen: list[Seen]) -> None:
 
 def _first(seen: list[Seen], name: str) -> Mismatch | None:
     return next((found for one in seen if (found := one.mismatch(name)) is not None), None)
+
+
+def _is_of_dtype_alone(seen: list[Seen], name: str, mismatch: Mismatch | None) -> bool:
+    """Whether a gradient has the right values, in a dtype that will not do."""
+    if mismatch is None or mismatch.stage is not Stage.DTYPE:
+        return False
+    error = _error(seen, name, measured_error)
+    return error is not None and error <= _tolerance(seen, name)
+
+
+def _tolerance(seen: list[Seen], name: str) -> float:
+    value = seen[0].first[name]
+    return seen[0].want[name].tolerance(value.dtype if isinstance(value, Tensor) else "float32")
 
 
 def _list(names: list[str]) -> str:
@@ -229,9 +244,7 @@ def _detail(
             "outcome": "wrong" if name in wrong else "followed" if name in followed else "right",
             "relative_errors": errors,
             "dtype": shown(value.dtype, 20) if isinstance(value, Tensor) else None,
-            "tolerance": seen[0]
-            .want[name]
-            .tolerance(value.dtype if isinstance(value, Tensor) else "float32"),
+            "tolerance": _tolerance(seen, name),
             "stage": str(mismatch.stage) if mismatch else None,
         }
     return {"gradients": gradients, "cases": [dict(sizes) for sizes in spec.cases]}
@@ -264,16 +277,14 @@ def _panel(
 ) -> tuple[Exhibit, ...]:
     parts = []
     for name in spec.wrt:
-        value = seen[0].first[name]
-        tolerance = (
-            seen[0].want[name].tolerance(value.dtype if isinstance(value, Tensor) else "float32")
-        )
         outcome: Found = "followed" if name in followed else "right"
         cause = None
         if name in wrong:
-            outcome, cause = "wrong", _cause(near_miss, _first(seen, name))
+            mismatch = _first(seen, name)
+            told = None if _is_of_dtype_alone(seen, name, mismatch) else near_miss
+            outcome, cause = "wrong", _cause(told, mismatch)
         error = _error(seen, name, told_error if name in wrong else measured_error)
-        parts.append(gradient_part(name, error, tolerance, outcome, cause))
+        parts.append(gradient_part(name, error, _tolerance(seen, name), outcome, cause))
     return gradient_panel(parts)
 
 

@@ -17,6 +17,7 @@ from grader.checks.calling.activations import with_other_activations
 from grader.checks.calling.calls import reference_tensor, widened
 from grader.checks.calling.inputs import Draw, check_sizes, check_tolerance, draw
 from grader.checks.calling.nearmiss import Case, explains, named, placed
+from grader.checks.calling.unmade import unmade
 from grader.checks.exhibits import of_mismatch
 from grader.checks.looks import (
     Asking,
@@ -254,6 +255,8 @@ def _unusable(spec: ModuleSpec, context: Context, outcome: Output) -> Failure | 
         return None
     if outcome is None:
         return Failure(f"{spec.name}'s forward returns None.", NearMiss("returns-none"))
+    if (lazy := unmade(outcome, f"{spec.name}'s forward", "a tensor")) is not None:
+        return lazy
     cause = "returns-several" if isinstance(outcome, Sequence) else "not-a-tensor"
     return Failure(f"{spec.name}'s forward does not return a tensor.", NearMiss(cause))
 

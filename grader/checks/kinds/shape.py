@@ -11,7 +11,7 @@ from grader.checks.answers.answers import AnswerPlace, judge_answer, places_of
 from grader.checks.answers.shapetext import Sizes, same_shape, shapes_in, written
 from grader.checks.arrays import family, read
 from grader.checks.base import Context
-from grader.checks.reading import in_words, shown
+from grader.checks.reading import in_words, is_unordered, shown
 from grader.checks.verdicts import Failure, NearMiss, failed, passed
 from grader.domain.evidence import Sequence, Tensor, Value
 from grader.domain.questions import Judging, Verdict
@@ -80,7 +80,7 @@ def _given(value: Value, subject: str) -> _Given | Failure:
             return Failure(message, NearMiss("unclear", hint="Write it like (3, 4)."))
         case Tensor():
             return _Given(value.shape, measured=True)
-        case Sequence(cut=False):
+        case Sequence(cut=False) if len(value.items) < 2 or not is_unordered(value):
             sizes = tuple(_size(item) for item in value.items)
             if all(size is not None for size in sizes):
                 return _Given(tuple(size for size in sizes if size is not None))

@@ -14,6 +14,7 @@ from grader.checks.arrays import family
 from grader.checks.base import Context
 from grader.checks.calling.calls import Argument, arguments, drawn_cases
 from grader.checks.calling.inputs import Draw, check_names, check_sizes
+from grader.checks.calling.unmade import unmade
 from grader.checks.exhibits import of_shapes
 from grader.checks.looks import Asking, ask_student, at_each_look, wherever_defined
 from grader.checks.observed.tensorevidence import Seen, of_function, of_names
@@ -131,6 +132,8 @@ def _judged(spec: TensorSpec, context: Context, cases: list[Seen]) -> Verdict:
     for sizes, seen in zip(spec.cases, cases, strict=True):
         if isinstance(seen.value, Raised):
             return failed(spec, raised(context, seen.value, f"{spec.function}()"))
+        if spec.function and (lazy := unmade(seen.value, f"{spec.function}()", "a tensor")):
+            return failed(spec, lazy)
         if not isinstance(seen.value, Tensor):
             message = f"{spec.subject} is {in_words(seen.value)}; a tensor was expected."
             cause = "returns-none" if spec.function and seen.value is None else "not-a-tensor"

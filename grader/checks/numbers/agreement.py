@@ -13,11 +13,10 @@ import numpy as np
 from grader.checks.arrays import Array, family, read, relative_tolerance
 from grader.checks.looks import ReferenceFault
 from grader.checks.numbers.compare import Expected, Mismatch, Stage, compare, within
-from grader.checks.reading import in_words, shown
+from grader.checks.reading import in_words, is_unordered, shown
 from grader.domain.evidence import Mapped, Sequence, Tensor, Text, Thing, Value
 
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-_UNORDERED = ("set", "frozenset")
 _LARGEST_INT = 1 << 63
 
 
@@ -143,10 +142,10 @@ class _Comparison:
         return compare(value, expected, self._subject(path))
 
     def _sequence(self, value: Value, want: Sequence, path: tuple[str, ...]) -> Mismatch | None:
-        unordered = want.type in _UNORDERED
+        unordered = is_unordered(want)
         if (
             not isinstance(value, Sequence)
-            or (value.type in _UNORDERED) is not unordered
+            or is_unordered(value) is not unordered
             or (self.rules.strict_type and value.type != want.type)
         ):
             return self._type(value, f"a {want.type} of {len(want.items)}", path)

@@ -77,8 +77,17 @@ def compare(value: Value, want: Expected, subject: str) -> Mismatch | None:
     array, dtype = typed
     array = fitted(array, want.array.shape) if want.squeeze else array
     mismatch = _shapes_differ(array, want.array, subject)
+    mismatch = mismatch or dtype_differs(dtype, want, subject)
     mismatch = mismatch or _values_differ(array, dtype, want, subject)
     return None if mismatch is None else replace(mismatch, pair=(array, want.array))
+
+
+def dtype_differs(dtype: str, want: Expected, subject: str) -> Mismatch | None:
+    """Whether a result of `dtype` is less precise than what is expected, or of another family."""
+    if wide_enough(dtype, want.dtype):
+        return None
+    words = f"{subject} has dtype {dtype}; {want.dtype} was expected."
+    return Mismatch(Stage.DTYPE, words, got=dtype, expected=want.dtype)
 
 
 def numeric(value: Value, scalar: bool = False) -> tuple[Array, str] | str:
@@ -135,9 +144,6 @@ def _shapes_differ(got: Array, want: Array, subject: str) -> Mismatch | None:
 
 
 def _values_differ(got: Array, dtype: str, want: Expected, subject: str) -> Mismatch | None:
-    if not wide_enough(dtype, want.dtype):
-        words = f"{subject} has dtype {dtype}; {want.dtype} was expected."
-        return Mismatch(Stage.DTYPE, words, got=dtype, expected=want.dtype)
     if family(want.dtype) not in ("float", "complex"):
         return _worst(got != want.array, got, want.array, subject)
     return _not_finite(got, want.array, subject) or _worst(

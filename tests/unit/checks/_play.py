@@ -37,6 +37,8 @@ def described(value: Any) -> Any:
             return tensor(value)
         case tuple() | list():
             return Items(type(value).__name__, tuple(described(item) for item in value))
+        case set() | frozenset():  # of what is described already: arrays can't be in one
+            return Items(type(value).__name__, tuple(value))
         case dict():
             return Mapped(tuple((key, described(item)) for key, item in value.items()))
     return value

@@ -93,6 +93,10 @@ NAMED: list[tuple[str, Function, str]] = [
     ("returns-none", lambda g, x: None, "None"),
     ("returns-several", lambda g, x: (pre_activation(g, x), forward(g, x)), "items is right"),
     ("returns-several", lambda g, x: [x, x], "a list of 2"),
+    ("returns-iterator", lambda g, x: Thing("generator"), "returned a generator: return a tensor."),
+    ("returns-iterator", lambda g, x: Thing("map"), "forward() returned a map object: return a"),
+    ("returns-coroutine", lambda g, x: Thing("coroutine"), "a coroutine: return a tensor."),
+    ("not-a-tensor", lambda g, x: Thing("Result"), "a Result; a tensor was expected"),
     ("not-a-tensor", lambda g, x: 0.5, "the float 0.5"),
     ("not-a-tensor", lambda g, x: tensor(forward(g, x), library="numpy"), "numpy"),
 ]

@@ -152,6 +152,8 @@ IN_PLACE = "one of the variables needed ... has been modified by an inplace oper
         ({"unswept": Raised("ValueError", "no")}, "raised"),
         ({"value": None, "total": None}, "returns-none"),
         ({"value": 3.0, "total": None}, "not-a-tensor"),
+        ({"value": Thing("generator"), "total": None}, "returns-iterator"),
+        ({"value": Thing("coroutine"), "total": None}, "returns-coroutine"),
         ({"total": float("nan")}, "not-finite"),
         ({"total": 1e9}, "other-under-autograd"),
         ({"gradients": {}}, "detached"),

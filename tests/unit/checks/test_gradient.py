@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.domain.evidence import Answer, AnswerStatus
+from grader.domain.evidence import Answer, AnswerStatus, Tensor, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Verdict
 from tests.unit.checks._net import (
@@ -24,7 +25,7 @@ from tests.unit.checks._net import (
     relu,
     sigmoid,
 )
-from tests.unit.checks._play import Function, Player, judge, spec
+from tests.unit.checks._play import Function, Player, judge, spec, tensor
 
 FIELDS: dict[str, Any] = {
     "function": "backprop",
@@ -86,6 +87,46 @@ def test_other_ways_to_be_right(right: Function) -> None:
     assert judged(right).outcome is Outcome.PASSED
 
 
+def cast(array: np.ndarray, dtype: str) -> Tensor:
+    """An array in another dtype, as it is described."""
+    if dtype == "bfloat16":  # the upper half of a float32
+        return tensor((array.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16), dtype)
+    return tensor(array.astype(dtype))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("seed", range(3))
+def test_gradients_of_half_precision_are_refused_by_their_dtype(dtype: str, seed: int) -> None:
+    verdict = judged(lambda g, x: [cast(one, dtype) for one in backprop(g, x)], seed=seed)
+    assert (verdict.fraction, verdict.cause) == (0, None)
+    assert f"The gradient of W1 has dtype {dtype}; float32 was expected." in verdict.message
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_only_the_gradients_of_half_precision_are_refused(dtype: str) -> None:
+    def mixed(g: Globals, x: np.ndarray) -> list[Any]:
+        found = backprop(g, x)
+        return [cast(found[0], dtype), cast(found[1], dtype), *found[2:]]
+
+    verdict = judged(mixed)
+    assert (verdict.fraction, verdict.cause) == (0.5, None)
+    assert verdict.message.count(f"has dtype {dtype}; float32 was expected.") == 2
+
+
+def test_what_is_wrong_besides_the_dtype_keeps_its_name() -> None:
+    def mixed(g: Globals, x: np.ndarray) -> list[Any]:
+        found = backprop(g, x)
+        return [cast(found[0], "float16"), *found[1:3], -found[3]]
+
+    verdict = judged(mixed)
+    assert (verdict.fraction, verdict.cause) == (0.5, "sign")
+    assert "B2 is right but for the sign" in verdict.message
+    (panel, *_) = verdict.exhibits
+    causes = {part.name: part.cause or "" for part in panel.parts}  # type: ignore[union-attr]
+    assert "dtype float16" in causes["W1"]
+    assert "sign" in causes["B2"]
+
+
 def test_shapes_can_be_asked_for_exactly() -> None:
     def flat(g: Globals, x: np.ndarray) -> tuple[np.ndarray, ...]:
         return tuple(one.squeeze() for one in backprop(g, x))
@@ -102,6 +143,12 @@ def test_points_are_split_evenly_or_by_weight() -> None:
 
 def test_a_single_parameter_may_come_alone() -> None:
     verdict = judged(lambda g, x: gradients(g, x)["W2"], wrt=["W2"])
+    assert verdict.outcome is Outcome.PASSED
+
+
+@pytest.mark.parametrize("container", [tuple, list, set])
+def test_the_gradient_of_a_single_parameter_needs_no_order(container: Any) -> None:
+    verdict = judged(lambda g, x: container([tensor(gradients(g, x)["W2"])]), wrt=["W2"])
     assert verdict.outcome is Outcome.PASSED
 
 
@@ -146,6 +193,11 @@ def ordered(*names: str) -> Function:
     return lambda g, x: tuple(gradients(g, x)[name] for name in names)
 
 
+def in_a(container: Callable[[list[Any]], object]) -> Function:
+    return lambda g, x: container([tensor(one) for one in backprop(g, x)])
+
+
+A_TUPLE = "backprop() returned a {}: return a tuple or a list."
 ALL = NAMES
 NAMED: list[tuple[str, Function, float, str]] = [
     ("factor", times(0.5, *ALL), 0, "0.5 times"),
@@ -170,6 +222,16 @@ NAMED: list[tuple[str, Function, float, str]] = [
     ("wrong-count", lambda g, x: backprop(g, x)[:2], 0, "a tuple of 2"),
     ("wrong-count", lambda g, x: {"W1": x}, 0, "a dict of 1"),
     ("wrong-count", lambda g, x: x, 0, "a tensor"),
+    ("returns-iterator", lambda g, x: Thing("generator"), 0, A_TUPLE.format("generator")),
+    ("returns-iterator", lambda g, x: Thing("map"), 0, A_TUPLE.format("map object")),
+    ("returns-iterator", lambda g, x: Thing("zip"), 0, A_TUPLE.format("zip object")),
+    ("returns-iterator", lambda g, x: Thing("tuple_iterator"), 0, "returned an iterator: return"),
+    ("returns-coroutine", lambda g, x: Thing("coroutine"), 0, A_TUPLE.format("coroutine")),
+    ("wrong-count", lambda g, x: Thing("map", is_class=True), 0, "the class map"),
+    ("wrong-count", lambda g, x: Thing("Gradients"), 0, "a Gradients; the gradients of W1"),
+    ("returns-set", in_a(set), 0, "backprop() returned a set, which has no order: return a tuple."),
+    ("returns-set", in_a(frozenset), 0, "returned a frozenset, which has no order"),
+    ("returns-set", lambda g, x: set(ALL[:2]), 0, "returned a set, which has no order"),
 ]
 
 
@@ -183,6 +245,20 @@ def test_a_known_mistake_gets_its_name_and_a_hint(
     assert verdict.cause == cause
     assert words in verdict.message
     assert verdict.hint
+
+
+@pytest.mark.parametrize(
+    ("type", "words"),
+    [
+        ("generator", "yield"),
+        ("map", "tuple(...)"),
+        ("async_generator", "async"),
+        ("coroutine", "async"),
+    ],
+)
+def test_the_hint_says_how_the_results_are_computed(type: str, words: str) -> None:
+    verdict = judged(lambda g, x: Thing(type))
+    assert words in str(verdict.hint)
 
 
 @pytest.mark.parametrize(
@@ -305,6 +381,16 @@ def test_a_backward_pass_that_is_right_for_its_own_forward_pass_earns_the_points
     assert verdict.outcome is Outcome.PASSED
     assert "your own forward()" in verdict.message
     assert set(outcomes(verdict).values()) <= {"right", "followed"}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fraction"), [("bfloat16", 0), ("float16", 0), ("float64", 1), ("float32", 1)]
+)
+def test_what_is_followed_has_to_be_as_precise(dtype: str, fraction: float) -> None:
+    def own(g: Globals, x: np.ndarray) -> list[Any]:
+        return [cast(one, dtype) for one in for_linear_output(g, x)]
+
+    assert judged(own, linear_output).fraction == fraction
 
 
 def test_what_is_wrong_for_both_earns_nothing() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from grader.domain.evidence import Answer, AnswerStatus, Raised
+from grader.domain.evidence import Answer, AnswerStatus, Raised, Thing
 from grader.domain.outcomes import Outcome
 from grader.domain.questions import Probe, Rerun, Verdict
 from tests.unit.checks._net import model, reference, relu, run, sigmoid, weights
@@ -122,6 +122,12 @@ NAMED: list[tuple[str, Any, float, str]] = [
     ("detached", model(without_gradient=EVERY), 0.75, "No gradient gets from"),
     ("unused-parameters", model(without_gradient=EVERY[:1]), 0.75, "reaches 0.weight"),
     ("returns-none", forward(lambda w, x: None), 0.25, "None"),
+    (
+        "returns-iterator",
+        forward(lambda w, x: Thing("generator")),
+        0.25,
+        "ToyModel's forward returned a generator: return a tensor.",
+    ),
     ("returns-several", forward(lambda w, x: (run(w, x), x)), 0.25, "not return a tensor"),
     ("batch-of-one", forward(lambda w, x: run(w, x).squeeze()), 0.5, "batch of one row"),
     ("not-a-module", 3, 0, "not a torch.nn.Module"),

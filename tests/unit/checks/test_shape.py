@@ -170,7 +170,19 @@ def test_a_tensors_own_sizes_stand_for_symbols_and_a_tuples_do_not() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [(True, 2), (100.0, 2), {}, Thing("Liar"), True, 2.0, (tensor(1.5), 2), ([1], 2)]
+    "value",
+    [
+        (True, 2),
+        (100.0, 2),
+        {},
+        {100, 2},
+        {"n", 2},
+        Thing("Liar"),
+        True,
+        2.0,
+        (tensor(1.5), 2),
+        ([1], 2),
+    ],
 )
 def test_what_is_no_shape_is_said(value: Any) -> None:
     verdict = held(value, [100, 2])
