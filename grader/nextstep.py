@@ -53,4 +53,4 @@ def how_it_ended(result: ResultDocument) -> str:
     message = one_line(result["run"]["message"], 500)
     if message:
         return message if message.endswith((".", "!", "?")) else f"{message}."
-    return f"The run was {ENDED[result['run']['status']]}."
+    return f"The run: {ENDED[result['run']['status']]}."
