@@ -111,8 +111,9 @@ def test_the_run_is_told_last_with_the_cells_that_raised() -> None:
     )
     lines = report(result(outputs=outputs), "x", "y", "z").splitlines()
 
-    assert lines[-4:] == [
-        "  2 of 3 code cells run, 1 raised; 1.2 s, 1.5 s of CPU, 100 MiB",
+    assert lines[-5:] == [
+        "  2 of 3 code cells run in 1.2 s, 1 raised",
+        "  checks and further trainings included: 1.5 s of CPU, 100 MiB",
         "  cell 3: ValueError: no",
         "  2 layers of the sandbox held",
         "  inputs were drawn from seed 7",
@@ -126,7 +127,7 @@ def test_what_the_starter_raises_is_not_held_against_the_student() -> None:
     )
     text = report(replace(result(outputs=outputs), run=replace(result().run, cells_failed=2)), "x")
 
-    assert "2 raised (1 as in the starter);" in text
+    assert "2 raised (1 as in the starter)\n" in text
     assert "ValueError: no" in text
     assert "on purpose" not in text
 
