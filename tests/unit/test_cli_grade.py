@@ -181,6 +181,36 @@ def test_a_bad_call_is_status_2(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "option", "said"),
+    [
+        ("in/a.ipynb", "--csv", "/dev/full cannot be written: No space left on device"),
+        ("in", "--csv", "/dev/full cannot be written: No space left on device"),
+        ("in/a.ipynb", "--out", "reports/a.json cannot be written: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named(
+    course: Course, capsys: pytest.CaptureFixture[str], path: str, option: str, said: str
+) -> None:
+    course.hand_in("a.ipynb")
+    (course.root / "reports" / "a.json").mkdir(parents=True)
+    target = "/dev/full" if option == "--csv" else "reports"
+
+    assert run(["grade", "two-layers", path, option, target]) == 2
+    assert capsys.readouterr().err == f"chainrule: {said}\n"
+
+
+def test_a_report_that_cannot_be_written_is_a_row_and_the_others_go_on(course: Course) -> None:
+    course.hand_in("a.ipynb")
+    course.hand_in("b.ipynb")
+    (course.root / "reports" / "a.json").mkdir(parents=True)
+
+    assert run(["grade", "two-layers", "in", "--out", "reports", "--csv", "s.csv"]) == 3
+    table = rows(course.root / "s.csv")
+    assert [row["status"] for row in table] == ["internal_error", "completed"]
+    assert table[0]["error"] == "reports/a.json cannot be written: Is a directory"
+
+
 def test_a_part_that_failed_for_us_is_status_3(course: Course) -> None:
     course.judge = lambda one: result(exercise(check(outcome=Outcome.NOT_JUDGED, score=0.0)))
 

@@ -11,7 +11,7 @@ from typing import Literal
 
 from grader.domain.outcomes import RunStatus
 from grader.domain.results import Result
-from grader.errors import InternalError, NotASubmission, SandboxUnavailable
+from grader.errors import BadInput, InternalError, NotASubmission, SandboxUnavailable
 from grader.notebooks.read import Submission, read_submission
 from grader.resultdoc import document, error_document
 from grader.safetext import one_line
@@ -59,7 +59,7 @@ def judged_row(judge: Judge, path: Path, name: str, report_stem: Path | None) ->
         if report_stem is not None:
             write_reports(report_stem, result, submission)
         return row_of(result)
-    except InternalError as error:
+    except (InternalError, BadInput) as error:
         words, unavailable = str(error), isinstance(error, SandboxUnavailable)
     except Exception as error:
         log.exception("%s could not be judged", one_line(name))
