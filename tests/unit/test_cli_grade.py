@@ -217,6 +217,22 @@ def test_a_part_that_failed_for_us_is_status_3(course: Course) -> None:
     assert run(["grade", "two-layers", str(course.hand_in("mine.ipynb"))]) == 3
 
 
+@pytest.mark.parametrize("path", ["in/a.ipynb", "in"])
+def test_a_fault_of_the_bundle_is_one_line_for_each_check_with_what_to_do(
+    course: Course, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    faulty = check(outcome=Outcome.NOT_JUDGED, score=0.0, detail={"fault": "there is\nno `f`"})
+    course.judge = lambda one: result(exercise(faulty, check("other")))
+    course.hand_in("a.ipynb")
+    course.hand_in("b.ipynb")
+
+    assert run(["grade", "rubrics/two-layers", path]) == 3
+    assert capsys.readouterr().err == (
+        "chainrule: ex1/values cannot be judged, the bundle has a fault: there is no `f`; "
+        "run `chainrule rubric lint rubrics/two-layers`\n"
+    )
+
+
 def test_an_internal_error_is_tried_once_more(
     course: Course, capsys: pytest.CaptureFixture[str]
 ) -> None:

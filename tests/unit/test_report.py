@@ -26,6 +26,7 @@ FAILED = check(
     {"largest_error": 0.5, "at": [0, 1], "cause": "factor"},
 )
 SKIPPED = check("after", Outcome.SKIPPED, 0.0, 1.0, "Not looked at.")
+FAULTY = check(outcome=Outcome.NOT_JUDGED, score=0.0, detail={"fault": "there is no `f`"})
 WAITING = check("answer", Outcome.PENDING, 0.0, 2.0, "A person reads it.")
 
 
@@ -87,6 +88,14 @@ def test_every_exercise_and_check_is_there_with_why() -> None:
         (result(exercise(WAITING)), "Nothing is wrong; a person reads the rest."),
         (
             result(exercise(check(outcome=Outcome.NOT_JUDGED, score=0.0))),
+            "Grade it again: a part could not be judged, through a fault of ours.",
+        ),
+        (
+            result(exercise(FAULTY)),
+            "Mend the bundle; ex1/values cannot be judged: there is no `f`.",
+        ),
+        (
+            result(exercise(FAULTY, check(outcome=Outcome.NOT_JUDGED, score=0.0))),
             "Grade it again: a part could not be judged, through a fault of ours.",
         ),
         (
