@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from grader import gradescope
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.results import CellOutput, Result
 from grader.notebooks.read import Submission, parse
@@ -176,3 +177,13 @@ def test_what_a_student_wrote_is_neither_markup_nor_control() -> None:
     )
     assert "\\x1b[2J.ipynb" in text
     assert text.replace("\n", "").isprintable()
+
+
+def test_gradescope_is_told_in_which_cell_the_run_ended() -> None:
+    made = result(
+        status=RunStatus.STUDENT_ERROR, message="cell 3: the process was ended by SIGSEGV"
+    )
+
+    assert gradescope.results(document(made), [])["output"].splitlines()[0] == (
+        "Your code did not run to its end. Cell 3: the process was ended by SIGSEGV."
+    )
