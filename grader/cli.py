@@ -13,10 +13,12 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 from types import FrameType
+from typing import Any
 
 import click
 
@@ -37,11 +39,38 @@ class Terminated(BaseException):
     """SIGTERM came. Like KeyboardInterrupt no Exception, so that nothing takes it for an error."""
 
 
+class _NobodyReads(Exception):
+    """Whoever read our output has gone."""
+
+
+@contextmanager
+def _noticing_broken_pipes() -> Iterator[None]:
+    """Raise _NobodyReads for a broken pipe, before click sees one and leaves with status 1."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise _NobodyReads from None
+    except SystemExit as error:  # so does rich
+        if isinstance(error.__context__, BrokenPipeError):
+            raise _NobodyReads from None
+        raise
+
+
 class _Commands(click.Group):
     """A group whose further commands come from other packages.
 
     They are the entry points "chainrule.commands", and of a group below "chainrule.commands.NAME".
     """
+
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """The context, in making which help is printed."""
+        with _noticing_broken_pipes():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was asked for."""
+        with _noticing_broken_pipes():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command's name, sorted."""
@@ -122,8 +151,8 @@ def run(arguments: Sequence[str]) -> int:
         return _failed("interrupted", INTERRUPTED)
     except Terminated:
         return _failed("terminated", TERMINATED)
-    except BrokenPipeError:
-        # Whoever read our output has gone; the interpreter must not fail on flushing it.
+    except _NobodyReads:
+        # The interpreter must not fail on flushing what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _BROKEN_PIPE
     except InternalError as error:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from grader.domain.visibility import student_view
-from grader.nextstep import next_step
+from grader.nextstep import how_it_ended, next_step
 from grader.report import points
 from grader.resultdoc import ResultDocument
 
@@ -90,7 +90,8 @@ def _summary(document: Mapping[str, Any]) -> str:
     run = document["run"]
     lines = []
     if run["status"] != "completed":
-        lines.append(f"Your code did not run to its end: {run['message'] or run['status']}")
+        why = how_it_ended(cast(ResultDocument, document))
+        lines.append(f"Your code did not run to its end. {why[:1].upper()}{why[1:]}")
     if document["pending"]:
         lines.append(f"{points(document['pending'])} points wait for a person.")
     seen = student_view(document, due_passed=False)

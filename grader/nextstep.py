@@ -41,11 +41,39 @@ def next_step(result: ResultDocument) -> str:
         return f"{one_line(exercise['title'])}: {one_line(check['hint'] or check['message'], 1000)}"
     if any(exercise["outcome"] == Outcome.NOT_JUDGED for exercise in result["exercises"]):
         if is_for_staff:
-            return "Grade it again: a part could not be judged, through a fault of ours."
+            mend = mend_bundle(result)
+            again = "Grade it again: a part could not be judged, through a fault of ours."
+            return f"{mend}." if mend else again
         return _NOT_YOURS.format("a part could not be judged")
     if result["pending"]:
         return "Nothing is wrong; a person reads the rest."
     return "Nothing is left to do."
+
+
+def bundle_faults(result: ResultDocument) -> dict[str, str]:
+    """What left checks not judged and lies in the reference or the tests of the bundle, by
+    `exercise/check`: judging again comes to the same. A student's document tells none."""
+    return {
+        f"{exercise['id']}/{check['id']}": one_line(str(check["detail"]["fault"]), 500)
+        for exercise in result["exercises"]
+        for check in exercise["checks"]
+        if check["outcome"] == Outcome.NOT_JUDGED and "fault" in check["detail"]
+    }
+
+
+def mend_bundle(result: ResultDocument) -> str | None:
+    """What of the bundle is to be mended, where every check that was not judged has that cause."""
+    faults = bundle_faults(result)
+    unexplained = [
+        check
+        for exercise in result["exercises"]
+        for check in exercise["checks"]
+        if check["outcome"] == Outcome.NOT_JUDGED and "fault" not in check["detail"]
+    ]
+    if unexplained or not faults:
+        return None
+    key, fault = next(iter(faults.items()))
+    return f"Mend the bundle; {key} cannot be judged: {fault.rstrip('.')}"
 
 
 def how_it_ended(result: ResultDocument) -> str:
@@ -53,4 +81,4 @@ def how_it_ended(result: ResultDocument) -> str:
     message = one_line(result["run"]["message"], 500)
     if message:
         return message if message.endswith((".", "!", "?")) else f"{message}."
-    return f"The run was {ENDED[result['run']['status']]}."
+    return f"The run: {ENDED[result['run']['status']]}."

@@ -156,13 +156,14 @@ def _run(
     lines.append(
         _indented(
             Text(
-                f"{run['cells_run']} of {len(code)} code cells run, "
-                f"{run['cells_failed']} raised{as_given}; "
-                f"{run['wall_s']:.1f} s, {run['cpu_s']:.1f} s of CPU, "
-                f"{_mebibytes(run['peak_memory_bytes'])}"
+                f"{run['cells_run']} of {len(code)} code cells run in {run['wall_s']:.1f} s, "
+                f"{run['cells_failed']} raised{as_given}"
             )
         )
     )
+    # Unlike the time above these take in what checks have asked for, in whichever sandbox.
+    used = f"{run['cpu_s']:.1f} s of CPU, {_mebibytes(run['peak_memory_bytes'])}"
+    lines.append(_indented(Text(f"checks and further trainings included: {used}")))
     own = [out for out in failed if not out.given]  # a handout may raise on purpose
     for out in own[:_ERRORS_SHOWN]:
         name = code[out.index] if out.index < len(code) else "a cell"

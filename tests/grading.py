@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from grader.domain.results import CheckResult, ExerciseResult
+from grader.domain.results import CheckResult, ExerciseResult, Result
 from grader.notebooks.read import read_submission
 from grader.rubricfile import load_bundle
 from tests.unit._builders import code, notebook
@@ -36,10 +36,14 @@ class Assignment:
 
     def exercise(self, *cells: str, seed: int = 1) -> ExerciseResult:
         """The same, with where it was looked at."""
+        return self.result(*cells, seed=seed).exercises[0]
+
+    def result(self, *cells: str, seed: int = 1) -> Result:
+        """All of it, with how the run ended."""
         bundle = load_bundle(str(self.root / "rubrics" / "made-up"), self.root)
         path = self.root / "submission.ipynb"
         path.write_bytes(notebook(*(code(cell) for cell in cells)))
-        return pipeline.grade(self.zygote, bundle, read_submission(path), seed).exercises[0]
+        return pipeline.grade(self.zygote, bundle, read_submission(path), seed)
 
 
 def assignment(

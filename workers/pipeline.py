@@ -22,7 +22,7 @@ import numpy as np
 from grader.checks import KINDS
 from grader.checks.base import Context
 from grader.domain.evidence import Answer
-from grader.domain.outcomes import Outcome
+from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.questions import (
     Ask,
     Judging,
@@ -43,7 +43,7 @@ from grader.notebooks.read import Submission
 from grader.notebooks.starter import starter_cells
 from workers.afresh import Afresh
 from workers.references import Reference
-from workers.sandbox.session import CellStarted, Program, Session, Stopped
+from workers.sandbox.session import CellStarted, Ending, Program, Session, Stopped
 from workers.stopping import Stop
 from workers.tests_runner.client import TestFiles
 from workers.zygote import Zygote
@@ -148,7 +148,7 @@ def _graded(
         layers=student.layers,
         gpus=student.gpus,
         in_sequence=student.in_sequence or afresh.in_sequence,
-        message=ending.message,
+        message=_ended_in(submission, student.unfinished, ending),
     )
     return Result(
         assignment=bundle.rubric.slug,
@@ -159,6 +159,14 @@ def _graded(
         seed=seed,
         outputs=outputs,
     )
+
+
+def _ended_in(submission: Submission, unfinished: int | None, ending: Ending) -> str:
+    """Why the run ended, begun with the cell in which it did; between cells it ends in none."""
+    names = [cell.name for cell in submission.cells if cell.kind == "code"]
+    if ending.status is RunStatus.COMPLETED or unfinished is None or unfinished >= len(names):
+        return ending.message
+    return f"{names[unfinished]}: {ending.message}"
 
 
 def _with_given(

@@ -43,7 +43,8 @@ class Reference:
         failed = [out.error for out in self._session.outputs.values() if out.error]
         if stopped is None or failed:
             self.close()
-            raise InternalError(f"the reference solution does not run: {failed or 'it ended'}")
+            why = "; ".join(failed) or "it ended"
+            raise InternalError(f"the reference solution does not run: {why}")
 
     def ask(self, probes: tuple[Probe, ...]) -> tuple[Answer, ...]:
         """Answers to all of `probes`; raises InternalError where one is none."""

@@ -126,6 +126,46 @@ def test_a_termination_at_any_moment_is_one_line(
     assert capsys.readouterr().err == "chainrule: terminated\n"
 
 
+_READERLESS = """
+import sys
+import click
+from rich.console import Console
+from grader import cli
+
+@click.command()
+@click.argument("how")
+def prints(how):
+    for _ in range(10_000):
+        if how == "click":
+            click.echo("a line")
+        elif how == "rich":
+            Console().print("a line")
+        else:
+            print("a line")
+
+cli.chainrule.add_command(prints)
+cli.main()
+"""
+
+
+@pytest.mark.parametrize("arguments", ["prints click", "prints rich", "prints print", "--help"])
+def test_where_nobody_reads_on_it_ends_as_by_a_broken_pipe(arguments: str) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _READERLESS, *arguments.split()],
+            cwd=ROOT,
+            stdout=writes,
+            stderr=subprocess.PIPE,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writes)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
 def test_commands_come_from_entry_points(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -181,10 +181,56 @@ def test_a_bad_call_is_status_2(
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("path", "option", "said"),
+    [
+        ("in/a.ipynb", "--csv", "/dev/full cannot be written: No space left on device"),
+        ("in", "--csv", "/dev/full cannot be written: No space left on device"),
+        ("in/a.ipynb", "--out", "reports/a.json cannot be written: Is a directory"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_named(
+    course: Course, capsys: pytest.CaptureFixture[str], path: str, option: str, said: str
+) -> None:
+    course.hand_in("a.ipynb")
+    (course.root / "reports" / "a.json").mkdir(parents=True)
+    target = "/dev/full" if option == "--csv" else "reports"
+
+    assert run(["grade", "two-layers", path, option, target]) == 2
+    assert capsys.readouterr().err == f"chainrule: {said}\n"
+
+
+def test_a_report_that_cannot_be_written_is_a_row_and_the_others_go_on(course: Course) -> None:
+    course.hand_in("a.ipynb")
+    course.hand_in("b.ipynb")
+    (course.root / "reports" / "a.json").mkdir(parents=True)
+
+    assert run(["grade", "two-layers", "in", "--out", "reports", "--csv", "s.csv"]) == 3
+    table = rows(course.root / "s.csv")
+    assert [row["status"] for row in table] == ["internal_error", "completed"]
+    assert table[0]["error"] == "reports/a.json cannot be written: Is a directory"
+
+
 def test_a_part_that_failed_for_us_is_status_3(course: Course) -> None:
     course.judge = lambda one: result(exercise(check(outcome=Outcome.NOT_JUDGED, score=0.0)))
 
     assert run(["grade", "two-layers", str(course.hand_in("mine.ipynb"))]) == 3
+
+
+@pytest.mark.parametrize("path", ["in/a.ipynb", "in"])
+def test_a_fault_of_the_bundle_is_one_line_for_each_check_with_what_to_do(
+    course: Course, capsys: pytest.CaptureFixture[str], path: str
+) -> None:
+    faulty = check(outcome=Outcome.NOT_JUDGED, score=0.0, detail={"fault": "there is\nno `f`"})
+    course.judge = lambda one: result(exercise(faulty, check("other")))
+    course.hand_in("a.ipynb")
+    course.hand_in("b.ipynb")
+
+    assert run(["grade", "rubrics/two-layers", path]) == 3
+    assert capsys.readouterr().err == (
+        "chainrule: ex1/values cannot be judged, the bundle has a fault: there is no `f`; "
+        "run `chainrule rubric lint rubrics/two-layers`\n"
+    )
 
 
 def test_an_internal_error_is_tried_once_more(

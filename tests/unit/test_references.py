@@ -10,6 +10,7 @@ import pytest
 
 from grader.domain.evidence import Answer, AnswerStatus
 from grader.domain.questions import Probe
+from grader.domain.results import CellOutput
 from grader.domain.rubric import Limits
 from grader.errors import InternalError
 from workers.references import Reference
@@ -24,6 +25,7 @@ class Answering:
 
     def __init__(self, status: AnswerStatus = AnswerStatus.ANSWERED, size: int = 1) -> None:
         self.outputs: dict[int, Any] = {}
+        self.sock: Any = None
         self.asked: list[Probe] = []
         self._status, self._size = status, size
 
@@ -106,3 +108,11 @@ def test_no_answer_is_our_failure_and_not_kept() -> None:
         with pytest.raises(InternalError, match="did not answer a module probe"):
             asked.ask((PARAMETERS,))
     assert len(session.asked) == 2
+
+
+def test_a_reference_that_raises_says_what_in_words() -> None:
+    session = Answering()
+    session.outputs[0] = CellOutput(index=0, error="ValueError: boo")
+    session.sock = SimpleNamespace(close=lambda: None)
+    with pytest.raises(InternalError, match=r"^the reference solution does not run: ValueError: b"):
+        reference(session)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from grader import gradescope
 from grader.domain.outcomes import Outcome, RunStatus
 from grader.domain.results import CellOutput, Result
 from grader.notebooks.read import Submission, parse
@@ -26,6 +27,7 @@ FAILED = check(
     {"largest_error": 0.5, "at": [0, 1], "cause": "factor"},
 )
 SKIPPED = check("after", Outcome.SKIPPED, 0.0, 1.0, "Not looked at.")
+FAULTY = check(outcome=Outcome.NOT_JUDGED, score=0.0, detail={"fault": "there is no `f`"})
 WAITING = check("answer", Outcome.PENDING, 0.0, 2.0, "A person reads it.")
 
 
@@ -90,6 +92,14 @@ def test_every_exercise_and_check_is_there_with_why() -> None:
             "Grade it again: a part could not be judged, through a fault of ours.",
         ),
         (
+            result(exercise(FAULTY)),
+            "Mend the bundle; ex1/values cannot be judged: there is no `f`.",
+        ),
+        (
+            result(exercise(FAULTY, check(outcome=Outcome.NOT_JUDGED, score=0.0))),
+            "Grade it again: a part could not be judged, through a fault of ours.",
+        ),
+        (
             result(exercise(FAILED), status=RunStatus.INTERNAL_ERROR),
             "Grade it again: this was a failure of ours, not the student's.",
         ),
@@ -111,8 +121,9 @@ def test_the_run_is_told_last_with_the_cells_that_raised() -> None:
     )
     lines = report(result(outputs=outputs), "x", "y", "z").splitlines()
 
-    assert lines[-4:] == [
-        "  2 of 3 code cells run, 1 raised; 1.2 s, 1.5 s of CPU, 100 MiB",
+    assert lines[-5:] == [
+        "  2 of 3 code cells run in 1.2 s, 1 raised",
+        "  checks and further trainings included: 1.5 s of CPU, 100 MiB",
         "  cell 3: ValueError: no",
         "  2 layers of the sandbox held",
         "  inputs were drawn from seed 7",
@@ -126,7 +137,7 @@ def test_what_the_starter_raises_is_not_held_against_the_student() -> None:
     )
     text = report(replace(result(outputs=outputs), run=replace(result().run, cells_failed=2)), "x")
 
-    assert "2 raised (1 as in the starter);" in text
+    assert "2 raised (1 as in the starter)\n" in text
     assert "ValueError: no" in text
     assert "on purpose" not in text
 
@@ -166,3 +177,13 @@ def test_what_a_student_wrote_is_neither_markup_nor_control() -> None:
     )
     assert "\\x1b[2J.ipynb" in text
     assert text.replace("\n", "").isprintable()
+
+
+def test_gradescope_is_told_in_which_cell_the_run_ended() -> None:
+    made = result(
+        status=RunStatus.STUDENT_ERROR, message="cell 3: the process was ended by SIGSEGV"
+    )
+
+    assert gradescope.results(document(made), [])["output"].splitlines()[0] == (
+        "Your code did not run to its end. Cell 3: the process was ended by SIGSEGV."
+    )

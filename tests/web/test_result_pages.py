@@ -329,3 +329,28 @@ def test_without_names_staff_see_no_names_of_files_either(
         told = answer.headers.get("content-disposition", "") + answer.text
         assert "lovelace" not in told
     assert "lovelace" in visit(site, client, people.ada.actor).get(own).text
+
+
+@pytest.mark.parametrize(
+    ("detail", "said"),
+    [
+        ({}, "Judge it again: it was not judged through a fault of ours"),
+        ({"fault": "there is no f"}, "Mend the bundle; ex1/values cannot be judged: there is no f"),
+    ],
+    ids=["ours", "the bundle's"],
+)
+def test_staff_mend_a_bundle_before_they_judge_again(
+    site: Site,
+    client: TestClient,
+    people: People,
+    ada: Visit,
+    assignment_id: int,
+    detail: dict[str, object],
+    said: str,
+) -> None:
+    receipt = handed_in(client, people.ada, assignment_id, "x = 1")
+    unjudged = check(outcome=Outcome.NOT_JUDGED, score=0.0, detail=detail)
+    judge(site, receipt["attempt_id"], result(exercise(unjudged)))
+    tom = visit(site, client, people.ta.actor)
+    assert said in text_of(tom.get(f"/submissions/{receipt['id']}"))
+    assert "there is no f" not in text_of(ada.get(f"/submissions/{receipt['id']}"))

@@ -25,7 +25,7 @@ from rich.text import Text
 from grader.errors import BadInput, SandboxUnavailable
 from grader.report import points
 from workers.commands.outputs import ScoreTable, prepared, report_stems, submissions_in
-from workers.commands.rows import NOT_A_SUBMISSION, Row, judged_row
+from workers.commands.rows import NOT_A_SUBMISSION, Row, judged_row, tell_faults
 from workers.pipeline import grade as judge
 from workers.zygote import Zygote
 
@@ -55,6 +55,7 @@ def grade_folder(order: Order) -> bool:
                 click.echo(row.line)
     if not order.as_json:
         _print_scores(rows, Console(highlight=False))
+    tell_faults({key: fault for row in rows for key, fault in row.faults.items()}, order.assignment)
     if all(row.status == NOT_A_SUBMISSION for row in rows):
         raise BadInput(f"none of the {len(rows)} files in {order.path} is a submission")
     return not any(row.failure for row in rows)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class Order:
     """What one call of the command asks for."""
 
+    assignment: str  # as it was given
     bundle: Bundle
     accepted: frozenset[str]
     gpus: tuple[int, ...]
@@ -61,7 +62,7 @@ def grade(ctx: click.Context, /, **options: Any) -> None:
 
     config = load_config()
     accepted = known_layers({*config.accept_missing, *options.pop("accept_missing")})
-    bundle = load_bundle(options.pop("assignment"), config.root)
+    bundle = load_bundle(options["assignment"], config.root)
     gpus = chosen_gpus(bundle.rubric.runtime.gpu, options.pop("gpu"))
     order = Order(bundle=bundle, accepted=accepted, gpus=gpus, **options)
     done = grade_folder(order) if order.path.is_dir() else grade_file(order)
@@ -77,7 +78,7 @@ def grade_file(order: Order) -> bool:
     from grader.report import print_report
     from grader.resultdoc import document
     from workers.commands.outputs import ScoreTable, prepared, report_stems, write_reports
-    from workers.commands.rows import judged, row_of
+    from workers.commands.rows import judged, row_of, tell_faults
     from workers.pipeline import grade as judge
     from workers.zygote import Zygote
 
@@ -114,10 +115,12 @@ def grade_file(order: Order) -> bool:
         if out is not None:
             [stem] = report_stems([order.path.name], out)
             write_reports(stem, result, submission)
-        table.add(row_of(result))
+        row = row_of(result)
+        table.add(row)
     if order.as_json:
-        click.echo(row_of(result).line)
+        click.echo(row.line)
     else:
         console = Console(highlight=False)
         print_report(document(result), submission, console, result.outputs)
+    tell_faults(row.faults, order.assignment)
     return result.is_judged

@@ -62,14 +62,23 @@ def report_stems(names: Sequence[str], out: Path) -> list[Path]:
 
 
 def write_reports(stem: Path, result: Result, submission: Submission) -> None:
-    """Write the result document, the executed notebook and the report as a person reads it."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
+    """Write the result document, the executed notebook and the report as a person reads it.
+
+    Raises BadInput where one of them can't be written.
+    """
     text = json.dumps(document(result), ensure_ascii=False, indent=2) + "\n"
-    stem.with_name(f"{stem.name}.json").write_text(text, "utf-8")
-    notebook = executed_notebook(submission, result)
-    stem.with_name(f"{stem.name}.ipynb").write_bytes(notebook)
     report = report_text(document(result), submission, result.outputs)
-    stem.with_name(f"{stem.name}.txt").write_text(report, "utf-8")
+    contents = {
+        "json": text.encode(),
+        "ipynb": executed_notebook(submission, result),
+        "txt": report.encode(),
+    }
+    with _writing(stem.parent):
+        stem.parent.mkdir(parents=True, exist_ok=True)
+    for suffix, content in contents.items():
+        path = stem.with_name(f"{stem.name}.{suffix}")
+        with _writing(path):
+            path.write_bytes(content)
 
 
 def prepared(out: Path | None) -> Path | None:
@@ -80,6 +89,17 @@ def prepared(out: Path | None) -> Path | None:
         except OSError as error:
             raise BadInput(f"{one_line(str(out))} cannot be made: {error.strerror}") from None
     return out
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Raise BadInput, with the name of the file, where it can't be written."""
+    try:
+        yield
+    except BrokenPipeError:  # it is a pipe, and who read it has had enough
+        raise
+    except OSError as error:
+        raise BadInput(f"{one_line(str(path))} cannot be written: {error.strerror}") from None
 
 
 class ScoreTable:
@@ -101,12 +121,13 @@ class ScoreTable:
         if path is None:
             yield cls(None, bundle)
             return
-        try:
+        with _writing(path):
             file = path.open("w", newline="", encoding="utf-8")
-        except OSError as error:
-            raise BadInput(f"{one_line(str(path))} cannot be written: {error.strerror}") from None
-        with file:
+        try:
             yield cls(file, bundle)
+        finally:
+            with _writing(path):  # what could not be written is tried once more
+                file.close()
 
     def add(self, row: Row) -> None:
         """Write one row, at once."""
@@ -116,8 +137,9 @@ class ScoreTable:
 
     def _write(self, cells: Sequence[object]) -> None:
         if self._file is not None:
-            csv.writer(self._file, lineterminator="\n").writerow(cells)
-            self._file.flush()
+            with _writing(Path(self._file.name)):
+                csv.writer(self._file, lineterminator="\n").writerow(cells)
+                self._file.flush()
 
 
 def _cell(text: str) -> str:

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import click
+
 from grader.domain.outcomes import RunStatus
 from grader.domain.results import Result
-from grader.errors import InternalError, NotASubmission, SandboxUnavailable
+from grader.errors import BadInput, InternalError, NotASubmission, SandboxUnavailable
+from grader.nextstep import bundle_faults
 from grader.notebooks.read import Submission, read_submission
 from grader.resultdoc import document, error_document
 from grader.safetext import one_line
@@ -29,7 +32,8 @@ class Row:
     """One file of a folder. `status` is a RunStatus, or says that it was no submission.
 
     `failure` is set where it could not be judged for a reason of ours, and `unavailable` where no
-    sandbox could be had for it at all. `line` is its document as one line of JSON.
+    sandbox could be had for it at all. `line` is its document as one line of JSON. `faults` are
+    those of the bundle that left checks not judged.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Row:
     pending: float | None = None
     exercises: Mapping[str, float] = field(default_factory=dict)
     error: str = ""
+    faults: Mapping[str, str] = field(default_factory=dict)
     failure: bool = False
     unavailable: bool = False
 
@@ -59,7 +64,7 @@ def judged_row(judge: Judge, path: Path, name: str, report_stem: Path | None) ->
         if report_stem is not None:
             write_reports(report_stem, result, submission)
         return row_of(result)
-    except InternalError as error:
+    except (InternalError, BadInput) as error:
         words, unavailable = str(error), isinstance(error, SandboxUnavailable)
     except Exception as error:
         log.exception("%s could not be judged", one_line(name))
@@ -82,18 +87,29 @@ def judged(judge: Judge, submission: Submission) -> Result:
 def row_of(result: Result) -> Row:
     """The row of a submission that was judged."""
     completed = result.run.status is RunStatus.COMPLETED
+    told = document(result)
     return Row(
         name=result.submission.name,
         sha256=result.submission.sha256,
         status=result.run.status.value,
-        line=json.dumps(document(result), ensure_ascii=False),
+        line=json.dumps(told, ensure_ascii=False),
         score=result.score,
         max_score=result.max_score,
         pending=result.pending,
         exercises={exercise.id: exercise.score for exercise in result.exercises},
         error="" if completed else result.run.message,
+        faults=bundle_faults(told),
         failure=not result.is_judged,
     )
+
+
+def tell_faults(faults: Mapping[str, str], assignment: str) -> None:
+    """Say on stderr, one line for each check, what of the bundle left it not judged."""
+    lint = f"run `chainrule rubric lint {one_line(assignment)}`"
+    for key, fault in faults.items():
+        click.echo(
+            f"chainrule: {key} cannot be judged, the bundle has a fault: {fault}; {lint}", err=True
+        )
 
 
 def _without_result(

@@ -360,7 +360,7 @@ class Supervisor:
 
     def _time_words(self) -> str:
         if self._clock.in_cells:
-            return f"its cells ran for more than {self._limits['wall_s']:g} s"
+            return f"all cells together ran for more than {self._limits['wall_s']:g} s"
         if self._clock.in_all_s >= _ANSWERING * self._clock.budget_s:
             return f"its answers took more than {_ANSWERING * self._clock.budget_s:g} s in all"
         return "it did not answer in time"

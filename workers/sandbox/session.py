@@ -75,6 +75,7 @@ class Session:
     ending: Ending | None = None
     outputs: dict[int, CellOutput] = field(default_factory=dict)
     cells_run: int = 0
+    unfinished: int | None = None  # the cell that runs, or in which it ended
     gpus: int = 0
     in_sequence: bool = False  # probes were answered in the runner itself
     _on_cell: CellStarted | None = None
@@ -256,9 +257,12 @@ class Session:
         cell = event.get("cell")
         if not isinstance(cell, int) or not 0 <= cell < 100_000:
             return
-        if kind is Kind.CELL_STARTED and self._on_cell is not None:
-            self._on_cell(cell)
+        if kind is Kind.CELL_STARTED:
+            self.unfinished = cell
+            if self._on_cell is not None:
+                self._on_cell(cell)
         elif kind is Kind.CELL_FINISHED:
+            self.unfinished = None
             self.cells_run += cell not in self.outputs
             self.outputs[cell] = _cell_output(cell, event)
         elif kind is Kind.STREAM:
