@@ -84,11 +84,17 @@ def grade_file(order: Order) -> bool:
 
     submission = read_submission(order.path)
     numbers, count = submission.code_numbers, len(submission.cells)
+    trains = order.bundle.rubric.training is not None
     progress = Console(stderr=True, quiet=order.quiet or not Console(stderr=True).is_terminal)
 
     def started(index: int) -> None:
         if index < len(numbers):  # it is the runner's word
             status.update(f"cell {numbers[index]} of {count}")
+
+    def judged_so_far(checked: int, checks: int, last: bool, _: object) -> None:
+        if last:
+            repeats = " (a training that misses is repeated)" if trains and checked < checks else ""
+            status.update(f"{checked} of {checks} checks judged{repeats}")
 
     with ExitStack() as stack:
         table = stack.enter_context(ScoreTable.opened(order.table, order.bundle))
@@ -109,6 +115,7 @@ def grade_file(order: Order) -> bool:
                 one,
                 seed=order.seed,
                 on_cell=started,
+                on_judged=judged_so_far,
             ),
             submission,
         )
