@@ -135,6 +135,17 @@ def result_schema(error: bool) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return the exit status; nothing is raised."""
     try:
+        return _status_of(arguments)
+    except (_NobodyReads, BrokenPipeError):  # the latter where a failure was to be told
+        # The interpreter must not fail on flushing what is left.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(nowhere, stream.fileno())
+        return _BROKEN_PIPE
+
+
+def _status_of(arguments: Sequence[str]) -> int:
+    try:
         status = chainrule.main(list(arguments), prog_name="chainrule", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except click.exceptions.NoArgsIsHelpError as error:
@@ -152,9 +163,7 @@ def run(arguments: Sequence[str]) -> int:
     except Terminated:
         return _failed("terminated", TERMINATED)
     except _NobodyReads:
-        # The interpreter must not fail on flushing what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _BROKEN_PIPE
+        raise
     except InternalError as error:
         return _failed(str(error), FAILURE)
     except Exception as error:

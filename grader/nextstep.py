@@ -41,9 +41,9 @@ def next_step(result: ResultDocument) -> str:
         return f"{one_line(exercise['title'])}: {one_line(check['hint'] or check['message'], 1000)}"
     if any(exercise["outcome"] == Outcome.NOT_JUDGED for exercise in result["exercises"]):
         if is_for_staff:
-            mend = mend_bundle(result)
+            look = look_at_bundle(result)
             again = "Grade it again: a part could not be judged, through a fault of ours."
-            return f"{mend}." if mend else again
+            return f"{look}." if look else again
         return _NOT_YOURS.format("a part could not be judged")
     if result["pending"]:
         return "Nothing is wrong; a person reads the rest."
@@ -51,8 +51,8 @@ def next_step(result: ResultDocument) -> str:
 
 
 def bundle_faults(result: ResultDocument) -> dict[str, str]:
-    """What left checks not judged and lies in the reference or the tests of the bundle, by
-    `exercise/check`: judging again comes to the same. A student's document tells none."""
+    """What left checks not judged and comes from the reference or the tests of the bundle, by
+    `exercise/check`. A student's document tells none."""
     return {
         f"{exercise['id']}/{check['id']}": one_line(str(check["detail"]["fault"]), 500)
         for exercise in result["exercises"]
@@ -61,8 +61,8 @@ def bundle_faults(result: ResultDocument) -> dict[str, str]:
     }
 
 
-def mend_bundle(result: ResultDocument) -> str | None:
-    """What of the bundle is to be mended, where every check that was not judged has that cause."""
+def look_at_bundle(result: ResultDocument) -> str | None:
+    """What of the bundle to look at, where every check that was not judged has that cause."""
     faults = bundle_faults(result)
     unexplained = [
         check
@@ -73,7 +73,7 @@ def mend_bundle(result: ResultDocument) -> str | None:
     if unexplained or not faults:
         return None
     key, fault = next(iter(faults.items()))
-    return f"Mend the bundle; {key} cannot be judged: {fault.rstrip('.')}"
+    return f"Look at the bundle; {key} was not judged: {fault.rstrip('.')}"
 
 
 def how_it_ended(result: ResultDocument) -> str:

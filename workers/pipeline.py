@@ -55,7 +55,8 @@ _TRAINS = re.compile(r"backward|step|optim|grad|minimi|train|fit|exec|eval|impor
 # `model.eval` is none of them.
 _BINDS_UNSEEN = re.compile(
     r"globals|locals|\bvars\b|setattr|__(?:main|dict|name|import)__|builtins|(?<!\.)\b(?:exec|eval)\b"
-    r"|import[\s\\]*\*|magic|ipython|shell|user_ns|load_session|^[ \t]*(?:[%!]|run[ \t]+[^\s=])",
+    r"|import[\s\\]*\*|magic|ipython|shell|user_ns|load_session|%run\b"
+    r"|^[ \t]*(?:[%!]|(?-i:run)[ \t]+[\w./~\"'])",
     re.IGNORECASE | re.MULTILINE,
 )
 

@@ -94,7 +94,9 @@ def unsent(session: Session, version: AssignmentVersion, limit: int) -> list[tup
             Attempt.state == AttemptState.QUEUED,
             Attempt.sent_at.is_(None),
         )
+        .order_by(Attempt.id)
         .limit(limit)
+        .with_for_update(skip_locked=True)  # what is being claimed needs none
     )
     return [(row.id, row.queue) for row in rows]
 

@@ -166,6 +166,23 @@ def test_where_nobody_reads_on_it_ends_as_by_a_broken_pipe(arguments: str) -> No
     assert (done.returncode, done.stderr) == (141, b"")
 
 
+def test_where_nobody_reads_what_went_wrong_it_ends_as_by_a_broken_pipe() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", _READERLESS, "nosuch"],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=writes,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(writes)
+    assert (done.returncode, done.stdout) == (141, b"")
+
+
 def test_commands_come_from_entry_points(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -22,6 +22,7 @@ from grader.resultdoc import error_json_schema
 from tests.unit._builders import bundle_folder, check, code, exercise, notebook, result
 from workers.commands.grade import grade
 from workers.commands.outputs import report_stems, submissions_in
+from workers.pipeline import Judged
 
 RUBRIC = """\
 title: Two layers
@@ -81,11 +82,14 @@ class Course:
         submission: Submission,
         seed: int | None = None,
         on_cell: Callable[[int], None] | None = None,
+        on_judged: Judged | None = None,
     ) -> Result:
         assert isinstance(zygote, FakeZygote)
         assert bundle.rubric.slug == "two-layers"
         if on_cell is not None:
             on_cell(0)
+        if on_judged is not None:
+            on_judged(1, 2, True, {})
         self.seeds.append(seed)
         return self.judge(submission)
 
@@ -207,7 +211,8 @@ def test_a_report_that_cannot_be_written_is_a_row_and_the_others_go_on(course: C
 
     assert run(["grade", "two-layers", "in", "--out", "reports", "--csv", "s.csv"]) == 3
     table = rows(course.root / "s.csv")
-    assert [row["status"] for row in table] == ["internal_error", "completed"]
+    assert [row["status"] for row in table] == ["completed", "completed"]
+    assert table[0]["score"] == table[1]["score"]
     assert table[0]["error"] == "reports/a.json cannot be written: Is a directory"
 
 
@@ -228,8 +233,9 @@ def test_a_fault_of_the_bundle_is_one_line_for_each_check_with_what_to_do(
 
     assert run(["grade", "rubrics/two-layers", path]) == 3
     assert capsys.readouterr().err == (
-        "chainrule: ex1/values cannot be judged, the bundle has a fault: there is no `f`; "
-        "run `chainrule rubric lint rubrics/two-layers`\n"
+        "chainrule: ex1/values was not judged, by its bundle: there is no `f`; see "
+        "`chainrule rubric lint rubrics/two-layers` and "
+        "`chainrule rubric test rubrics/two-layers`\n"
     )
 
 

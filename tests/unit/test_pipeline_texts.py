@@ -17,6 +17,7 @@ LONG = 1 << 20  # what a submission's code may have
         "exec('a = 1')",
         "from helper import *",
         "%run helper.py",
+        "done = %run helper.py",
         "run helper.py",  # so without the sign, where automagic is on
         "dill.load_session('state.pkl')",
         "x = 1\n  !cp a b",
@@ -35,6 +36,8 @@ def test_what_may_bind_a_name_unseen(text: str) -> None:
         "import torch",
         "x = a % b",
         "run = 1; run_all()",
+        "run += 1",
+        "Run it.",
         "# globale Größe",
         "df.eval('a')",
     ],

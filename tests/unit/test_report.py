@@ -93,7 +93,7 @@ def test_every_exercise_and_check_is_there_with_why() -> None:
         ),
         (
             result(exercise(FAULTY)),
-            "Mend the bundle; ex1/values cannot be judged: there is no `f`.",
+            "Look at the bundle; ex1/values was not judged: there is no `f`.",
         ),
         (
             result(exercise(FAULTY, check(outcome=Outcome.NOT_JUDGED, score=0.0))),

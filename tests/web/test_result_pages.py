@@ -335,7 +335,10 @@ def test_without_names_staff_see_no_names_of_files_either(
     ("detail", "said"),
     [
         ({}, "Judge it again: it was not judged through a fault of ours"),
-        ({"fault": "there is no f"}, "Mend the bundle; ex1/values cannot be judged: there is no f"),
+        (
+            {"fault": "there is no f"},
+            "Look at the bundle; ex1/values was not judged: there is no f",
+        ),
     ],
     ids=["ours", "the bundle's"],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -61,10 +61,14 @@ def judged_row(judge: Judge, path: Path, name: str, report_stem: Path | None) ->
     digest = submission.info.sha256
     try:
         result = judged(judge, submission)
+        row = row_of(result)
         if report_stem is not None:
-            write_reports(report_stem, result, submission)
-        return row_of(result)
-    except (InternalError, BadInput) as error:
+            try:
+                write_reports(report_stem, result, submission)
+            except BadInput as error:  # it has been judged all the same
+                row = replace(row, error=str(error), failure=True)
+        return row
+    except InternalError as error:
         words, unavailable = str(error), isinstance(error, SandboxUnavailable)
     except Exception as error:
         log.exception("%s could not be judged", one_line(name))
@@ -105,11 +109,10 @@ def row_of(result: Result) -> Row:
 
 def tell_faults(faults: Mapping[str, str], assignment: str) -> None:
     """Say on stderr, one line for each check, what of the bundle left it not judged."""
-    lint = f"run `chainrule rubric lint {one_line(assignment)}`"
+    slug = one_line(assignment)
+    lint = f"see `chainrule rubric lint {slug}` and `chainrule rubric test {slug}`"
     for key, fault in faults.items():
-        click.echo(
-            f"chainrule: {key} cannot be judged, the bundle has a fault: {fault}; {lint}", err=True
-        )
+        click.echo(f"chainrule: {key} was not judged, by its bundle: {fault}; {lint}", err=True)
 
 
 def _without_result(

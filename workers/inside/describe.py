@@ -52,6 +52,7 @@ _requires_grad, _grad_fn, _is_nested, _is_quantized, _itemsize = (
 )
 _detach, _contiguous, _data_ptr = _base.detach, _base.contiguous, _base.data_ptr
 _resolve_conj, _resolve_neg, _to_dense = _base.resolve_conj, _base.resolve_neg, _base.to_dense
+_is_contiguous, _is_conj, _is_neg = _base.is_contiguous, _base.is_conj, _base.is_neg
 _cpu, _untyped_storage, _offset = _base.cpu, _base.untyped_storage, _base.storage_offset
 _storage_bytes = torch.UntypedStorage.nbytes
 
@@ -197,18 +198,25 @@ class Describer:
         found["unread"] = self._why_unreadable(value, dtype, shape)
         if found["unread"] is not None:
             return
-        dense = _detach(value)
-        if layout != "strided":
-            dense = _to_dense(dense)
-        if found["device"] != "cpu":
-            dense = _cpu(dense)
-        dense = _contiguous(_resolve_neg(_resolve_conj(dense)))
-        data = _raw(dense, prod(shape) * ITEM_SIZES[dtype])
+        data = _raw(self._dense(value, layout, found["device"]), prod(shape) * ITEM_SIZES[dtype])
         if data is None:
             found["unread"] = "it has no storage"
             return
         self._room -= len(data)
         found["data"] = Array(dtype, shape, data)
+
+    def _dense(self, value: Any, layout: str, device: object) -> Any:
+        """The same values in order in the host's memory; without an operator of torch, which code
+        can replace, where they are that already."""
+        is_whole = layout == "strided" and device == "cpu" and _is_contiguous(value)
+        if is_whole and not (_is_conj(value) or _is_neg(value)):
+            return value
+        dense = _detach(value)
+        if layout != "strided":
+            dense = _to_dense(dense)
+        if device != "cpu":
+            dense = _cpu(dense)
+        return _contiguous(_resolve_neg(_resolve_conj(dense)))
 
     def _why_unreadable(self, value: Any, dtype: str, shape: tuple[int, ...]) -> str | None:
         if str(_device(value)) == "meta":

@@ -42,7 +42,7 @@ _fcntl, _F_DUPFD = fcntl.fcntl, fcntl.F_DUPFD_CLOEXEC
 _STDERR = 2
 _setrlimit, _keep_signals_in = resource.setrlimit, landlock.keep_signals_in
 _EXITED = os.WEXITED | os.WNOHANG | os.WNOWAIT
-_monotonic = time.monotonic
+_monotonic, _process_time = time.monotonic, time.process_time
 _poll, _IN = select.poll, select.POLLIN
 _signal, _getsignal, _sigmask = (
     privileges.plain_signal,
@@ -128,7 +128,7 @@ def in_fork(
 
 def in_process(compute: Callable[[], bytes], limit_bytes: int) -> Outcome:
     """What `compute` returns in this very process; for code that is trusted."""
-    started = time.process_time()
+    started = _process_time()
     try:
         evidence = compute()
     except WireError as error:
@@ -137,7 +137,7 @@ def in_process(compute: Callable[[], bytes], limit_bytes: int) -> Outcome:
         return Outcome("died", detail=failures.summary(error)[:_DETAIL])
     if len(evidence) > limit_bytes:
         return Outcome("malformed", detail=_too_long(limit_bytes))
-    return Outcome("answered", evidence, cpu_s=time.process_time() - started)
+    return Outcome("answered", evidence, cpu_s=_process_time() - started)
 
 
 class ProbeTimeout(KeyboardInterrupt):

@@ -41,8 +41,12 @@ _PRODUCTS = "dot|inner|vdot|vecdot|mv|mm|bmm|matmul|addmv|addmm|baddbmm|tensordo
 _REDUCTIONS = "sum|nansum|cumsum|mean|nanmean|prod|max|min|amax|amin|argmax|argmin|norm|trace"
 _TRANSFORMS = "(grad|grad_and_value|vjp|jvp|jacrev|jacfwd|hessian|linearize)"
 # Kernels of the backward pass, as torch.ops.aten.sigmoid_backward or torch._softmax_backward_data:
-# only where torch keeps its own, since students write a relu_backward themselves.
-_KERNELS = r"(ops\.aten\.|nn\.functional\.|_\w+\.(\w+\.)*)?(\w*_)?backward([._](?s:.*))?"
+# only where torch keeps its own, since students write a relu_backward themselves. Of torch itself
+# by what it has: after `from torch import *` any name may be one of its.
+_KERNELS = (
+    r"(ops\.aten\.|_\w+\.(\w+\.)*)(\w*_)?backward([._](?s:.*))?"
+    r"|_\w+_backward_data|batch_norm_backward_(elemt|reduce)|mkldnn_linear_backward_weights"
+)
 _TABLE: dict[Capability, _Spellings] = {
     "autograd": _Spellings(
         "autograd",
@@ -57,8 +61,8 @@ _TABLE: dict[Capability, _Spellings] = {
             r"torch\._C\._(EngineBase|ImperativeEngine|autograd)(\..*)?",
             r"torch\.Tensor\.(backward|grad)",
             r"torch\.func",
-            rf"torch\.{_KERNELS}",
-            r"torch\.nn\.grad(\..*)?",
+            rf"torch\.({_KERNELS})",
+            r"torch\.nn\.grad\..*",
             r"(autograd|jax)(\..*)?",
         ),
         attributes=("backward", "grad", "grad_fn"),

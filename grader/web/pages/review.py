@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse, Response, StreamingResponse
 
 from grader.db.models import RequestState
 from grader.errors import BadInput, Conflict, Forbidden, NotFound
-from grader.nextstep import ENDED, how_it_ended, mend_bundle
+from grader.nextstep import ENDED, how_it_ended, look_at_bundle
 from grader.resultdoc import ResultDocument
 from grader.services import attempts, overrides, review, submissions, submissiontable
 from grader.services.review import Review
@@ -187,9 +187,9 @@ def _next(found: Review) -> Step | None:
     submission_id, ours = found.submission.id, found.worth.not_judged
     if found.open_attempt is None and (ours or found.has_failed):
         document = cast(ResultDocument | None, found.document)
-        mend = mend_bundle(document) if document and not found.has_failed else None
+        look = look_at_bundle(document) if document and not found.has_failed else None
         again = "Judge it again: it was not judged through a fault of ours"
-        return Step(mend or again, "#regrade")
+        return Step(look or again, "#regrade")
     if asked := next((one for one in found.requests if one.state is RequestState.OPEN), None):
         return Step(f"Answer the request: {found.title(asked.exercise)}", f"/requests/{asked.id}")
     if found.counts and (exercise := found.waits_for_person):

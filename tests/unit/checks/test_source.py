@@ -87,14 +87,11 @@ SPELLINGS = {
     "a kernel's second name": in_function("torch.ops.aten.convolution_backward_overrideable(g)"),
     "an underscore and a kernel": in_function("torch.ops.aten._log_softmax_backward_data(g, y)"),
     "a kernel on torch": in_function("torch._softmax_backward_data(g, y, 1, g.dtype)"),
-    "a public kernel on torch": in_function("torch.native_batch_norm_backward(g, y)"),
+    "a public kernel on torch": in_function("torch.batch_norm_backward_elemt(g, y)"),
     "a kernel of C": in_function("torch._C._nn.mse_loss_backward(g, y, Y, 2)"),
     "a kernel of C itself": in_function("torch._C._VariableFunctions._softmax_backward_data(g)"),
     "a kernel of C imported": in_function(
         "back(g, y, Y, 2)", before="from torch._C._nn import mse_loss_backward as back"
-    ),
-    "a kernel in functional": in_function(
-        "F.mse_loss_backward(g, y)", before="import torch.nn.functional as F"
     ),
     "a kernel's decomposition": in_function(
         "d.sigmoid_backward(g, y)", before="import torch._decomp.decompositions as d"
@@ -112,7 +109,6 @@ SPELLINGS = {
     "a kernel by an alias": in_function(
         "slope(g, y)", before="import torch\nslope = torch.ops.aten.sigmoid_backward"
     ),
-    "a kernel with a star": in_function("_softmax_backward_data(g)", before="from torch import *"),
     "a kernel by getattr": in_function('getattr(torch.ops.aten, "sigmoid_" + "backward")(g, y)'),
     "kernels by getattr": in_function('getattr(torch.ops, "aten").sigmoid_backward(g, y)'),
     "a kernel by __getattr__": in_function('torch.ops.aten.__getattr__("sigmoid_backward")(g, y)'),
@@ -257,6 +253,11 @@ HARMLESS = {
         '"""As torch.ops.aten.sigmoid_backward does."""', "# not torch._softmax_backward_data",
         'print("torch.ops.aten.sigmoid_backward")', "return x"),
     "an operator of their own": in_function("return torch.ops.mine.relu_backward(x)"),
+    "a helper of another module": in_function(
+        "return relu_backward(x)", before="from torch import *\nfrom helpers import *"
+    ),
+    "a helper put into functional": "import torch.nn.functional as F\n"
+    "F.relu_backward = lambda g: g\n" + in_function("return F.relu_backward(x)"),
     "another kernel": in_function("return torch.ops.aten.sigmoid(x)"),
     "another function": "def other(y):\n    y.backward()\n" + BY_HAND,
     "another cell's training": BY_HAND + "\nloss = f(x)\nloss.backward()\nprint(W1.grad)",
