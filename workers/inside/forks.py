@@ -127,7 +127,7 @@ def in_fork(
 
 
 def in_process(compute: Callable[[], bytes], limit_bytes: int) -> Outcome:
-    """What `compute` returns in this very process; for code that is trusted."""
+    """What `compute` returns in this very process; where none but trusted code runs."""
     started = _process_time()
     try:
         evidence = compute()
